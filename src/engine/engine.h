@@ -142,4 +142,13 @@ fmpnn_status fmpnn_engine_sample(fmpnn_context *ctx, const fmpnn_encoding *encod
                                  const fmpnn_rules *rules, size_t n_shared, size_t B,
                                  fmpnn_draw_request *request, fmpnn_error *err);
 
+/* message_pass.c */
+fmpnn_status fmpnn_engine_operation_create(fmpnn_context *ctx,
+                                           const fmpnn_message_weights *weights, size_t nodes,
+                                           size_t k, fmpnn_operation **operation,
+                                           fmpnn_error *err);
+void fmpnn_engine_operation_run(fmpnn_operation *operation, size_t B, size_t L, const float *h,
+                                const float *X, const int32_t *E, const float *mask, float *out);
+void fmpnn_engine_operation_free(fmpnn_operation *operation);
+
 #endif
