@@ -104,6 +104,11 @@ void fmpnn_decode_layer(const fmpnn_encoding *encoding, const fmpnn_kernels *ker
                         const fmpnn_slots *slots, size_t layer, size_t M, const fmpnn_row *row,
                         fmpnn_decode_scratch *scratch);
 
+/* The second half of the above: from the summed messages scratch->s to the new h, and from
+ * there to scratch->next: the neighbour part of the next layer [M][C], or logits [M][21]. */
+void fmpnn_decode_nodes(const fmpnn_encoding *encoding, const fmpnn_kernels *kernels,
+                        size_t layer, size_t M, fmpnn_decode_scratch *scratch);
+
 /* ---- logits.c ---- */
 
 /* All of `row` (any number), letters known: layer by layer, `h` [n_rows][C] is work memory. */
