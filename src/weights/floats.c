@@ -1,0 +1,106 @@
+/* Numbers are assembled from bytes, so nothing here depends on the order of bytes of the
+ * machine; on a little-endian one the compilers make plain loads of it. */
+#include "weights/floats.h"
+
+#include <math.h>
+#include <string.h>
+
+static const struct {
+    const char *name;
+    size_t size;
+} types[] = {
+    [FMPNN_F32] = {"F32", 4},   [FMPNN_F64] = {"F64", 8},   [FMPNN_F16] = {"F16", 2},
+    [FMPNN_BF16] = {"BF16", 2}, [FMPNN_I32] = {"I32", 4},   [FMPNN_I64] = {"I64", 8},
+    [FMPNN_U8] = {"U8", 1},     [FMPNN_BOOL] = {"BOOL", 1},
+};
+
+size_t fmpnn_dtype_size(fmpnn_dtype dtype)
+{
+    return types[dtype].size;
+}
+
+const char *fmpnn_dtype_name(fmpnn_dtype dtype)
+{
+    return types[dtype].name;
+}
+
+bool fmpnn_dtype_is_float(fmpnn_dtype dtype)
+{
+    return dtype <= FMPNN_BF16;
+}
+
+static uint32_t bits16(const unsigned char *p)
+{
+    return (uint32_t)p[0] | (uint32_t)p[1] << 8;
+}
+
+static uint32_t bits32(const unsigned char *p)
+{
+    return bits16(p) | bits16(p + 2) << 16;
+}
+
+static float float_of(uint32_t bits)
+{
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+static float double_at(const unsigned char *p)
+{
+    uint64_t bits = bits32(p) | (uint64_t)bits32(p + 4) << 32;
+    double value;
+    memcpy(&value, &bits, sizeof value);
+    return (float)value;
+}
+
+/* IEEE half: 1 sign, 5 exponent, 10 fraction bits. Every half is a float. */
+static float half_at(const unsigned char *p)
+{
+    uint32_t bits = bits16(p), sign = (bits & 0x8000) << 16;
+    uint32_t exponent = bits >> 10 & 31, fraction = bits & 1023;
+    if (exponent == 31)
+        return float_of(sign | 0x7f800000 | fraction << 13);
+    if (exponent)
+        return float_of(sign | (exponent + 112) << 23 | fraction << 13);
+    float small = (float)fraction * 0x1p-24f;
+    return sign ? -small : small;
+}
+
+void fmpnn_floats_from(float *dst, const void *src, fmpnn_dtype dtype, size_t count)
+{
+    const unsigned char *p = src;
+    switch (dtype) {
+    case FMPNN_F32:
+        for (size_t i = 0; i < count; i++)
+            dst[i] = float_of(bits32(p + 4 * i));
+        break;
+    case FMPNN_F64:
+        for (size_t i = 0; i < count; i++)
+            dst[i] = double_at(p + 8 * i);
+        break;
+    case FMPNN_F16:
+        for (size_t i = 0; i < count; i++)
+            dst[i] = half_at(p + 2 * i);
+        break;
+    case FMPNN_BF16: /* the upper half of a float */
+        for (size_t i = 0; i < count; i++)
+            dst[i] = float_of(bits16(p + 2 * i) << 16);
+        break;
+    default: /* integers are no weights; callers ask fmpnn_dtype_is_float() first */
+        for (size_t i = 0; i < count; i++)
+            dst[i] = NAN;
+    }
+}
+
+bool fmpnn_floats_finite(const float *values, size_t count)
+{
+    /* on the bits: the compiler makes vectors of it, which isfinite() forbids */
+    uint32_t bad = 0;
+    for (size_t i = 0; i < count; i++) {
+        uint32_t bits;
+        memcpy(&bits, values + i, sizeof bits);
+        bad |= (bits & 0x7f800000) == 0x7f800000;
+    }
+    return !bad;
+}
