@@ -1,5 +1,5 @@
-/* Numbers are assembled from bytes, so nothing here depends on the order of bytes of the
- * machine; on a little-endian one the compilers make plain loads of it. */
+/* Numbers are assembled from bytes, so nothing but one shortcut depends on the machine's order
+ * of bytes; on a little-endian one the compilers make plain loads of it. */
 #include "weights/floats.h"
 
 #include <math.h>
@@ -72,6 +72,11 @@ void fmpnn_floats_from(float *dst, const void *src, fmpnn_dtype dtype, size_t co
     const unsigned char *p = src;
     switch (dtype) {
     case FMPNN_F32:
+        if (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__) {
+            if (dst != src)
+                memcpy(dst, src, count * sizeof *dst);
+            break;
+        }
         for (size_t i = 0; i < count; i++)
             dst[i] = float_of(bits32(p + 4 * i));
         break;
@@ -95,12 +100,17 @@ void fmpnn_floats_from(float *dst, const void *src, fmpnn_dtype dtype, size_t co
 
 bool fmpnn_floats_finite(const float *values, size_t count)
 {
-    /* on the bits: the compiler makes vectors of it, which isfinite() forbids */
-    uint32_t bad = 0;
-    for (size_t i = 0; i < count; i++) {
-        uint32_t bits;
-        memcpy(&bits, values + i, sizeof bits);
-        bad |= (bits & 0x7f800000) == 0x7f800000;
+    /* On the bits and in rows of a fixed length: of this compilers make vectors at -O2, of
+     * isfinite() they do not, and it is a tenth of the time of loading. */
+    enum { ROW = 16 };
+    uint32_t bad[ROW] = {0}, any = 0;
+    for (size_t i = 0; i < count; i += ROW) {
+        uint32_t bits[ROW] = {0};
+        memcpy(bits, values + i, (count - i < ROW ? count - i : ROW) * sizeof *bits);
+        for (int n = 0; n < ROW; n++)
+            bad[n] |= (bits[n] & 0x7f800000) == 0x7f800000;
     }
-    return !bad;
+    for (int n = 0; n < ROW; n++)
+        any |= bad[n];
+    return !any;
 }

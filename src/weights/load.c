@@ -1,10 +1,15 @@
 /* From a name or a path to a model: find the file, hash it, recognise its format, parse it.
  * A published name is a promise about the bytes, so its digest must be the catalogue's; any
  * other file is taken as it is, and gets its published name where its digest has one. */
+#define _DEFAULT_SOURCE /* MAP_POPULATE, where there is one */
 #include "weights/catalogue.h"
-#include "weights/pt.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #define MAX_FILE ((size_t)1 << 30)
 
@@ -45,6 +50,42 @@ static fmpnn_status find_file(const char *name_or_path, const fmpnn_published **
     return FMPNN_OK;
 }
 
+/* Map the file: for as long as loading takes, so no copy of it is ever made. Its pages are
+ * asked for at once; one fault each would take as long as reading them. */
+static fmpnn_status map_file(const char *path, unsigned char **bytes, size_t *size,
+                             fmpnn_error *err)
+{
+#ifdef MAP_POPULATE
+    const int flags = MAP_PRIVATE | MAP_POPULATE;
+#else
+    const int flags = MAP_PRIVATE;
+#endif
+    fmpnn_status status = FMPNN_OK;
+    struct stat info;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 || fstat(fd, &info)) {
+        status = fmpnn_fail(err, FMPNN_EIO, "%s: %s", path, strerror(errno));
+        goto done;
+    }
+    if (!S_ISREG(info.st_mode) || !info.st_size || (uintmax_t)info.st_size > MAX_FILE) {
+        status = fmpnn_fail(err, FMPNN_EWEIGHTS,
+                            "%s: expected weights, a file of 1 byte to %zu MiB", path,
+                            MAX_FILE >> 20);
+        goto done;
+    }
+    void *map = mmap(NULL, (size_t)info.st_size, PROT_READ, flags, fd, 0);
+    if (map == MAP_FAILED) {
+        status = fmpnn_fail(err, FMPNN_EIO, "%s: %s", path, strerror(errno));
+        goto done;
+    }
+    *bytes = map;
+    *size = (size_t)info.st_size;
+done:
+    if (fd >= 0)
+        close(fd);
+    return status;
+}
+
 static fmpnn_status check_digest(const char *path, const fmpnn_published *entry,
                                  const char *digest, fmpnn_error *err)
 {
@@ -58,10 +99,10 @@ static fmpnn_status check_digest(const char *path, const fmpnn_published *entry,
 }
 
 static fmpnn_status parse(const char *path, const unsigned char *bytes, size_t size,
-                          bool verified, fmpnn_tensors *tensors, fmpnn_error *err)
+                          fmpnn_tensors *tensors, fmpnn_error *err)
 {
     if (size >= 4 && !memcmp(bytes, "PK\3\4", 4))
-        return fmpnn_pt_read(path, bytes, size, verified, tensors, err);
+        return fmpnn_pt_parse(path, bytes, size, tensors, err);
     if (size >= 9 && bytes[8] == '{')
         return fmpnn_safetensors_parse(path, bytes, size, tensors, err);
     if (size >= 2 && bytes[0] == 0x80)
@@ -99,7 +140,7 @@ fmpnn_status fmpnn_model_load(const char *name_or_path, fmpnn_model **model,
     fmpnn_tensors tensors = {0};
     fmpnn_model *made = NULL;
     if ((status = find_file(name_or_path, &entry, path, sizeof path, err)) ||
-        (status = fmpnn_file_read(path, MAX_FILE, &bytes, &size, err)))
+        (status = map_file(path, &bytes, &size, err)))
         goto done;
     if (!fmpnn_sha256_hex(bytes, size, digest)) {
         status = fmpnn_fail_memory(err, "hashing the weights");
@@ -108,7 +149,7 @@ fmpnn_status fmpnn_model_load(const char *name_or_path, fmpnn_model **model,
     if ((status = check_digest(path, entry, digest, err)))
         goto done;
     entry = fmpnn_published_of_digest(digest);
-    if ((status = parse(path, bytes, size, entry != NULL, &tensors, err)) ||
+    if ((status = parse(path, bytes, size, &tensors, err)) ||
         (status = fmpnn_model_from_tensors(path, digest, &tensors, &made, err)) ||
         (status = rename_model(made, path, entry, err)))
         goto done;
@@ -116,6 +157,7 @@ fmpnn_status fmpnn_model_load(const char *name_or_path, fmpnn_model **model,
     made = NULL;
 done:
     fmpnn_model_free(made);
-    fmpnn_release(bytes);
+    if (bytes)
+        munmap(bytes, size);
     return status == FMPNN_EFORMAT ? FMPNN_EWEIGHTS : status;
 }

@@ -1,7 +1,7 @@
 /* From loose tensors to a network. Every tensor is asked for by name with the shape it must
  * have; sizes that may vary (C, F, the number of layers) are read off the shapes of a few.
- * What was asked for is then copied into one block, each tensor at a multiple of 64 bytes, and
- * the rest of the file can go.
+ * The numbers stay in the block they were read into; those of a mapped file are copied into
+ * one, so that the file can go. Each tensor begins at a multiple of 64 bytes.
  *
  * Names and shapes: Dauparas et al. 2022; docs/math.md, "Parameters". */
 #include "weights/floats.h"
@@ -30,7 +30,7 @@ typedef struct wanted {
 
 typedef struct builder {
     const char *name;
-    const fmpnn_tensors *tensors;
+    fmpnn_tensors *tensors;
     fmpnn_model *model;
     bool *known; /* [tensors->count] asked for, or known and not needed */
     wanted wanted[MAX_WANTED];
@@ -277,27 +277,34 @@ static size_t aligned(size_t floats)
     return (floats + ALIGN_FLOATS - 1) / ALIGN_FLOATS * ALIGN_FLOATS;
 }
 
-static fmpnn_status copy_all(builder *b)
+/* Point the model at its tensors: in the block that they came in, else in a copy. */
+static fmpnn_status settle(builder *b)
 {
+    fmpnn_tensors *tensors = b->tensors;
     size_t total = 0;
     for (size_t i = 0; i < b->n_wanted; i++)
         total += aligned(b->wanted[i].count);
-    float *dst = b->model->block = fmpnn_alloc(total, sizeof *dst);
+    bool copy = !tensors->block;
+    float *dst = copy ? fmpnn_alloc(total, sizeof *dst) : tensors->block;
     if (!dst)
         return fmpnn_fail(b->err, FMPNN_ENOMEM, "%s: out of memory for %zu weights",
                           b->name, total);
+    b->model->block = dst;
+    tensors->block = NULL;
     for (const wanted *w = b->wanted; w < b->wanted + b->n_wanted; w++) {
-        memcpy(dst, w->tensor->data, w->count * sizeof *dst);
-        memset(dst + w->count, 0, (aligned(w->count) - w->count) * sizeof *dst);
-        if (!fmpnn_floats_finite(dst, w->count))
+        if (!fmpnn_floats_finite(w->tensor->data, w->count))
             return fmpnn_fail(
                 b->err, FMPNN_EWEIGHTS,
                 "%s: tensor %s has infinite or NaN values: damaged, or a training "
                 "that diverged",
                 b->name, w->tensor->name);
-        *w->pointer = dst;
+        *w->pointer = copy ? dst : w->tensor->data;
         b->model->info.parameters += w->count;
-        dst += aligned(w->count);
+        if (copy) {
+            memcpy(dst, w->tensor->data, w->count * sizeof *dst);
+            memset(dst + w->count, 0, (aligned(w->count) - w->count) * sizeof *dst);
+            dst += aligned(w->count);
+        }
     }
     return FMPNN_OK;
 }
@@ -319,7 +326,7 @@ fmpnn_status fmpnn_model_from_tensors(const char *name, const char digest[65],
     if ((b.status = measure(&b)))
         goto done;
     want_all(&b);
-    if (b.status || (b.status = refuse_foreign(&b)) || (b.status = copy_all(&b)))
+    if (b.status || (b.status = refuse_foreign(&b)) || (b.status = settle(&b)))
         goto done;
     *model = b.model;
     b.model = NULL;

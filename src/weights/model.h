@@ -71,7 +71,9 @@ typedef struct fmpnn_tensors {
     size_t count;
     int64_t num_edges;  /* -1 if the file does not say */
     double noise_level; /* NaN if the file does not say */
-    void *owner;        /* what must stay alive; freed by fmpnn_tensors_clear() */
+    float *block; /* fmpnn_alloc()ed: all numbers, each tensor at a multiple of 64 bytes;
+                         * or NULL: they lie elsewhere. The model may take it over */
+    void *owner;  /* what else must stay alive; freed by fmpnn_tensors_clear() */
     void (*release)(void *owner);
 } fmpnn_tensors;
 
@@ -84,7 +86,8 @@ fmpnn_status fmpnn_safetensors_parse(const char *name, const void *bytes, size_t
                                      fmpnn_tensors *out, fmpnn_error *err);
 void fmpnn_tensors_clear(fmpnn_tensors *tensors);
 
-/* The model of a set of tensors, which are copied into its block; clears them, also on failure.
+/* The model of a set of tensors; takes their block or copies them into one, and clears them,
+ * also on failure.
  * k is 48 where the tensors do not say. FMPNN_EWEIGHTS for a tensor that is missing, foreign, of
  * another shape or not finite: the message starts with `name` and names it. */
 fmpnn_status fmpnn_model_from_tensors(const char *name, const char digest[65],

@@ -22,7 +22,6 @@ typedef struct reader {
     const char *name;
     zip_t *zip;
     size_t size;             /* of the archive */
-    bool verified;           /* no checksums wanted */
     char folder[MAX_FOLDER]; /* the archive's top folder */
     fmpnn_error *err;
 } reader;
@@ -34,23 +33,10 @@ typedef struct member {
     bool stored;
 } member;
 
-/* What the tensors point into. */
-typedef struct contents {
-    float *floats; /* each tensor begins at a multiple of 64 bytes */
-    char *names;
-} contents;
-
-static void contents_free(void *owner)
-{
-    contents *c = owner;
-    fmpnn_release(c->floats);
-    fmpnn_release(c->names);
-    fmpnn_release(c);
-}
-
 void fmpnn_tensors_clear(fmpnn_tensors *tensors)
 {
     fmpnn_release(tensors->tensor);
+    fmpnn_release(tensors->block);
     if (tensors->release)
         tensors->release(tensors->owner);
     *tensors = (fmpnn_tensors){.num_edges = -1, .noise_level = NAN};
@@ -109,13 +95,11 @@ static fmpnn_status member_find(const reader *r, const char *path, int path_size
     return FMPNN_OK;
 }
 
-/* Read a whole member. Reading past its end makes libzip compare the checksum, which it does
- * not for raw bytes (ZIP_FL_COMPRESSED); those are the contents only where it is stored. */
+/* Read a whole member; reading past its end makes libzip compare the checksum. */
 static fmpnn_status member_read(const reader *r, const member *m, void *dst)
 {
     char extra;
-    zip_flags_t flags = r->verified && m->stored ? ZIP_FL_COMPRESSED : 0;
-    zip_file_t *file = zip_fopen_index(r->zip, m->index, flags);
+    zip_file_t *file = zip_fopen_index(r->zip, m->index, 0);
     bool good = file && zip_fread(file, dst, m->size) == (zip_int64_t)m->size &&
                 zip_fread(file, &extra, 1) == 0;
     if (file)
@@ -249,15 +233,11 @@ static fmpnn_status prepare(const reader *r, const fmpnn_pt_plan *plans, size_t 
             return fmpnn_fail(r->err, FMPNN_EFORMAT, "%s: more than %zu numbers in all",
                               r->name, FMPNN_MAX_FLOATS);
     }
-    contents *c = fmpnn_alloc_zero(1, sizeof *c);
-    if (!c)
-        return no_memory(r);
-    out->owner = c;
-    out->release = contents_free;
+    out->release = fmpnn_release;
+    out->owner = fmpnn_alloc(letters, 1);
     out->tensor = fmpnn_alloc_zero(count, sizeof *out->tensor);
-    c->names = fmpnn_alloc(letters, 1);
-    c->floats = fmpnn_alloc(floats, sizeof *c->floats);
-    return out->tensor && c->names && c->floats ? FMPNN_OK : no_memory(r);
+    out->block = fmpnn_alloc(floats, sizeof *out->block);
+    return out->owner && out->tensor && out->block ? FMPNN_OK : no_memory(r);
 }
 
 static fmpnn_status read_tensors(const reader *r, const fmpnn_pt_plan *plans, size_t count,
@@ -266,8 +246,8 @@ static fmpnn_status read_tensors(const reader *r, const fmpnn_pt_plan *plans, si
     fmpnn_status status = prepare(r, plans, count, out);
     if (status)
         return status;
-    float *dst = ((contents *)out->owner)->floats;
-    char *name = ((contents *)out->owner)->names;
+    float *dst = out->block;
+    char *name = out->owner;
     for (const fmpnn_pt_plan *p = plans; p < plans + count; p++) {
         if ((status = read_tensor(r, p, dst)))
             return status;
@@ -277,6 +257,7 @@ static fmpnn_status read_tensors(const reader *r, const fmpnn_pt_plan *plans, si
         *t = (fmpnn_tensor){.name = name, .data = dst, .rank = p->rank};
         memcpy(t->shape, p->shape, sizeof t->shape);
         name += p->label->count + 1;
+        memset(dst + p->count, 0, (aligned(p->count) - p->count) * sizeof *dst);
         dst += aligned(p->count);
     }
     return FMPNN_OK;
@@ -304,11 +285,11 @@ static fmpnn_status open_archive(reader *r, const void *bytes)
                      r->name);
 }
 
-fmpnn_status fmpnn_pt_read(const char *name, const void *bytes, size_t size, bool verified,
-                           fmpnn_tensors *out, fmpnn_error *err)
+fmpnn_status fmpnn_pt_parse(const char *name, const void *bytes, size_t size,
+                            fmpnn_tensors *out, fmpnn_error *err)
 {
     fmpnn_status status;
-    reader r = {.name = name, .size = size, .verified = verified, .err = err};
+    reader r = {.name = name, .size = size, .err = err};
     unsigned char *text = NULL;
     size_t text_size = 0, count = 0;
     fmpnn_pickle pickle = {0};
@@ -331,10 +312,4 @@ done:
     if (r.zip)
         zip_discard(r.zip);
     return status;
-}
-
-fmpnn_status fmpnn_pt_parse(const char *name, const void *bytes, size_t size,
-                            fmpnn_tensors *out, fmpnn_error *err)
-{
-    return fmpnn_pt_read(name, bytes, size, false, out, err);
 }

@@ -26,9 +26,4 @@ fmpnn_status fmpnn_pt_plan_tensors(const char *name, const fmpnn_pickle_value *r
 fmpnn_status fmpnn_pt_plan_settings(const char *name, const fmpnn_pickle_value *root,
                                     fmpnn_tensors *out, fmpnn_error *err);
 
-/* As fmpnn_pt_parse(). `verified`: a digest already vouches for every byte, so the archive's
- * own checksums are not computed again (a third of the time of loading). */
-fmpnn_status fmpnn_pt_read(const char *name, const void *bytes, size_t size, bool verified,
-                           fmpnn_tensors *out, fmpnn_error *err);
-
 #endif
