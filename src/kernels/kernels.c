@@ -17,6 +17,12 @@ static const struct level {
     void (*init)(fmpnn_kernels *kernels);
 } levels[] = {
     {"generic", always, fmpnn_kernels_init_generic},
+#if defined(__x86_64__)
+    {"avx2", fmpnn_cpu_has_avx2, fmpnn_kernels_init_avx2},
+    {"avx512", fmpnn_cpu_has_avx512, fmpnn_kernels_init_avx512},
+#elif defined(__aarch64__)
+    {"neon", always, fmpnn_kernels_init_neon},
+#endif
 };
 
 enum { LEVELS = sizeof levels / sizeof *levels };

@@ -7,7 +7,7 @@
 
 typedef struct fmpnn_kernels {
     const char *isa;
-#define KERNEL(name, arguments) void(*name) arguments;
+#define KERNEL(name, arguments) void (*name) arguments;
 #include "kernels.def"
 #undef KERNEL
 } fmpnn_kernels;
