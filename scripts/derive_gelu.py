@@ -1,22 +1,23 @@
 #!/usr/bin/env python3
 """Derive the constants of src/kernels/gelu.h and measure what they cost in float32.
 
-    gelu(x) = relu(x) - t Q(t),   t = min(|x|, T)
+    gelu(x) = x/2 + |x| R(t),   R(t) = 1/2 - Q(t),   t = min(|x|, T)
 
-because gelu is relu minus an even function: x Phi(x) = max(x, 0) - |x| Phi(-|x|), and the tanh
-form has the same symmetry. Q must follow the tail 1 - Phi(t) (or its tanh counterpart) over
-seven decades. A short polynomial cannot, but its 2^s-th power can: p ~ Q^(1/2^s) is smooth
-and nearly straight. So
+because x Phi(x) = x/2 + |x| (1/2 - Phi(-|x|)), and the tanh form has the same symmetry. Q must
+follow the tail Phi(-t) (or its tanh counterpart) over seven decades. A short polynomial cannot,
+but Q^(1/2^s) is smooth and nearly straight, so
 
     Q = (..((p(t)^2 + c1)^2 + c2)^2 ..) + cs,    p of degree d,
 
-with a free constant after each squaring, which the fit uses to spread the error. That is
-d + s + 2 fused operations besides the abs and min: no exponential, division, table or branch.
+with a free constant after each squaring, which the fit uses to spread the error. The last step
+gives R itself, (1/2 - cs) - q^2, so all that is left is one multiplication and one multiply-add:
+d + s + 4 operations, no exponential, division, table or branch.
 
 The fit is a weighted Gauss-Newton iteration whose weights grow where the error is largest
-(Lawson), so it converges to the smallest maximum error of t Q(t). Beyond T the result keeps
-the error T Q(T) for ever, so T Q(T) is one more residual with target 0: without it the fit is
-free to put its largest error there.
+(Lawson), so it tends to the smallest maximum of |t (Q - tail)|. Two things are asked besides:
+ - R(T) must round to 1/2, so that x > T gives x and x < -T gives 0, both exactly. So T Q(T) is
+   one more residual, with target 0 and a weight of its own, and the rounded constants are checked.
+ - 1/2 - cs must be a float, so cs is a small multiple of -2^-24, tried in turn, and not fitted.
 
 Needs numpy. Prints C initialisers, the error of the fit and the float32 error of the formula
 evaluated as the kernels evaluate it, with and without fused multiply-add.
@@ -37,8 +38,8 @@ def tail_tanh(t):
     return 1.0 / (1.0 + np.exp(2.0 * math.sqrt(2.0 / math.pi) * (t + 0.044715 * t**3)))
 
 
-def evaluate(theta, degree, t):
-    """Q(t) and its derivative with respect to every parameter, all in double."""
+def evaluate(theta, last, degree, t):
+    """Q(t) and its derivative with respect to every fitted parameter, all in double."""
     p = np.zeros_like(t)
     for a in theta[: degree + 1]:
         p = p * t + a
@@ -46,23 +47,24 @@ def evaluate(theta, degree, t):
     for c in theta[degree + 1 :]:
         jacobian = [2.0 * p * column for column in jacobian] + [np.ones_like(t)]
         p = p * p + c
-    return p, np.stack(jacobian, axis=1)
+    return p * p + last, np.stack([2.0 * p * column for column in jacobian], axis=1)
 
 
-def fit(tail, degree, squarings, limit, rounds):
-    """Parameters minimising max |t (Q - tail)| on [0, limit] and |limit Q(limit)|."""
+def fit(tail, degree, squarings, limit, last, rounds):
+    """Parameters minimising max |t (Q - tail)| on [0, limit], with Q(limit) held near 0."""
     t = limit * 0.5 * (1.0 - np.cos(np.pi * np.linspace(0.0, 1.0, 1501)))
     t[0] = 1e-6
     exact = tail(t)
-    points = np.append(t, limit)  # the clamp's tail, as a residual of its own
+    points = np.append(t, 8.0 * limit)  # the clamp's tail, as a residual of its own
+    inside = np.append(t, limit)
     target = np.append(exact, 0.0)
 
     root = exact ** (1.0 / 2**squarings)
     scaled = np.polyfit(t, root, degree, w=t * exact / root + 1e-6)
-    theta = np.concatenate([scaled, np.zeros(squarings)])
+    theta = np.concatenate([scaled, np.zeros(squarings - 1)])
 
     def residual(candidate):
-        q, jacobian = evaluate(candidate, degree, points)
+        q, jacobian = evaluate(candidate, last, degree, inside)
         return points * (q - target), points[:, None] * jacobian
 
     weight = np.ones_like(points)
@@ -88,7 +90,7 @@ def fit(tail, degree, squarings, limit, rounds):
         weight *= (np.abs(r) / error + 0.02) ** 0.5
         weight /= weight.mean()
         damping = min(damping, 1e-1)
-    return best, best_error
+    return np.append(best, last), best_error
 
 
 def multiply_add(a, b, c, fused):
@@ -99,19 +101,27 @@ def multiply_add(a, b, c, fused):
     return (a * b).astype(np.float32) + c
 
 
-def gelu_float32(theta, degree, limit, x, fused):
-    """The kernels' own sequence of operations."""
+def tail_factor(theta, degree, t, fused):
+    """R(t) by the kernels' own sequence of operations."""
     constants = theta.astype(np.float32)
-    magnitude = np.abs(x)
-    t = np.minimum(magnitude, np.float32(limit))
     p = np.full_like(t, constants[0])
     for a in constants[1 : degree + 1]:
         p = multiply_add(p, t, a, fused)
-    for c in constants[degree + 1 :]:
+    for c in constants[degree + 1 : -1]:
         p = multiply_add(p, p, c, fused)
-    half = np.float32(0.5)
-    relu = multiply_add(magnitude, half, half * x, fused)
-    return multiply_add(-t, p, relu, fused)
+    return multiply_add(-p, p, np.float32(0.5 - theta[-1]), fused)
+
+
+def gelu_float32(theta, degree, limit, x, fused):
+    magnitude = np.abs(x)
+    factor = tail_factor(theta, degree, np.minimum(magnitude, np.float32(limit)), fused)
+    return multiply_add(magnitude, factor, np.float32(0.5) * x, fused)
+
+
+def exact_beyond(theta, degree, limit):
+    """Does R(T) round to 1/2, with and without fused multiply-add?"""
+    t = np.full(1, limit, np.float32)
+    return all(tail_factor(theta, degree, t, fused)[0] == 0.5 for fused in (True, False))
 
 
 def measure(theta, tail, degree, limit, fused):
@@ -123,39 +133,44 @@ def measure(theta, tail, degree, limit, fused):
     return error.max(), (error / np.maximum(1.0, np.abs(wide))).max()
 
 
+def derive(name, tail, degree, squarings, limits, rounds):
+    results = []
+    for limit in limits:
+        limit = float(np.float32(limit))
+        for multiple in range(4):
+            last = -multiple * 2.0**-24
+            theta, error = fit(tail, degree, squarings, limit, last, rounds)
+            if exact_beyond(theta, degree, limit):
+                results.append((error, limit, theta))
+    if not results:
+        print(f"/* {name}: no limit gives R(T) = 1/2 */")
+        return
+    error, limit, theta = min(results, key=lambda result: result[0])
+    upper = name.upper()
+    print(f"/* {name}: degree {degree}, {squarings} squarings, fit error {error:.2e} */")
+    print(f"#define GELU_{upper}_LIMIT {np.float32(limit):.9g}f")
+    constants = np.append(theta[:-1], 0.5 - theta[-1])
+    for label, part in (("P", constants[: degree + 1]), ("C", constants[degree + 1 :])):
+        values = ", ".join(f"{np.float32(v):.9g}f" for v in part)
+        print(f"#define GELU_{upper}_{label} {values}")
+    for fused in (True, False):
+        absolute, relative = measure(theta, tail, degree, limit, fused)
+        print(f"/* float32 {'with' if fused else 'without'} fused multiply-add: "
+              f"max |error| {absolute:.2e}, / max(1,|x|) {relative:.2e} */")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--degree", type=int, default=5)
-    parser.add_argument("--squarings", type=int, default=4)
-    parser.add_argument("--rounds", type=int, default=600)
-    parser.add_argument("--limits", default="4.6:6.0:0.1", help="clamps T tried, from:to:step")
-    parser.add_argument("--form", choices=("erf", "tanh"), help="only this form")
+    parser.add_argument("--form", choices=("erf", "tanh"), required=True)
+    parser.add_argument("--degree", type=int, required=True)
+    parser.add_argument("--squarings", type=int, required=True)
+    parser.add_argument("--rounds", type=int, default=400)
+    parser.add_argument("--limits", default="4.8:6.2:0.1", help="clamps T tried, from:to:step")
     arguments = parser.parse_args()
     start, stop, step = (float(v) for v in arguments.limits.split(":"))
-    for name, tail in (("erf", tail_erf), ("tanh", tail_tanh)):
-        if arguments.form not in (None, name):
-            continue
-        results = []
-        for limit in np.arange(start, stop + step / 2, step):
-            limit = float(np.float32(limit))
-            try:
-                theta, error = fit(tail, arguments.degree, arguments.squarings, limit,
-                                   arguments.rounds)
-            except np.linalg.LinAlgError:
-                continue
-            results.append((error, limit, theta))
-        error, limit, theta = min(results, key=lambda result: result[0])
-        split = arguments.degree + 1
-        print(f"/* {name}: degree {arguments.degree}, {arguments.squarings} squarings, "
-              f"fit error {error:.2e} */")
-        print(f"#define GELU_{name.upper()}_LIMIT {np.float32(limit):.9g}f")
-        for label, part in (("P", theta[:split]), ("C", theta[split:])):
-            values = ", ".join(f"{np.float32(v):.9g}f" for v in part)
-            print(f"#define GELU_{name.upper()}_{label} {values}")
-        for fused in (True, False):
-            absolute, relative = measure(theta, tail, arguments.degree, limit, fused)
-            print(f"   float32 {'with' if fused else 'without'} fused multiply-add: "
-                  f"max |error| {absolute:.2e}, / max(1,|x|) {relative:.2e}")
+    derive(arguments.form, {"erf": tail_erf, "tanh": tail_tanh}[arguments.form],
+           arguments.degree, arguments.squarings, np.arange(start, stop + step / 2, step),
+           arguments.rounds)
 
 
 if __name__ == "__main__":
