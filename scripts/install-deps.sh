@@ -28,6 +28,7 @@ ca-certificates     pip trusts the package index through them
 '
 test_packages='
 clang               second compiler, and libFuzzer
+libclang-rt-dev     its sanitizer and fuzzer runtimes
 libomp-dev          its OpenMP
 llvm                readable stack traces of the sanitizers
 gcc-aarch64-linux-gnu    compiles the NEON kernels
@@ -54,10 +55,9 @@ installed() {
     dpkg-query -W -f '${Status}\n' "$1" 2>/dev/null | grep -q 'ok installed$'
 }
 
-# clang's fuzzer runtime came with clang up to LLVM 13 or so and is a package of its own since.
-if [ "$packages" != "$build_packages" ] && apt-cache show libclang-rt-dev >/dev/null 2>&1; then
-    packages="${packages}libclang-rt-dev     its sanitizer and fuzzer runtimes
-"
+# Ubuntu 22.04 still has clang's runtimes inside a package that clang brings along.
+if [ "$(. /etc/os-release && echo "$ID$VERSION_ID")" = ubuntu22.04 ]; then
+    packages=$(echo "$packages" | grep -v '^libclang-rt-dev ')
 fi
 
 missing=$(echo "$packages" | while read -r name reason; do
