@@ -5,6 +5,7 @@
  *
  * Names and shapes: Dauparas et al. 2022; docs/math.md, "Parameters". */
 #include "weights/floats.h"
+#include "weights/packed.h"
 
 #include <math.h>
 #include <string.h>
