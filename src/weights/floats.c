@@ -98,18 +98,25 @@ void fmpnn_floats_from(float *dst, const void *src, fmpnn_dtype dtype, size_t co
     }
 }
 
+static uint32_t is_bad(float value)
+{
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return (bits & 0x7f800000) == 0x7f800000;
+}
+
+/* On the bits and in rows of a fixed length: of this compilers make vectors at -O2, of
+ * isfinite() they do not, and it was a tenth of the time of loading. */
 bool fmpnn_floats_finite(const float *values, size_t count)
 {
-    /* On the bits and in rows of a fixed length: of this compilers make vectors at -O2, of
-     * isfinite() they do not, and it is a tenth of the time of loading. */
     enum { ROW = 16 };
     uint32_t bad[ROW] = {0}, any = 0;
-    for (size_t i = 0; i < count; i += ROW) {
-        uint32_t bits[ROW] = {0};
-        memcpy(bits, values + i, (count - i < ROW ? count - i : ROW) * sizeof *bits);
+    size_t i = 0;
+    for (; i + ROW <= count; i += ROW)
         for (int n = 0; n < ROW; n++)
-            bad[n] |= (bits[n] & 0x7f800000) == 0x7f800000;
-    }
+            bad[n] |= is_bad(values[i + n]);
+    for (; i < count; i++)
+        any |= is_bad(values[i]);
     for (int n = 0; n < ROW; n++)
         any |= bad[n];
     return !any;

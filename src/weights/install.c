@@ -96,7 +96,11 @@ static fmpnn_status install_from_file(const fmpnn_published *entry, const char *
             return wrong_hash(path, sha256, archive->package, archive->sha256, err);
     }
     if (strcmp(entry->sha256, sha256))
-        return wrong_hash(path, sha256, entry->name, entry->sha256, err);
+        return fmpnn_fail(
+            err, FMPNN_EWEIGHTS,
+            "%s: SHA-256 %.12s is neither that of %s (%.12s) nor that of a package "
+            "that carries it",
+            path, sha256, entry->name, entry->sha256);
     if ((status = fmpnn_file_read(path, MAX_CHECKPOINT, &bytes, &size, err)))
         return status;
     status = install_bytes(entry, path, bytes, size, err);

@@ -5,21 +5,9 @@
 
 #include <string.h>
 
-enum {
-    MAX_SIZE = 1 << 20,
-    MAX_MEMO = 1 << 20,
-    BLOCK_VALUES = 256,
-    PROTOCOL_MIN = 2,
-    PROTOCOL_MAX = 5
-};
+enum { MAX_SIZE = 1 << 20, MAX_MEMO = 1 << 20, PROTOCOL_MIN = 2, PROTOCOL_MAX = 5 };
 
 typedef fmpnn_pickle_value value;
-
-struct fmpnn_pickle_block {
-    struct fmpnn_pickle_block *next;
-    size_t used;
-    value values[BLOCK_VALUES];
-};
 
 typedef struct pile {
     value **item;
@@ -33,86 +21,35 @@ typedef struct machine {
     size_t start; /* where the opcode at work stands */
     pile stack;   /* NULL is a mark */
     pile memo;
-    struct fmpnn_pickle_block *blocks;
+    fmpnn_pickle made;
     fmpnn_error *err;
 } machine;
 
-/* Every opcode of protocols 0 to 5, so that a refusal can say its name. */
+/* clang-format off */
 typedef enum opcode {
-    OP_MARK = '(',
-    OP_STOP = '.',
-    OP_NONE = 'N',
-    OP_NEWTRUE = 0x88,
-    OP_NEWFALSE = 0x89,
-    OP_BININT = 'J',
-    OP_BININT1 = 'K',
-    OP_BININT2 = 'M',
-    OP_LONG1 = 0x8a,
-    OP_BINFLOAT = 'G',
-    OP_BINUNICODE = 'X',
-    OP_SHORT_BINUNICODE = 0x8c,
-    OP_BINUNICODE8 = 0x8d,
-    OP_EMPTY_TUPLE = ')',
-    OP_TUPLE = 't',
-    OP_TUPLE1 = 0x85,
-    OP_TUPLE2 = 0x86,
-    OP_TUPLE3 = 0x87,
-    OP_EMPTY_LIST = ']',
-    OP_APPEND = 'a',
-    OP_APPENDS = 'e',
-    OP_EMPTY_DICT = '}',
-    OP_SETITEM = 's',
-    OP_SETITEMS = 'u',
-    OP_BINPUT = 'q',
-    OP_LONG_BINPUT = 'r',
-    OP_MEMOIZE = 0x94,
-    OP_BINGET = 'h',
-    OP_LONG_BINGET = 'j',
-    OP_GLOBAL = 'c',
-    OP_STACK_GLOBAL = 0x93,
-    OP_REDUCE = 'R',
-    OP_BUILD = 'b',
-    OP_BINPERSID = 'Q',
-    OP_PROTO = 0x80,
-    OP_FRAME = 0x95
+    OP_MARK = '(', OP_STOP = '.', OP_NONE = 'N', OP_NEWTRUE = 0x88, OP_NEWFALSE = 0x89,
+    OP_BININT = 'J', OP_BININT1 = 'K', OP_BININT2 = 'M', OP_LONG1 = 0x8a, OP_BINFLOAT = 'G',
+    OP_BINUNICODE = 'X', OP_SHORT_BINUNICODE = 0x8c, OP_BINUNICODE8 = 0x8d,
+    OP_EMPTY_TUPLE = ')', OP_TUPLE = 't', OP_TUPLE1 = 0x85, OP_TUPLE2 = 0x86, OP_TUPLE3 = 0x87,
+    OP_EMPTY_LIST = ']', OP_APPEND = 'a', OP_APPENDS = 'e',
+    OP_EMPTY_DICT = '}', OP_SETITEM = 's', OP_SETITEMS = 'u',
+    OP_BINPUT = 'q', OP_LONG_BINPUT = 'r', OP_MEMOIZE = 0x94, OP_BINGET = 'h', OP_LONG_BINGET = 'j',
+    OP_GLOBAL = 'c', OP_STACK_GLOBAL = 0x93, OP_REDUCE = 'R', OP_BUILD = 'b', OP_BINPERSID = 'Q',
+    OP_PROTO = 0x80, OP_FRAME = 0x95
 } opcode;
 
+/* All others of protocols 0 to 5, so that a refusal can say their names. */
 static const struct {
     unsigned char code;
     const char *name;
 } refused[] = {
-    {'0', "POP"},
-    {'1', "POP_MARK"},
-    {'2', "DUP"},
-    {'F', "FLOAT"},
-    {'I', "INT"},
-    {'L', "LONG"},
-    {'P', "PERSID"},
-    {'S', "STRING"},
-    {'T', "BINSTRING"},
-    {'U', "SHORT_BINSTRING"},
-    {'V', "UNICODE"},
-    {'B', "BINBYTES"},
-    {'C', "SHORT_BINBYTES"},
-    {'d', "DICT"},
-    {'g', "GET"},
-    {'i', "INST"},
-    {'l', "LIST"},
-    {'o', "OBJ"},
-    {'p', "PUT"},
-    {0x81, "NEWOBJ"},
-    {0x82, "EXT1"},
-    {0x83, "EXT2"},
-    {0x84, "EXT4"},
-    {0x8b, "LONG4"},
-    {0x8e, "BINBYTES8"},
-    {0x8f, "EMPTY_SET"},
-    {0x90, "ADDITEMS"},
-    {0x91, "FROZENSET"},
-    {0x92, "NEWOBJ_EX"},
-    {0x96, "BYTEARRAY8"},
-    {0x97, "NEXT_BUFFER"},
-    {0x98, "READONLY_BUFFER"},
+    {'0', "POP"}, {'1', "POP_MARK"}, {'2', "DUP"}, {'F', "FLOAT"}, {'I', "INT"}, {'L', "LONG"},
+    {'P', "PERSID"}, {'S', "STRING"}, {'T', "BINSTRING"}, {'U', "SHORT_BINSTRING"},
+    {'V', "UNICODE"}, {'B', "BINBYTES"}, {'C', "SHORT_BINBYTES"}, {'d', "DICT"}, {'g', "GET"},
+    {'i', "INST"}, {'l', "LIST"}, {'o', "OBJ"}, {'p', "PUT"}, {0x81, "NEWOBJ"}, {0x82, "EXT1"},
+    {0x83, "EXT2"}, {0x84, "EXT4"}, {0x8b, "LONG4"}, {0x8e, "BINBYTES8"}, {0x8f, "EMPTY_SET"},
+    {0x90, "ADDITEMS"}, {0x91, "FROZENSET"}, {0x92, "NEWOBJ_EX"}, {0x96, "BYTEARRAY8"},
+    {0x97, "NEXT_BUFFER"}, {0x98, "READONLY_BUFFER"},
 };
 
 static const struct {
@@ -133,6 +70,7 @@ static const struct {
     {"torch", "ByteStorage", FMPNN_GLOBAL_STORAGE_INTEGER},
     {"torch", "BoolStorage", FMPNN_GLOBAL_STORAGE_INTEGER},
 };
+/* clang-format on */
 
 static fmpnn_status damaged(machine *m, const char *what)
 {
@@ -205,18 +143,7 @@ static value *pop(machine *m)
 
 static value *make(machine *m, fmpnn_pickle_kind kind)
 {
-    if (!m->blocks || m->blocks->used == BLOCK_VALUES) {
-        struct fmpnn_pickle_block *block = fmpnn_alloc(1, sizeof *block);
-        if (!block)
-            return NULL;
-        block->used = 0;
-        block->next = m->blocks;
-        m->blocks = block;
-    }
-    value *v = &m->blocks->values[m->blocks->used++];
-    memset(v, 0, sizeof *v);
-    v->kind = kind;
-    return v;
+    return fmpnn_pickle_make(&m->made, kind);
 }
 
 static fmpnn_status push_new(machine *m, fmpnn_pickle_kind kind)
@@ -231,13 +158,6 @@ static fmpnn_status push_integer(machine *m, fmpnn_pickle_kind kind, int64_t num
     if (!status)
         top(m)->integer = number;
     return status;
-}
-
-static bool owns_items(const value *v)
-{
-    return v->kind == FMPNN_PICKLE_TUPLE || v->kind == FMPNN_PICKLE_LIST ||
-           v->kind == FMPNN_PICKLE_DICT || v->kind == FMPNN_PICKLE_CALL ||
-           v->kind == FMPNN_PICKLE_PERSISTENT;
 }
 
 /* Move the top `count` values of the stack to the end of v's items. */
@@ -603,48 +523,11 @@ fmpnn_status fmpnn_pickle_read(const char *name, const void *bytes, size_t size,
                           "%s: pickle of %zu bytes, at most %d are expected", name, size,
                           MAX_SIZE);
     fmpnn_status status = run(&m);
-    pickle->root = status ? NULL : top(&m);
-    pickle->blocks = m.blocks;
+    m.made.root = top(&m);
     fmpnn_release(m.memo.item);
     fmpnn_release(m.stack.item);
     if (status)
-        fmpnn_pickle_clear(pickle);
+        fmpnn_pickle_clear(&m.made);
+    *pickle = m.made; /* empty on failure */
     return status;
-}
-
-void fmpnn_pickle_clear(fmpnn_pickle *pickle)
-{
-    while (pickle->blocks) {
-        struct fmpnn_pickle_block *block = pickle->blocks;
-        pickle->blocks = block->next;
-        for (size_t i = 0; i < block->used; i++)
-            if (owns_items(&block->values[i]))
-                fmpnn_release(block->values[i].item);
-        fmpnn_release(block);
-    }
-    pickle->root = NULL;
-}
-
-bool fmpnn_pickle_text_is(const fmpnn_pickle_value *v, const char *text)
-{
-    return v->kind == FMPNN_PICKLE_TEXT && v->count == strlen(text) &&
-           !memcmp(v->text, text, v->count);
-}
-
-const fmpnn_pickle_value *fmpnn_pickle_find(const fmpnn_pickle_value *dict, const char *key)
-{
-    if (dict->kind != FMPNN_PICKLE_DICT)
-        return NULL;
-    for (size_t i = dict->count; i >= 2; i -= 2)
-        if (fmpnn_pickle_text_is(dict->item[i - 2], key))
-            return dict->item[i - 1];
-    return NULL;
-}
-
-void fmpnn_pickle_printable(const char *text, size_t size, char out[80])
-{
-    size_t used = 0;
-    for (; used < size && used < 79; used++)
-        out[used] = text[used] > ' ' && text[used] < 0x7f ? text[used] : '?';
-    out[used] = '\0';
 }

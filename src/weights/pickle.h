@@ -66,6 +66,9 @@ fmpnn_status fmpnn_pickle_read(const char *name, const void *bytes, size_t size,
                                fmpnn_pickle *pickle, fmpnn_error *err);
 void fmpnn_pickle_clear(fmpnn_pickle *pickle);
 
+/* A new value, empty or zero, that lives as long as the pickle. NULL: out of memory. */
+fmpnn_pickle_value *fmpnn_pickle_make(fmpnn_pickle *pickle, fmpnn_pickle_kind kind);
+
 bool fmpnn_pickle_text_is(const fmpnn_pickle_value *value, const char *text);
 
 /* The value of a key; NULL if it is not there. The last one wins, as in Python. */
