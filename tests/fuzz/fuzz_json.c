@@ -7,7 +7,7 @@
 
 enum {
     PREFIX = 8,
-    DATA = 64 << 10 /* zeros; the seeds need some 20 KB */
+    DATA = 128 << 10 /* zeros; the seeds need some 60 KB */
 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
