@@ -1,0 +1,12 @@
+/* The engine under the names that src/backend.h asks for. */
+#include "engine/engine.h"
+
+const fmpnn_backend fmpnn_backend_cpu = {
+    .name = "cpu",
+    .encode = fmpnn_engine_encode,
+    .encoding_free = fmpnn_engine_encoding_free,
+    .states = fmpnn_engine_states,
+    .logits = fmpnn_engine_logits,
+    .conditional = fmpnn_engine_conditional,
+    .sample = fmpnn_engine_sample,
+};
