@@ -494,9 +494,10 @@ FMPNN_API fmpnn_status fmpnn_run_open(const fmpnn_run_options *options, fmpnn_ru
  *
  * @param name  the structure's name, unique in the run
  * @param job   borrowed until fmpnn_run_end_structure() or fmpnn_run_drop_structure()
- * @param plan  a JSON object that fixes what will be made. Four members say which records
+ * @param plan  a JSON object that fixes what will be made. These members say which records
  *              there will be and nothing of what they hold:
- *                  "temperatures": [0.1, 0.2], "first": 1, "n": 8    (design)
+ *                  "temperatures": [0.1, 0.2], "first": 1, "n": 8    (design; a member
+ *                  "with_native" is allowed, the run's own option decides)
  *                  "sequences": 3                                    (score)
  *              All others decide contents ("orders", "mode", a digest of the sequences to be
  *              scored): with the job's digest, device, instruction set and precision they make
