@@ -10,6 +10,8 @@
  *     fmpnn_design()           job -> sequences           (section 6)
  *     fmpnn_run_*()            sequences -> files         (section 7)
  *
+ * Section 8 is the fused message-passing operation by itself.
+ *
  * Conventions that hold everywhere:
  * - Functions return an fmpnn_status; FMPNN_OK is 0, all failures are negative. A failure
  *   leaves its outputs untouched and, where `err` is not NULL, a message for a person in it.
@@ -515,6 +517,66 @@ FMPNN_API void fmpnn_run_drop_structure(fmpnn_run *run);
 /** Close: commit what single files hold of the structures that ended, write the run record.
  *  Also right after an interrupt: what is finished is kept. Frees the run. */
 FMPNN_API fmpnn_status fmpnn_run_close(fmpnn_run *run, fmpnn_error *err);
+
+/* ------------------------------------------------------------------ 8. message passing alone */
+
+/** Weights of one message-passing operation of width D. All borrowed during creation only. */
+typedef struct fmpnn_message_weights {
+    size_t D;
+    const float *W1, *b1;      /**< [2D][2D+4], [2D]; columns: h_i, h_j, distance, direction */
+    const float *W2, *b2;      /**< [D][2D], [D] */
+    const float *U1, *c1;      /**< [2D][D], [2D] */
+    const float *U2, *c2;      /**< [D][2D], [D] */
+    const float *gamma, *beta; /**< [D], [D] */
+    bool tanh_form;            /**< GELU's tanh form instead of the exact one */
+} fmpnn_message_weights;
+
+/** The operation, prepared: packed weights and all work memory. */
+typedef struct fmpnn_message_pass fmpnn_message_pass;
+
+/**
+ * Prepare the operation
+ *
+ *     r_ij = |X_j - X_i|:  distance sqrt(|X_j - X_i|^2 + 1e-8), direction (X_j - X_i)/(distance + 1e-8)
+ *     m_i  = mean over the k neighbours of W2 g(W1 [h_i | h_j | distance | direction] + b1) + b2
+ *     out  = mask_i (LayerNorm(h_i + U2 g(U1 m_i + c1) + c2) gamma + beta),  eps 1e-5
+ *
+ * @param ctx     what computes; borrowed until the operation is freed
+ * @param nodes   largest B*L that will be asked for
+ * @param k       neighbours of each node, at least 1
+ * @return FMPNN_OK; FMPNN_EINVAL for a size of 0; FMPNN_ENOMEM.
+ *
+ * Source: docs/math.md, "The operation alone".
+ */
+FMPNN_API fmpnn_status fmpnn_message_pass_create(fmpnn_context *ctx,
+                                                 const fmpnn_message_weights *weights,
+                                                 size_t nodes, size_t k,
+                                                 fmpnn_message_pass **op, fmpnn_error *err);
+
+/** As above, with the weights of a .safetensors file (tensors W1 b1 W2 b2 U1 c1 U2 c2 gamma
+ *  beta, float32). FMPNN_EFORMAT names a tensor that is missing or of another shape. */
+FMPNN_API fmpnn_status fmpnn_message_pass_load(fmpnn_context *ctx, const char *path,
+                                               bool tanh_form, size_t nodes, size_t k,
+                                               fmpnn_message_pass **op, fmpnn_error *err);
+
+/**
+ * Run it. Allocates nothing.
+ *
+ * @param B,L  any with 1 <= B*L <= nodes
+ * @param h    [B][L][D] node features
+ * @param X    [B][L][3] coordinates, Angstrom
+ * @param E    [B][L][k] neighbours, 0..L-1 within the same batch element; repeats are allowed
+ * @param mask [B][L] 1 or 0 (any factor is applied as given)
+ * @param out  [B][L][D]; may not overlap the inputs
+ * @return FMPNN_OK; FMPNN_EINVAL naming the entry of E that is out of range, or the sizes.
+ *
+ * One thread at a time for each operation. Bits do not depend on threads, nor on the other
+ * nodes of the batch.
+ */
+FMPNN_API fmpnn_status fmpnn_message_pass_run(fmpnn_message_pass *op, size_t B, size_t L,
+                                              const float *h, const float *X, const int32_t *E,
+                                              const float *mask, float *out, fmpnn_error *err);
+FMPNN_API void fmpnn_message_pass_free(fmpnn_message_pass *op);
 
 #ifdef __cplusplus
 }

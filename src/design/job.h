@@ -43,8 +43,10 @@ struct fmpnn_job {
     char *echo;                  /* JSON */
     fmpnn_warning *warning;
     size_t warning_count;
-    /* the backend's encoding of graph, made on first use by design/compute.c */
+    /* the encoding of graph, made on first use by design/compute.c for one backend and one
+     * table of kernels */
     const fmpnn_backend *encoded_by;
+    const struct fmpnn_kernels *encoded_with;
     fmpnn_encoding *encoding;
 };
 

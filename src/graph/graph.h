@@ -32,7 +32,4 @@ fmpnn_status fmpnn_graph_create(size_t L, const float *xyz /* [L][4][3] */, cons
                                 bool ca_only, fmpnn_graph **graph, fmpnn_error *err);
 void fmpnn_graph_free(fmpnn_graph *graph);
 
-/* The distance table alone in double, for the float64 reference: [L][K] of D' recomputed at
- * the graph's neighbours is up to the reference; it must order by itself (spec 14). */
-
 #endif

@@ -51,7 +51,7 @@ struct fmpnn_model {
     void *block;               /* owner of all tensors; see model.c */
     char *name;
     char digest[65];
-    struct fmpnn_packed *packed; /* made at load by fmpnn_packed_create(), engine/packed.h */
+    struct fmpnn_packed *packed; /* the engine's form of these weights, packed.h */
 };
 
 /* ---- what the readers (pt.c, safetensors.c) give to model.c ---- */

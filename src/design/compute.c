@@ -1,0 +1,401 @@
+/* The public questions (design, score, probabilities) put to a backend: orders and random
+ * numbers go in, logits become scores. One encoding of the structure serves them all. */
+#include "design/job.h"
+#include "design/order.h"
+#include "design/random.h"
+
+#include <math.h>
+#include <string.h>
+
+enum {
+    SCORE_BATCH = 64 /* sequences scored at a time */
+};
+
+static fmpnn_status encode(fmpnn_context *ctx, fmpnn_job *job, fmpnn_error *err)
+{
+    if (job->encoding && job->encoded_by == ctx->backend && job->encoded_with == ctx->kernels)
+        return FMPNN_OK;
+    if (job->encoding)
+        job->encoded_by->encoding_free(job->encoding);
+    job->encoding = NULL;
+    job->encoded_by = ctx->backend;
+    job->encoded_with = ctx->kernels;
+    return ctx->backend->encode(ctx, job->model, job->graph, &job->encoding, err);
+}
+
+/* ---- from logits to numbers ---- */
+
+/* ln softmax of 21 logits, in double. */
+static void log_softmax(const float *logits, float *log_p)
+{
+    double largest = logits[0], sum = 0;
+    for (size_t a = 1; a < FMPNN_LETTERS; a++)
+        largest = logits[a] > largest ? logits[a] : largest;
+    for (size_t a = 0; a < FMPNN_LETTERS; a++)
+        sum += exp(logits[a] - largest);
+    double shift = largest + log(sum);
+    for (size_t a = 0; a < FMPNN_LETTERS; a++)
+        log_p[a] = (float)(logits[a] - shift);
+}
+
+/* ln p of every row that is asked for (rows[i] != 0), NaN elsewhere. */
+static void log_probs_of(const fmpnn_job *job, const uint8_t *rows, const float *logits,
+                         float *log_p)
+{
+    for (size_t i = 0; i < job->inputs->L; i++) {
+        if (rows[i])
+            log_softmax(logits + i * FMPNN_LETTERS, log_p + i * FMPNN_LETTERS);
+        else
+            for (size_t a = 0; a < FMPNN_LETTERS; a++)
+                log_p[i * FMPNN_LETTERS + a] = NAN;
+    }
+}
+
+/* Mean -ln p of the letters over the residues of `over`; NaN if there are none. */
+static double mean_score(const fmpnn_job *job, const uint8_t *over, const uint8_t *letters,
+                         const float *log_p)
+{
+    double sum = 0;
+    size_t count = 0;
+    for (size_t i = 0; i < job->inputs->L; i++)
+        if (over[i]) {
+            sum -= log_p[i * FMPNN_LETTERS + letters[i]];
+            count++;
+        }
+    return count ? sum / (double)count : NAN;
+}
+
+typedef struct comparison {
+    double recovery;
+    size_t designed, mutations;
+} comparison;
+
+/* Letters against the native ones, over designed residues. */
+static comparison compare(const fmpnn_job *job, const uint8_t *letters)
+{
+    comparison result = {0};
+    size_t known = 0, kept = 0;
+    for (size_t i = 0; i < job->inputs->L; i++) {
+        uint8_t native = job->inputs->native[i];
+        if (!job->designed[i])
+            continue;
+        result.designed++;
+        result.mutations += letters[i] != native;
+        known += native != FMPNN_LETTERS - 1;
+        kept += native != FMPNN_LETTERS - 1 && letters[i] == native;
+    }
+    result.recovery = known ? (double)kept / (double)known : NAN;
+    return result;
+}
+
+/* ---- design ---- */
+
+static fmpnn_samples *samples_create(size_t n, size_t L, bool keep_probs)
+{
+    fmpnn_samples *samples = fmpnn_alloc_zero(1, sizeof *samples);
+    if (!samples)
+        return NULL;
+    samples->sample = fmpnn_alloc_zero(n, sizeof *samples->sample);
+    if (!samples->sample) {
+        fmpnn_samples_free(samples);
+        return NULL;
+    }
+    samples->count = n;
+    samples->length = L;
+    for (size_t s = 0; s < n; s++) {
+        fmpnn_sample *sample = &samples->sample[s];
+        sample->letters = fmpnn_alloc(L, 1);
+        sample->log_probs = fmpnn_alloc(L, FMPNN_LETTERS * sizeof *sample->log_probs);
+        if (keep_probs)
+            sample->sampling_probs =
+                fmpnn_alloc(L, FMPNN_LETTERS * sizeof *sample->sampling_probs);
+        if (!sample->letters || !sample->log_probs || (keep_probs && !sample->sampling_probs)) {
+            fmpnn_samples_free(samples);
+            return NULL;
+        }
+    }
+    return samples;
+}
+
+void fmpnn_samples_free(fmpnn_samples *samples)
+{
+    if (!samples)
+        return;
+    for (size_t s = 0; s < samples->count; s++) {
+        fmpnn_release(samples->sample[s].sampling_probs);
+        fmpnn_release(samples->sample[s].log_probs);
+        fmpnn_release(samples->sample[s].letters);
+    }
+    fmpnn_release(samples->sample);
+    fmpnn_release(samples);
+}
+
+/* Orders and uniform numbers of samples first .. first+n-1; logits go where log_probs will be. */
+static size_t prepare(const fmpnn_job *job, const fmpnn_stream *stream, uint64_t first,
+                      double temperature, fmpnn_samples *samples, uint32_t *order,
+                      double *uniform, fmpnn_draw_request *request)
+{
+    size_t L = job->inputs->L, n_shared = 0;
+    for (size_t s = 0; s < samples->count; s++) {
+        fmpnn_sample *sample = &samples->sample[s];
+        sample->number = first + s;
+        fmpnn_order_native(job, stream, sample->number, order + s * L, &n_shared);
+        for (size_t i = 0; i < L; i++)
+            uniform[s * L + i] =
+                fmpnn_uniform(stream, sample->number, (uint32_t)i, FMPNN_FOR_LETTER);
+        request[s] = (fmpnn_draw_request){.order = order + s * L,
+                                          .uniform = temperature > 0 ? uniform + s * L : NULL,
+                                          .temperature = temperature,
+                                          .letters = sample->letters,
+                                          .logits = sample->log_probs,
+                                          .probs = sample->sampling_probs};
+    }
+    return n_shared;
+}
+
+/* In a tied group no member saw the others' letters while they were drawn, so the logits of
+ * sampling are not those of the finished sequence: these take a pass of their own. */
+static fmpnn_status logits_of_tied(fmpnn_context *ctx, const fmpnn_job *job,
+                                   fmpnn_samples *samples, const uint32_t *order,
+                                   fmpnn_error *err)
+{
+    size_t L = job->inputs->L;
+    fmpnn_status status = FMPNN_OK;
+    uint32_t *rank = fmpnn_alloc(L, sizeof *rank);
+    if (!rank)
+        return fmpnn_fail_memory(err, "scoring samples");
+    for (size_t s = 0; s < samples->count && !status; s++) {
+        for (size_t t = 0; t < L; t++)
+            rank[order[s * L + t]] = (uint32_t)t;
+        status = ctx->backend->logits(ctx, job->encoding, 1, samples->sample[s].letters, rank,
+                                      samples->sample[s].log_probs, err);
+    }
+    fmpnn_release(rank);
+    return status;
+}
+
+static void finish_sample(const fmpnn_job *job, fmpnn_sample *sample)
+{
+    log_probs_of(job, job->resolved, sample->log_probs, sample->log_probs);
+    sample->score = mean_score(job, job->designed, sample->letters, sample->log_probs);
+    sample->global_score = mean_score(job, job->resolved, sample->letters, sample->log_probs);
+    sample->confidence = exp(-sample->score);
+    comparison result = compare(job, sample->letters);
+    sample->recovery = result.recovery;
+    sample->designed = result.designed;
+    sample->mutations = result.mutations;
+}
+
+fmpnn_status fmpnn_design(fmpnn_context *ctx, fmpnn_job *job, double temperature, uint64_t first,
+                          size_t n, bool keep_probs, fmpnn_samples **out, fmpnn_error *err)
+{
+    fmpnn_status status;
+    fmpnn_stream stream;
+    fmpnn_samples *samples = NULL;
+    uint32_t *order = NULL;
+    double *uniform = NULL;
+    fmpnn_draw_request *request = NULL;
+    size_t L = job->inputs->L;
+    if (!(temperature >= 0) || !isfinite(temperature))
+        return fmpnn_fail(err, FMPNN_EINVAL, "temperature %g: expected 0 (greedy) or more",
+                          temperature);
+    if (!first || !n)
+        return fmpnn_fail(err, FMPNN_EINVAL, "samples are numbered from 1, and at least 1 is asked");
+    status = encode(ctx, job, err);
+    if (status)
+        return status;
+    samples = samples_create(n, L, keep_probs);
+    order = fmpnn_alloc(n, L * sizeof *order);
+    uniform = fmpnn_alloc(n, L * sizeof *uniform);
+    request = fmpnn_alloc(n, sizeof *request);
+    if (!samples || !order || !uniform || !request ||
+        !fmpnn_stream_init(&stream, job->seed, fmpnn_structure_digest(job->st), temperature)) {
+        status = fmpnn_fail(err, FMPNN_ENOMEM, "out of memory for %zu samples of %zu residues", n,
+                            L);
+        goto done;
+    }
+    samples->temperature = temperature;
+    samples->seed = job->seed;
+    size_t n_shared = prepare(job, &stream, first, temperature, samples, order, uniform, request);
+    status = ctx->backend->sample(ctx, job->encoding, &job->rules, n_shared, n, request, err);
+    if (!status && job->rules.groups < L)
+        status = logits_of_tied(ctx, job, samples, order, err);
+    if (status)
+        goto done;
+    for (size_t s = 0; s < n; s++)
+        finish_sample(job, &samples->sample[s]);
+    *out = samples;
+    samples = NULL;
+done:
+    fmpnn_release(request);
+    fmpnn_release(uniform);
+    fmpnn_release(order);
+    fmpnn_samples_free(samples);
+    return status;
+}
+
+/* ---- score ---- */
+
+/* Decoding order number n (from 1) of scores and probabilities, as ranks. */
+static fmpnn_status rank_of(const fmpnn_job *job, size_t n, uint32_t *order, uint32_t *rank,
+                            fmpnn_error *err)
+{
+    fmpnn_stream stream;
+    size_t n_shared;
+    if (!fmpnn_stream_init(&stream, job->seed, fmpnn_structure_digest(job->st), 1))
+        return fmpnn_fail_memory(err, "drawing a decoding order");
+    fmpnn_order_native(job, &stream, n, order, &n_shared);
+    for (size_t t = 0; t < job->inputs->L; t++)
+        rank[order[t]] = (uint32_t)t;
+    return FMPNN_OK;
+}
+
+/* Mean and standard error of the mean. */
+static void summarise(const double *value, size_t n, double *mean, double *error)
+{
+    double sum = 0, squares = 0;
+    for (size_t k = 0; k < n; k++)
+        sum += value[k];
+    *mean = sum / (double)n;
+    for (size_t k = 0; k < n; k++)
+        squares += (value[k] - *mean) * (value[k] - *mean);
+    *error = n > 1 ? sqrt(squares / (double)(n - 1) / (double)n) : NAN;
+}
+
+typedef struct score_work {
+    uint32_t *order, *rank; /* [L], [batch][L] */
+    float *logits;          /* [batch][L][21] */
+    double *score, *global; /* [batch][orders] */
+} score_work;
+
+/* Scores of up to SCORE_BATCH sequences under every order. */
+static fmpnn_status score_batch(fmpnn_context *ctx, fmpnn_job *job, size_t count,
+                                const uint8_t *letters, size_t orders, score_work *work,
+                                fmpnn_error *err)
+{
+    size_t L = job->inputs->L;
+    for (size_t n = 0; n < orders; n++) {
+        fmpnn_status status = rank_of(job, n + 1, work->order, work->rank, err);
+        for (size_t b = 1; b < count; b++)
+            memcpy(work->rank + b * L, work->rank, L * sizeof *work->rank);
+        if (!status)
+            status = ctx->backend->logits(ctx, job->encoding, count, letters, work->rank,
+                                          work->logits, err);
+        if (status)
+            return status;
+        for (size_t b = 0; b < count; b++) {
+            float *log_p = work->logits + b * L * FMPNN_LETTERS;
+            log_probs_of(job, job->resolved, log_p, log_p);
+            work->score[b * orders + n] = mean_score(job, job->designed, letters + b * L, log_p);
+            work->global[b * orders + n] = mean_score(job, job->resolved, letters + b * L, log_p);
+        }
+    }
+    return FMPNN_OK;
+}
+
+static fmpnn_status check_letters(const fmpnn_job *job, size_t B, const uint8_t *letters,
+                                  fmpnn_error *err)
+{
+    for (size_t n = 0; n < B * job->inputs->L; n++)
+        if (letters[n] >= FMPNN_LETTERS)
+            return fmpnn_fail(err, FMPNN_EINVAL,
+                              "sequence %zu, position %zu: residue code %d, expected 0 to %d",
+                              n / job->inputs->L + 1, n % job->inputs->L + 1, letters[n],
+                              FMPNN_LETTERS - 1);
+    return FMPNN_OK;
+}
+
+fmpnn_status fmpnn_score(fmpnn_context *ctx, fmpnn_job *job, size_t B, const uint8_t *letters,
+                         size_t orders, fmpnn_score_result *result, fmpnn_error *err)
+{
+    size_t L = job->inputs->L, batch = B < SCORE_BATCH ? B : SCORE_BATCH;
+    score_work work = {0};
+    if (!B || !orders || (!letters && B != 1))
+        return fmpnn_fail(err, FMPNN_EINVAL,
+                          "%zu sequences, %zu orders: expected at least one of each", B, orders);
+    if (!letters)
+        letters = job->inputs->native;
+    fmpnn_status status = check_letters(job, B, letters, err);
+    if (!status)
+        status = encode(ctx, job, err);
+    if (status)
+        return status;
+    work.order = fmpnn_alloc(L, sizeof *work.order);
+    work.rank = fmpnn_alloc(batch, L * sizeof *work.rank);
+    work.logits = fmpnn_alloc(batch, L * FMPNN_LETTERS * sizeof *work.logits);
+    work.score = fmpnn_alloc(batch, orders * sizeof *work.score);
+    work.global = fmpnn_alloc(batch, orders * sizeof *work.global);
+    if (!work.order || !work.rank || !work.logits || !work.score || !work.global) {
+        status = fmpnn_fail_memory(err, "scoring");
+        goto done;
+    }
+    for (size_t first = 0; first < B && !status; first += batch) {
+        size_t count = B - first < batch ? B - first : batch;
+        status = score_batch(ctx, job, count, letters + first * L, orders, &work, err);
+        for (size_t b = 0; b < count && !status; b++) {
+            fmpnn_score_result *r = &result[first + b];
+            comparison c = compare(job, letters + (first + b) * L);
+            summarise(work.score + b * orders, orders, &r->score, &r->score_se);
+            summarise(work.global + b * orders, orders, &r->global_score, &r->global_score_se);
+            r->confidence = exp(-r->score);
+            r->recovery = c.recovery;
+            r->designed = c.designed;
+            r->mutations = c.mutations;
+        }
+    }
+done:
+    fmpnn_release(work.global);
+    fmpnn_release(work.score);
+    fmpnn_release(work.logits);
+    fmpnn_release(work.rank);
+    fmpnn_release(work.order);
+    return status;
+}
+
+/* ---- probabilities ---- */
+
+static fmpnn_status probs_of_order(fmpnn_context *ctx, fmpnn_job *job, fmpnn_probs_mode mode,
+                                   const uint8_t *letters, const uint32_t *rank, float *log_p,
+                                   fmpnn_error *err)
+{
+    fmpnn_status status;
+    const uint8_t *rows = mode == FMPNN_PROBS_CONDITIONAL ? job->designed : job->resolved;
+    if (mode == FMPNN_PROBS_CONDITIONAL)
+        status = ctx->backend->conditional(ctx, job->encoding, letters, rank, rows, log_p, err);
+    else
+        status = ctx->backend->logits(ctx, job->encoding, 1, letters,
+                                      mode == FMPNN_PROBS_UNCONDITIONAL ? NULL : rank, log_p,
+                                      err);
+    if (!status)
+        log_probs_of(job, rows, log_p, log_p);
+    return status;
+}
+
+fmpnn_status fmpnn_probs(fmpnn_context *ctx, fmpnn_job *job, fmpnn_probs_mode mode,
+                         const uint8_t *letters, size_t orders, float *log_p, fmpnn_error *err)
+{
+    size_t L = job->inputs->L;
+    uint32_t *order = NULL, *rank = NULL;
+    if (!orders)
+        return fmpnn_fail(err, FMPNN_EINVAL, "0 decoding orders: expected at least 1");
+    if (!letters)
+        letters = job->inputs->native;
+    fmpnn_status status = check_letters(job, 1, letters, err);
+    if (!status)
+        status = encode(ctx, job, err);
+    if (status)
+        return status;
+    order = fmpnn_alloc(L, sizeof *order);
+    rank = fmpnn_alloc(L, sizeof *rank);
+    if (!order || !rank)
+        status = fmpnn_fail_memory(err, "computing probabilities");
+    for (size_t n = 0; n < orders && !status; n++) {
+        status = rank_of(job, n + 1, order, rank, err);
+        if (!status)
+            status = probs_of_order(ctx, job, mode, letters, rank,
+                                    log_p + n * L * FMPNN_LETTERS, err);
+    }
+    fmpnn_release(rank);
+    fmpnn_release(order);
+    return status;
+}

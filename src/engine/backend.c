@@ -1,0 +1,15 @@
+/* The engine under the names that src/backend.h asks for. */
+#include "engine/engine.h"
+
+const fmpnn_backend fmpnn_backend_cpu = {
+    .name = "cpu",
+    .encode = fmpnn_engine_encode,
+    .encoding_free = fmpnn_engine_encoding_free,
+    .states = fmpnn_engine_states,
+    .logits = fmpnn_engine_logits,
+    .conditional = fmpnn_engine_conditional,
+    .sample = fmpnn_engine_sample,
+    .operation_create = fmpnn_engine_operation_create,
+    .operation_run = fmpnn_engine_operation_run,
+    .operation_free = fmpnn_engine_operation_free,
+};

@@ -1,0 +1,112 @@
+/* One decoder layer for a handful of rows. A row is a residue of a sequence; rows of different
+ * sequences and residues travel together so that the node weights are read once for all.
+ *
+ * The message of edge (i, j) starts as
+ *     z = own_i + edge_ij + (j decoded before i ? near_j + letter_j : blind_j)
+ * with edge_ij and blind_j from tables that all sequences share. "Decoded before" is a question
+ * of order, never of time. docs/math.md, "Decoder". */
+#include "engine/engine.h"
+
+#include <string.h>
+
+bool fmpnn_decode_scratch_init(fmpnn_decode_scratch *x, const fmpnn_encoding *encoding)
+{
+    size_t C = encoding->C, K = encoding->K, F = encoding->w->F, rows = FMPNN_ROWS * C;
+    memset(x, 0, sizeof *x);
+    float *block = fmpnn_alloc(4 * rows + FMPNN_ROWS * F + K * C + FMPNN_ROWS, sizeof *block);
+    x->block = block;
+    x->edge = fmpnn_alloc(3 * K, sizeof *x->edge);
+    if (!block || !x->edge)
+        return false;
+    x->node = x->edge + K;
+    x->letter = x->edge + 2 * K;
+    x->h = block;
+    x->own = x->h + rows;
+    x->s = x->own + rows;
+    x->next = x->s + rows;
+    x->work = x->next + rows;
+    x->tile = x->work + FMPNN_ROWS * F;
+    x->count = x->tile + K * C;
+    return true;
+}
+
+void fmpnn_decode_scratch_clear(fmpnn_decode_scratch *x)
+{
+    fmpnn_release(x->edge);
+    fmpnn_release(x->block);
+}
+
+/* Where Wn h_j of layer >= 1 is, or would be; NULL if it is 0. */
+static float *state_of(const fmpnn_encoding *en, const fmpnn_slots *slots,
+                       const fmpnn_sequence *sequence, size_t layer, size_t j)
+{
+    size_t slot = slots->slot[j];
+    if (slot == FMPNN_NO_SLOT)
+        return NULL;
+    if (slots->shared && slots->shared[j])
+        return slots->shared_state + ((layer - 1) * slots->shared_slots + slot) * en->C;
+    return sequence->state + ((layer - 1) * slots->slots + slot) * en->C;
+}
+
+/* The rows that edge (i, m) adds, for every m. */
+static void gather(const fmpnn_encoding *en, const fmpnn_slots *slots, size_t layer,
+                   const fmpnn_row *row, fmpnn_decode_scratch *x)
+{
+    const fmpnn_sequence *sequence = row->sequence;
+    const float *letters = en->w->decoder[layer].letters;
+    const float *blind = en->blind + layer * en->L * en->C;
+    const float *edge = en->edge_part + (layer * en->L + row->i) * en->K * en->C;
+    for (size_t m = 0; m < en->K; m++) {
+        size_t j = en->graph->neighbour[row->i * en->K + m];
+        x->edge[m] = edge + m * en->C;
+        x->node[m] = blind + j * en->C;
+        x->letter[m] = NULL;
+        if (!sequence->rank || sequence->rank[j] >= sequence->rank[row->i])
+            continue;
+        if (layer > 0)
+            x->node[m] = state_of(en, slots, sequence, layer, j);
+        if (!sequence->group_of || sequence->group_of[j] != sequence->group_of[row->i])
+            x->letter[m] = letters + sequence->letters[j] * en->C;
+    }
+}
+
+void fmpnn_decode_nodes(const fmpnn_encoding *en, const fmpnn_kernels *kernels, size_t layer,
+                        size_t M, fmpnn_decode_scratch *x)
+{
+    size_t C = en->C;
+    for (size_t m = 0; m < M; m++)
+        x->count[m] = (float)en->K; /* every neighbour counts, resolved or not */
+    fmpnn_node_update(kernels, &en->w->decoder[layer].node, C, en->w->F, M, x->h, x->s, x->count,
+                      x->work);
+    if (layer + 1 < en->layers)
+        kernels->gemm(x->next, C, x->h, C, M, C, en->w->decoder[layer + 1].message.neighbour, C,
+                      NULL, NULL, 0);
+    else
+        kernels->gemm(x->next, FMPNN_LETTERS, x->h, C, M, C, en->w->w_logits, FMPNN_LETTERS,
+                      en->w->b_logits, NULL, 0);
+}
+
+void fmpnn_decode_layer(const fmpnn_encoding *en, const fmpnn_kernels *kernels,
+                        const fmpnn_slots *slots, size_t layer, size_t M, const fmpnn_row *row,
+                        fmpnn_decode_scratch *x)
+{
+    const fmpnn_packed_decoder *w = &en->w->decoder[layer];
+    size_t C = en->C, K = en->K;
+    if (layer > 0)
+        kernels->gemm(x->own, C, x->h, C, M, C, w->message.own, C, NULL, NULL, 0);
+    for (size_t m = 0; m < M; m++) {
+        const float *own = layer ? x->own + m * C : en->own_part + row[m].i * C;
+        gather(en, slots, layer, &row[m], x);
+        kernels->gather_gelu(x->tile, C, own, x->edge, x->node, x->letter, K, C);
+        kernels->gemm_sum(x->s + m * C, x->tile, C, K, C, w->w2, C, w->b2, NULL);
+    }
+    fmpnn_decode_nodes(en, kernels, layer, M, x);
+    for (size_t m = 0; m < M; m++) {
+        if (layer + 1 < en->layers)
+            memcpy(state_of(en, slots, row[m].sequence, layer + 1, row[m].i), x->next + m * C,
+                   C * sizeof(float));
+        else
+            memcpy(row[m].sequence->logits + row[m].i * FMPNN_LETTERS,
+                   x->next + m * FMPNN_LETTERS, FMPNN_LETTERS * sizeof(float));
+    }
+}

@@ -1,0 +1,311 @@
+/* Features and encoder. The edges of residue i are a tile [K][C] that stays in cache through
+ * all products of a pass:
+ *
+ *     pass 0      features -> e, message of layer 0
+ *     pass n      edge update of layer n-1, message of layer n
+ *     pass N      edge update of layer N-1, edge part of every decoder layer
+ *
+ * After each pass but the last, residues are updated from their summed messages, and what
+ * their state contributes to the edges of the next pass is multiplied out once a residue. */
+#include "engine/engine.h"
+
+#include <omp.h>
+#include <string.h>
+
+typedef struct encoder {
+    fmpnn_encoding *out;
+    const fmpnn_kernels *kernels;
+    const fmpnn_graph *graph;
+    const fmpnn_packed *w;
+    size_t L, K, C, N;       /* N: encoder layers */
+    float *e;                /* [L][K][C] edge states */
+    float *s;                /* [L][C] summed messages */
+    float *own_update, *near_update;   /* [L][C] W11's node parts, bias in own */
+    float *own_message, *near_message; /* [L][C] W1's node parts of the next layer */
+    float *geometry;         /* virtual CB [L][3], or frames [L][9] */
+} encoder;
+
+typedef struct scratch {
+    float *raw;             /* features of one residue */
+    float *t, *u;           /* [K][C] */
+    float *weight;          /* [K] */
+    const float **row;      /* [K] */
+    float *work;            /* [FMPNN_ROWS][F] */
+    float *count;           /* [FMPNN_ROWS] */
+    float *block;
+} scratch;
+
+static bool scratch_init(scratch *x, const encoder *en)
+{
+    size_t tile = en->K * en->C, raw = fmpnn_features_size(en->graph, en->w);
+    size_t line = 16, rows = FMPNN_ROWS;
+    raw = (raw + line - 1) / line * line;
+    x->block = fmpnn_alloc(raw + 2 * tile + rows * en->w->F + rows + en->K, sizeof(float));
+    x->row = fmpnn_alloc(en->K, sizeof *x->row);
+    if (!x->block || !x->row)
+        return false;
+    x->raw = x->block;
+    x->t = x->raw + raw;
+    x->u = x->t + tile;
+    x->work = x->u + tile;
+    x->count = x->work + rows * en->w->F;
+    x->weight = x->count + rows;
+    return true;
+}
+
+static void scratch_clear(scratch *x)
+{
+    fmpnn_release(x->row);
+    fmpnn_release(x->block);
+}
+
+static void gather(const encoder *en, size_t i, const float *nodes, const float **row)
+{
+    for (size_t m = 0; m < en->K; m++)
+        row[m] = nodes + en->graph->neighbour[i * en->K + m] * en->C;
+}
+
+/* e <- W_e LN(edge embedding of the features). */
+static void embed_edges(const encoder *en, size_t i, float *e, scratch *x)
+{
+    const fmpnn_kernels *k = en->kernels;
+    const fmpnn_norm *norm = &en->out->model->norm_edges;
+    size_t K = en->K, C = en->C;
+    fmpnn_features_row(en->graph, en->w, k, en->geometry, en->geometry, i, x->raw, x->row);
+    k->gemm(x->t, C, x->raw, en->w->features, K, en->w->features, en->w->edge, C, NULL, x->row,
+            0);
+    k->layer_norm(x->t, C, x->t, C, K, C, norm->gain, norm->bias);
+    k->gemm(e, C, x->t, C, K, C, en->w->w_e, C, en->w->b_e, NULL, 0);
+}
+
+/* e <- LN3(e + W13 g(W12 g(W11 [h_i | e | h_j]))). */
+static void update_edges(const encoder *en, size_t layer, size_t i, float *e, scratch *x)
+{
+    const fmpnn_packed_encoder *w = &en->w->encoder[layer];
+    const fmpnn_kernels *k = en->kernels;
+    size_t K = en->K, C = en->C;
+    gather(en, i, en->near_update, x->row);
+    k->gemm(x->t, C, e, C, K, C, w->update.edge, C, en->own_update + i * C, x->row, 1);
+    k->gemm(x->u, C, x->t, C, K, C, w->w12, C, w->b12, NULL, 1);
+    for (size_t m = 0; m < K; m++)
+        x->row[m] = e + m * C;
+    k->gemm(e, C, x->u, C, K, C, w->w13, C, w->b13, x->row, 0);
+    k->layer_norm(e, C, e, C, K, C, w->norm3.gain, w->norm3.bias);
+}
+
+/* s_i <- sum_j mask_j g(W2 g(W1 [h_i | e | h_j])); before the first layer h is 0. */
+static void sum_messages(const encoder *en, size_t layer, size_t i, const float *e, scratch *x)
+{
+    const fmpnn_packed_encoder *w = &en->w->encoder[layer];
+    const fmpnn_kernels *k = en->kernels;
+    size_t K = en->K, C = en->C;
+    if (layer) {
+        gather(en, i, en->near_message, x->row);
+        k->gemm(x->t, C, e, C, K, C, w->message.edge, C, en->own_message + i * C, x->row, 1);
+    } else {
+        k->gemm(x->t, C, e, C, K, C, w->message.edge, C, w->message.bias, NULL, 1);
+    }
+    bool all = true;
+    for (size_t m = 0; m < K; m++) {
+        x->weight[m] = en->graph->mask[en->graph->neighbour[i * K + m]];
+        all = all && x->weight[m] == 1;
+    }
+    k->gemm_sum(en->s + i * C, x->t, C, K, C, w->w2, C, w->b2, all ? NULL : x->weight);
+}
+
+static void decoder_edges(const encoder *en, size_t i, const float *e)
+{
+    size_t K = en->K, C = en->C;
+    for (size_t l = 0; l < en->out->layers; l++) {
+        const fmpnn_packed_split *w = &en->w->decoder[l].message;
+        en->kernels->gemm(en->out->edge_part + (l * en->L + i) * K * C, C, e, C, K, C, w->edge,
+                          C, w->bias, NULL, 0);
+    }
+}
+
+static void edge_pass(const encoder *en, size_t pass, size_t i, scratch *x)
+{
+    float *e = en->e + i * en->K * en->C;
+    if (en->graph->mask[i] == 0)
+        return; /* its messages are masked and its row is never decoded */
+    if (pass == 0)
+        embed_edges(en, i, e, x);
+    else
+        update_edges(en, pass - 1, i, e, x);
+    if (pass < en->N)
+        sum_messages(en, pass, i, e, x);
+    else
+        decoder_edges(en, i, e);
+}
+
+/* Rows first .. first+M-1: node update of `layer`, then their part in the edges to come. */
+static void node_pass(const encoder *en, size_t layer, size_t first, size_t M, scratch *x)
+{
+    const fmpnn_kernels *k = en->kernels;
+    const fmpnn_packed_encoder *w = &en->w->encoder[layer];
+    size_t C = en->C, K = en->K;
+    float *h = en->out->h + first * C;
+    for (size_t m = 0; m < M; m++) {
+        float count = 0;
+        for (size_t n = 0; n < K; n++)
+            count += en->graph->mask[en->graph->neighbour[(first + m) * K + n]];
+        x->count[m] = count;
+    }
+    fmpnn_node_update(k, &w->node, C, en->w->F, M, h, en->s + first * C, x->count, x->work);
+    for (size_t m = 0; m < M; m++)
+        if (en->graph->mask[first + m] == 0)
+            memset(h + m * C, 0, C * sizeof *h);
+    k->gemm(en->own_update + first * C, C, h, C, M, C, w->update.own, C, w->update.bias, NULL, 0);
+    k->gemm(en->near_update + first * C, C, h, C, M, C, w->update.neighbour, C, NULL, NULL, 0);
+    if (layer + 1 < en->N) {
+        const fmpnn_packed_split *next = &en->w->encoder[layer + 1].message;
+        k->gemm(en->own_message + first * C, C, h, C, M, C, next->own, C, next->bias, NULL, 0);
+        k->gemm(en->near_message + first * C, C, h, C, M, C, next->neighbour, C, NULL, NULL, 0);
+        return;
+    }
+    k->gemm(en->out->own_part + first * C, C, h, C, M, C, en->w->decoder[0].message.own, C, NULL,
+            NULL, 0);
+    for (size_t l = 0; l < en->out->layers; l++)
+        k->gemm(en->out->blind + (l * en->L + first) * C, C, h, C, M, C,
+                en->w->decoder[l].message.neighbour, C, NULL, NULL, 0);
+}
+
+/* All passes; one team of threads from beginning to end. false: out of memory. */
+static bool run(const encoder *en, int threads)
+{
+    size_t L = en->L, blocks = (L + FMPNN_ROWS - 1) / FMPNN_ROWS;
+    bool good = true;
+#pragma omp parallel num_threads(threads) reduction(&& : good)
+    {
+        scratch x = {0};
+        unsigned mode = fmpnn_float_mode_enter();
+        good = scratch_init(&x, en);
+        /* a thread without scratch leaves its work undone; the result is dropped */
+        for (size_t pass = 0; pass <= en->N; pass++) {
+#pragma omp for schedule(dynamic, 4)
+            for (size_t i = 0; i < L; i++)
+                if (good)
+                    edge_pass(en, pass, i, &x);
+            if (pass < en->N) {
+#pragma omp for schedule(dynamic, 1)
+                for (size_t b = 0; b < blocks; b++)
+                    if (good)
+                        node_pass(en, pass, b * FMPNN_ROWS,
+                                  b + 1 < blocks ? FMPNN_ROWS : L - b * FMPNN_ROWS, &x);
+            }
+        }
+        scratch_clear(&x);
+        fmpnn_float_mode_leave(mode);
+    }
+    return good;
+}
+
+static bool prepare(encoder *en)
+{
+    size_t L = en->L, C = en->C;
+    bool ca_only = en->graph->ca_only;
+    en->e = fmpnn_alloc(L * en->K, C * sizeof(float));
+    en->s = fmpnn_alloc_zero(5 * L, C * sizeof(float)); /* rows not resolved stay 0 */
+    en->geometry = fmpnn_alloc(L * (ca_only ? 9 : 3), sizeof(float));
+    if (!en->e || !en->s || !en->geometry)
+        return false;
+    en->own_update = en->s + L * C;
+    en->near_update = en->s + 2 * L * C;
+    en->own_message = en->s + 3 * L * C;
+    en->near_message = en->s + 4 * L * C;
+    if (ca_only)
+        fmpnn_features_frames(en->graph, en->geometry);
+    else
+        fmpnn_features_cb(en->graph, en->geometry);
+    return true;
+}
+
+static fmpnn_encoding *encoding_create(const fmpnn_model *model, const fmpnn_graph *graph)
+{
+    fmpnn_encoding *encoding = fmpnn_alloc_zero(1, sizeof *encoding);
+    if (!encoding)
+        return NULL;
+    encoding->model = model;
+    encoding->graph = graph;
+    encoding->w = model->packed;
+    encoding->L = graph->L;
+    encoding->K = graph->K;
+    encoding->C = model->C;
+    encoding->layers = model->info.decoder_layers;
+    size_t rows = graph->L, row = model->C * sizeof(float);
+    encoding->h = fmpnn_alloc_zero(rows, row);
+    encoding->own_part = fmpnn_alloc(rows, row);
+    encoding->blind = fmpnn_alloc(rows * encoding->layers, row);
+    encoding->edge_part = fmpnn_alloc(rows * graph->K * encoding->layers, row);
+    if (!encoding->h || !encoding->own_part || !encoding->blind || !encoding->edge_part) {
+        fmpnn_engine_encoding_free(encoding);
+        return NULL;
+    }
+    return encoding;
+}
+
+void fmpnn_engine_encoding_free(fmpnn_encoding *encoding)
+{
+    if (!encoding)
+        return;
+    fmpnn_release(encoding->edge_part);
+    fmpnn_release(encoding->blind);
+    fmpnn_release(encoding->own_part);
+    fmpnn_release(encoding->h);
+    fmpnn_release(encoding);
+}
+
+/* `edges` receives the final edge states [L][K][C] if it is not NULL. */
+static fmpnn_status encode(fmpnn_context *ctx, const fmpnn_model *model, const fmpnn_graph *graph,
+                           fmpnn_encoding **out, float **edges, fmpnn_error *err)
+{
+    fmpnn_status status = FMPNN_OK;
+    encoder en = {.kernels = ctx->kernels, .graph = graph, .w = model->packed, .L = graph->L,
+                  .K = graph->K, .C = model->C, .N = model->info.encoder_layers};
+    en.out = encoding_create(model, graph);
+    if (!en.out || !prepare(&en) || !run(&en, ctx->threads)) {
+        status = fmpnn_fail(err, FMPNN_ENOMEM, "out of memory while encoding %zu residues",
+                            graph->L);
+        goto done;
+    }
+    *out = en.out;
+    en.out = NULL;
+    if (edges) {
+        *edges = en.e;
+        en.e = NULL;
+    }
+done:
+    fmpnn_release(en.geometry);
+    fmpnn_release(en.s);
+    fmpnn_release(en.e);
+    fmpnn_engine_encoding_free(en.out);
+    return status;
+}
+
+fmpnn_status fmpnn_engine_encode(fmpnn_context *ctx, const fmpnn_model *model,
+                                 const fmpnn_graph *graph, fmpnn_encoding **encoding,
+                                 fmpnn_error *err)
+{
+    return encode(ctx, model, graph, encoding, NULL, err);
+}
+
+fmpnn_status fmpnn_engine_states(fmpnn_context *ctx, const fmpnn_encoding *encoding, float *h_V,
+                                 const uint32_t *rows, size_t n_rows, float *h_E, fmpnn_error *err)
+{
+    size_t tile = encoding->K * encoding->C;
+    if (h_V)
+        memcpy(h_V, encoding->h, encoding->L * encoding->C * sizeof *h_V);
+    if (!h_E)
+        return FMPNN_OK;
+    float *edges;
+    fmpnn_encoding *again;
+    fmpnn_status status =
+        encode(ctx, encoding->model, encoding->graph, &again, &edges, err);
+    if (status)
+        return status;
+    for (size_t n = 0; n < n_rows; n++)
+        memcpy(h_E + n * tile, edges + rows[n] * tile, tile * sizeof *h_E);
+    fmpnn_release(edges);
+    fmpnn_engine_encoding_free(again);
+    return FMPNN_OK;
+}

@@ -1,0 +1,159 @@
+/* The fused engine: the network of reference/, with its algebra rearranged so that as little as
+ * possible is done per edge. Comes in: graph and packed weights. Goes out: logits and letters.
+ * Knows nothing of files, chains or options.
+ *
+ * encode.c   features and encoder, one pass over each residue's edges per layer
+ * decode.c   one decoder layer for any set of (sequence, residue) rows
+ * logits.c   all rows at once, letters given (scores, probabilities)
+ * sample.c   level by level, letters drawn on the way; levels.c finds the levels
+ * node.c     what follows the sum over neighbours, encoder and decoder alike
+ *
+ * Every value is computed by kernels whose summation order does not depend on how many rows
+ * travel together, so no result depends on threads, batch or level. Equations: docs/math.md. */
+#ifndef FMPNN_ENGINE_H
+#define FMPNN_ENGINE_H
+
+#include "backend.h"
+#include "kernels/kernels.h"
+#include "weights/packed.h"
+
+enum {
+    FMPNN_ROWS = 24 /* rows that share a walk through the node weights */
+};
+
+/* What is computed once for a structure and read by every decoding of it. */
+struct fmpnn_encoding {
+    const fmpnn_model *model;
+    const fmpnn_graph *graph;
+    const fmpnn_packed *w;
+    size_t L, K, C, layers; /* layers: of the decoder */
+    float *h;               /* [L][C] encoder output, 0 where not resolved */
+    float *edge_part;       /* [layers][L][K][C] We e_ij + b1 */
+    float *own_part;        /* [L][C] Wv h_i of the first layer */
+    float *blind;           /* [layers][L][C] Wn h_j: what a residue not yet decoded adds */
+};
+
+/* ---- features.c ---- */
+
+/* Raw edge features of residue i, [K][packed.features], and for each neighbour the row of the
+ * offset table that holds its positional part. `frames` is NULL or [L][9] (CA-only). */
+void fmpnn_features_row(const fmpnn_graph *graph, const fmpnn_packed *w,
+                        const fmpnn_kernels *kernels, const float *virtual_cb,
+                        const float *frames, size_t i, float *raw, const float **offset);
+/* Per-residue geometry used by the above: [L][3] virtual CB (full backbone) */
+void fmpnn_features_cb(const fmpnn_graph *graph, float *cb);
+/* and [L][9] local frames (CA-only). */
+void fmpnn_features_frames(const fmpnn_graph *graph, float *frames);
+/* Floats in `raw` for one residue. */
+size_t fmpnn_features_size(const fmpnn_graph *graph, const fmpnn_packed *w);
+
+/* ---- node.c ---- */
+
+/* h <- LN2(x + FFN(x)), x = LN1(h + W3 s + count b3), M rows in place.
+ * h, s: [M][C]; count: [M] neighbours summed; work: [M][F]. */
+void fmpnn_node_update(const fmpnn_kernels *kernels, const fmpnn_packed_node *w, size_t C,
+                       size_t F, size_t M, float *h, const float *s, const float *count,
+                       float *work);
+
+/* ---- decode.c ---- */
+
+/* One sequence on its way through the decoder. */
+typedef struct fmpnn_sequence {
+    const uint32_t *rank;     /* [L] step of decoding; NULL: no neighbour counts as decoded */
+    const uint8_t *letters;   /* [L] */
+    const uint32_t *group_of; /* [L] a residue does not see the letters of its own group while
+                                 they are being decided; NULL: it sees all */
+    float *state;             /* [layers-1][slots][C] Wn h of the later layers */
+    float *logits;            /* [L][21] out */
+} fmpnn_sequence;
+
+/* Where the states of residues are: those that all sequences share (same letters, same order)
+ * are held once. */
+typedef struct fmpnn_slots {
+    const uint32_t *slot;   /* [L] row in the state array, FMPNN_NO_SLOT: no state, all zero */
+    const uint8_t *shared;  /* [L] 1: in shared_state; NULL: none is */
+    size_t slots, shared_slots;
+    float *shared_state;    /* [layers-1][shared_slots][C] */
+} fmpnn_slots;
+
+#define FMPNN_NO_SLOT UINT32_MAX
+
+/* A row to compute: residue i of a sequence. */
+typedef struct fmpnn_row {
+    fmpnn_sequence *sequence;
+    uint32_t i;
+} fmpnn_row;
+
+/* Scratch of one thread. */
+typedef struct fmpnn_decode_scratch {
+    float *h, *own, *s, *next; /* [FMPNN_ROWS][C] */
+    float *work;               /* [FMPNN_ROWS][F] */
+    float *tile;               /* [K][C] */
+    float *count;              /* [FMPNN_ROWS] */
+    const float **edge, **node, **letter; /* [K] row pointers */
+    void *block;
+} fmpnn_decode_scratch;
+
+bool fmpnn_decode_scratch_init(fmpnn_decode_scratch *scratch, const fmpnn_encoding *encoding);
+void fmpnn_decode_scratch_clear(fmpnn_decode_scratch *scratch);
+
+/* Decoder layer `layer` for M <= FMPNN_ROWS rows: scratch->h [M][C] goes from h^(layer) to
+ * h^(layer+1); what later layers of neighbours need goes to the states; after the last layer
+ * the logits are written. */
+void fmpnn_decode_layer(const fmpnn_encoding *encoding, const fmpnn_kernels *kernels,
+                        const fmpnn_slots *slots, size_t layer, size_t M, const fmpnn_row *row,
+                        fmpnn_decode_scratch *scratch);
+
+/* The second half of the above: from the summed messages scratch->s to the new h, and from
+ * there to scratch->next: the neighbour part of the next layer [M][C], or logits [M][21]. */
+void fmpnn_decode_nodes(const fmpnn_encoding *encoding, const fmpnn_kernels *kernels,
+                        size_t layer, size_t M, fmpnn_decode_scratch *scratch);
+
+/* ---- logits.c ---- */
+
+/* All of `row` (any number), letters known: layer by layer, `h` [n_rows][C] is work memory. */
+fmpnn_status fmpnn_decode_rows(const fmpnn_context *ctx, const fmpnn_encoding *encoding,
+                               const fmpnn_slots *slots, size_t n_rows, const fmpnn_row *row,
+                               fmpnn_error *err);
+
+/* ---- levels.c ---- */
+
+/* What has to be done, level by level, for one sequence: level[i] of every residue (0: nothing
+ * is computed for it), unit_level[g] of every group. Returns the highest. */
+uint32_t fmpnn_levels_find(const fmpnn_graph *graph, const fmpnn_rules *rules, size_t n_shared,
+                           const uint32_t *order, const uint32_t *rank, uint32_t *level,
+                           uint32_t *unit_level);
+
+/* Whether the row of `member` (a place in rules->member) is computed: it is resolved, and so
+ * is every member of its group before it. */
+bool fmpnn_member_computed(const fmpnn_rules *rules, size_t member);
+
+/* ---- the backend's calls (backend.c) ---- */
+
+fmpnn_status fmpnn_engine_encode(fmpnn_context *ctx, const fmpnn_model *model,
+                                 const fmpnn_graph *graph, fmpnn_encoding **encoding,
+                                 fmpnn_error *err);
+void fmpnn_engine_encoding_free(fmpnn_encoding *encoding);
+fmpnn_status fmpnn_engine_states(fmpnn_context *ctx, const fmpnn_encoding *encoding, float *h_V,
+                                 const uint32_t *rows, size_t n_rows, float *h_E,
+                                 fmpnn_error *err);
+fmpnn_status fmpnn_engine_logits(fmpnn_context *ctx, const fmpnn_encoding *encoding, size_t B,
+                                 const uint8_t *letters, const uint32_t *rank, float *logits,
+                                 fmpnn_error *err);
+fmpnn_status fmpnn_engine_conditional(fmpnn_context *ctx, const fmpnn_encoding *encoding,
+                                      const uint8_t *letters, const uint32_t *rank,
+                                      const uint8_t *wanted, float *logits, fmpnn_error *err);
+fmpnn_status fmpnn_engine_sample(fmpnn_context *ctx, const fmpnn_encoding *encoding,
+                                 const fmpnn_rules *rules, size_t n_shared, size_t B,
+                                 fmpnn_draw_request *request, fmpnn_error *err);
+
+/* message_pass.c */
+fmpnn_status fmpnn_engine_operation_create(fmpnn_context *ctx,
+                                           const fmpnn_message_weights *weights, size_t nodes,
+                                           size_t k, fmpnn_operation **operation,
+                                           fmpnn_error *err);
+void fmpnn_engine_operation_run(fmpnn_operation *operation, size_t B, size_t L, const float *h,
+                                const float *X, const int32_t *E, const float *mask, float *out);
+void fmpnn_engine_operation_free(fmpnn_operation *operation);
+
+#endif
