@@ -38,6 +38,9 @@ struct fmpnn_job {
     double *tie_weight;          /* [L] */
     int32_t *tie_group;          /* [L] number of its tied group for people, or -1 */
     void *owned;                 /* one block behind rules' remaining pointers */
+    uint32_t *fixed_order;       /* [L] the first fixed_count: what is not designed, in the order
+                                    in which every sample visits it (order.h) */
+    size_t fixed_count;
     uint64_t seed;
     char digest[65];
     char *echo;                  /* JSON */

@@ -42,7 +42,8 @@ typedef struct fmpnn_rules {
 fmpnn_status fmpnn_rules_distribution(const fmpnn_rules *rules, size_t t, const double *z,
                                       double T, double *p, fmpnn_error *err);
 
-/* First index whose cumulative probability exceeds u (20 if none does); u in [0, 1). */
+/* First index whose cumulative probability exceeds u; u in [0, 1). If rounding keeps the whole
+ * sum at or below u, the last letter that is possible at all. */
 uint8_t fmpnn_draw(const double *p, double u);
 /* First index of the largest probability. */
 uint8_t fmpnn_draw_best(const double *p);

@@ -5,6 +5,7 @@
  * encode.c   features and encoder, one pass over each residue's edges per layer
  * decode.c   one decoder layer for any set of (sequence, residue) rows
  * logits.c   all rows at once, letters given (scores, probabilities)
+ * conditional.c  one residue last, everything else kept, asked at many residues
  * sample.c   level by level, letters drawn on the way; levels.c finds the levels
  * node.c     what follows the sum over neighbours, encoder and decoder alike
  *

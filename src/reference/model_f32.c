@@ -1,0 +1,15 @@
+/* The plain network in float. */
+#include "reference/reference.h"
+
+#include <omp.h>
+#include <string.h>
+#include <tgmath.h>
+
+#define real float
+#define REF(name) fmpnn_reference32_##name
+#define ENCODING fmpnn_reference32_encoding
+#include "reference/linear.inc.c"
+#include "reference/features.inc.c"
+#include "reference/encoder.inc.c"
+#include "reference/decoder.inc.c"
+#include "reference/sample.inc.c"
