@@ -23,7 +23,7 @@ typedef struct loop {
     models models;
     failure *failed;
     size_t failures, done;
-    bool ligand_noted;
+    bool hetero_noted;
 } loop;
 
 /* ---- meanings ---- */
@@ -124,30 +124,38 @@ static void print_failures(const loop *l)
 
 /* ---- one input ---- */
 
+/* Atoms that no weights of this version see are said once a run: the folder of a thousand
+ * complexes needs no thousand notes. inspect, which is asked, tells of each. */
+static void print_hetero(loop *l, const char *name, fmpnn_warning warning)
+{
+    char message[2048];
+    bool first = !l->hetero_noted;
+    if (!first && l->b->verb->bit != VERB_INSPECT)
+        return;
+    l->hetero_noted = true;
+    snprintf(message, sizeof message, "%s%s", warning.message,
+             first
+                 ? "; weights that see them, --weights ligand, are not part of this version"
+                 : "");
+    report_note(l->b->options.quiet, name, warning.code, message);
+}
+
 static void print_notes(loop *l, const input *in, const fmpnn_structure *st,
                         const fmpnn_job *job)
 {
     bool quiet = l->b->options.quiet;
     for (size_t i = 0; i < fmpnn_structure_warning_count(st); i++) {
         fmpnn_warning warning = fmpnn_structure_warning(st, i);
-        report_note(quiet, in->name, warning.code, warning.message);
+        if (!strcmp(warning.code, "hetero-present"))
+            print_hetero(l, in->name, warning);
+        else
+            report_note(quiet, in->name, warning.code, warning.message);
     }
     for (size_t i = 0; i < fmpnn_job_warning_count(job); i++) {
         fmpnn_warning warning = fmpnn_job_warning(job, i);
         report_note(quiet, in->name, warning.code, warning.message);
     }
     l->b->warnings += fmpnn_structure_warning_count(st) + fmpnn_job_warning_count(job);
-    size_t hetero = fmpnn_structure_hetero_atoms(st);
-    if (hetero > 0 && !l->ligand_noted) {
-        char message[256];
-        snprintf(
-            message, sizeof message,
-            "%zu atoms that are not protein are present and not seen by these weights; "
-            "weights that see them (--weights ligand) are not part of this version",
-            hetero);
-        report_note(quiet, in->name, "ligand-unseen", message);
-        l->ligand_noted = true;
-    }
 }
 
 static fmpnn_status read_structure(const input *in, bool ca_only, fmpnn_structure **st,
@@ -175,7 +183,7 @@ static char *join_ties(const options *o)
         size += strlen(o->tie[i]) + 1;
     char *joined = checked_alloc(size, 1);
     for (size_t i = 0; i < o->ties; i++) {
-        strcat(joined, i ? ";" : "");
+        strcat(joined, i ? " " : "");
         strcat(joined, o->tie[i]);
     }
     return joined;
