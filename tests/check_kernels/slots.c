@@ -123,6 +123,9 @@ static void gather_gelu_case(check *c, size_t M, size_t C)
     for (size_t m = 0; d && m < M; m++)
         if (check_below(c, 2))
             d[m] = NULL;
+    for (size_t m = 0; b && m < M; m++)
+        if (check_below(c, 4) == 0)
+            b[m] = NULL;
     double *value = check_doubles(c, M * C), *tolerance = check_doubles(c, M * C);
     fmpnn_ref_gather_gelu(value, tolerance, own.data, a, b, d, M, C);
     c->kernels->gather_gelu(dst.data, dst.stride, own.data, a, b, d, M, C);
@@ -137,6 +140,26 @@ void check_gather_gelu(check *c)
             gather_gelu_case(c, heights[m], widths[n]);
     for (size_t i = 0; i < 100; i++)
         gather_gelu_case(c, check_below(c, 20), check_below(c, 140));
+}
+
+static void sum_rows_case(check *c, size_t M, size_t C)
+{
+    check_case(c, "M=%zu C=%zu", M, C);
+    const matrix table = check_input(c, 9, C, C + padding(c), 2);
+    const matrix dst = check_output(c, 1, C, C);
+    const float **rows = check_rows(c, &table, M);
+    double *value = check_doubles(c, C), *tolerance = check_doubles(c, C);
+    fmpnn_ref_sum_rows(value, tolerance, rows, M, C);
+    c->kernels->sum_rows(dst.data, rows, M, C);
+    check_result(c, &dst, value, tolerance);
+}
+
+void check_sum_rows(check *c)
+{
+    static const size_t heights[] = {0, 1, 2, 7, 48};
+    for (size_t m = 0; m < COUNT(heights); m++)
+        for (size_t n = 0; n < COUNT(widths); n++)
+            sum_rows_case(c, heights[m], widths[n]);
 }
 
 static void edge_sum_case(check *c, size_t M, size_t C, int tanh_form)
