@@ -1,0 +1,354 @@
+/* From loose tensors to a network. Every tensor is asked for by name with the shape it must
+ * have; sizes that may vary (C, F, the number of layers) are read off the shapes of a few.
+ * The numbers stay in the block they were read into; those of a mapped file are copied into
+ * one, so that the file can go. Each tensor begins at a multiple of 64 bytes.
+ *
+ * Names and shapes: Dauparas et al. 2022; docs/math.md, "Parameters". */
+#include "weights/floats.h"
+
+#include <math.h>
+#include <string.h>
+
+enum {
+    MAX_WANTED = 16 + FMPNN_MAX_LAYERS * (22 + 14), /* tensors of the largest network */
+    MAX_WIDTH = 1024,
+    MAX_FEED_FORWARD = 8192,
+    WIDTH_STEP = 16, /* the kernels' widest vector */
+    DEFAULT_NEIGHBOURS = 48,
+    MAX_NEIGHBOURS = 1024,
+    ALIGN_FLOATS = 16,
+    EDGE_COLUMNS = FMPNN_POSITIONAL + FMPNN_RBF * FMPNN_PAIRS,
+    /* CA-only files have seven more, of the orientation of the neighbour's frame */
+    EDGE_COLUMNS_CA = FMPNN_POSITIONAL + FMPNN_RBF * FMPNN_PAIRS_CA + 7
+};
+
+typedef struct wanted {
+    const float **pointer; /* where the model names it */
+    const fmpnn_tensor *tensor;
+    size_t count;
+} wanted;
+
+typedef struct builder {
+    const char *name;
+    fmpnn_tensors *tensors;
+    fmpnn_model *model;
+    bool *known; /* [tensors->count] asked for, or known and not needed */
+    wanted wanted[MAX_WANTED];
+    size_t n_wanted;
+    fmpnn_status status; /* of the first failure: what follows it does nothing */
+    fmpnn_error *err;
+} builder;
+
+/* ---- looking up ---- */
+
+static const fmpnn_tensor *find(const fmpnn_tensors *tensors, const char *name)
+{
+    for (size_t i = 0; i < tensors->count; i++)
+        if (!strcmp(tensors->tensor[i].name, name))
+            return &tensors->tensor[i];
+    return NULL;
+}
+
+static void shape_text(size_t rank, const size_t *shape, char text[100])
+{
+    size_t used = 0;
+    text[used++] = '[';
+    for (size_t d = 0; d < rank; d++)
+        used += (size_t)snprintf(text + used, 100 - used, d ? ",%zu" : "%zu", shape[d]);
+    snprintf(text + used, 100 - used, "]");
+}
+
+/* Ask for a tensor of one (columns = 0) or two sizes; *pointer will point to it. */
+static void want(builder *b, const float **pointer, size_t rows, size_t columns,
+                 const char *prefix, const char *suffix)
+{
+    char name[160], is[100], expected[100];
+    const size_t shape[2] = {rows, columns};
+    const size_t rank = columns ? 2 : 1;
+    snprintf(name, sizeof name, "%s%s", prefix, suffix);
+    const fmpnn_tensor *t = find(b->tensors, name);
+    if (b->status)
+        return;
+    shape_text(rank, shape, expected);
+    if (!t) {
+        b->status =
+            fmpnn_fail(b->err, FMPNN_EWEIGHTS, "%s: tensor %s is missing, expected %s",
+                       b->name, name, expected);
+        return;
+    }
+    if (t->rank != rank || memcmp(t->shape, shape, rank * sizeof *shape)) {
+        shape_text(t->rank, t->shape, is);
+        b->status =
+            fmpnn_fail(b->err, FMPNN_EWEIGHTS, "%s: tensor %s has shape %s, expected %s",
+                       b->name, name, is, expected);
+        return;
+    }
+    b->known[t - b->tensors->tensor] = true;
+    b->wanted[b->n_wanted++] = (wanted){pointer, t, columns ? rows * columns : rows};
+}
+
+static void want_linear(builder *b, fmpnn_linear *linear, size_t out, size_t in,
+                        const char *prefix, const char *name, bool has_bias)
+{
+    char full[128];
+    snprintf(full, sizeof full, "%s%s", prefix, name);
+    linear->out = out;
+    linear->in = in;
+    linear->b = NULL;
+    want(b, &linear->w, out, in, full, ".weight");
+    if (has_bias)
+        want(b, &linear->b, out, 0, full, ".bias");
+}
+
+static void want_norm(builder *b, fmpnn_norm *norm, const char *prefix, const char *name)
+{
+    char full[128];
+    snprintf(full, sizeof full, "%s%s", prefix, name);
+    want(b, &norm->gain, b->model->C, 0, full, ".weight");
+    want(b, &norm->bias, b->model->C, 0, full, ".bias");
+}
+
+static void want_layer(builder *b, fmpnn_layer *layer, const char *prefix, bool encoder)
+{
+    size_t C = b->model->C, F = b->model->F;
+    want_norm(b, &layer->norm1, prefix, "norm1");
+    want_norm(b, &layer->norm2, prefix, "norm2");
+    want_linear(b, &layer->W1, C, encoder ? 3 * C : 4 * C, prefix, "W1", true);
+    want_linear(b, &layer->W2, C, C, prefix, "W2", true);
+    want_linear(b, &layer->W3, C, C, prefix, "W3", true);
+    if (encoder) {
+        want_norm(b, &layer->norm3, prefix, "norm3");
+        want_linear(b, &layer->W11, C, 3 * C, prefix, "W11", true);
+        want_linear(b, &layer->W12, C, C, prefix, "W12", true);
+        want_linear(b, &layer->W13, C, C, prefix, "W13", true);
+    }
+    want_linear(b, &layer->W_in, F, C, prefix, "dense.W_in", true);
+    want_linear(b, &layer->W_out, C, F, prefix, "dense.W_out", true);
+}
+
+static void want_all(builder *b)
+{
+    fmpnn_model *m = b->model;
+    char prefix[64];
+    want_linear(b, &m->positional, FMPNN_POSITIONAL, FMPNN_OFFSETS, "",
+                "features.embeddings.linear", true);
+    want_linear(b, &m->edge, m->C, m->info.ca_only ? EDGE_COLUMNS_CA : EDGE_COLUMNS, "",
+                "features.edge_embedding", false);
+    want_norm(b, &m->norm_edges, "", "features.norm_edges");
+    want_linear(b, &m->W_e, m->C, m->C, "", "W_e", true);
+    want(b, &m->W_s, FMPNN_LETTERS, m->C, "W_s", ".weight");
+    for (size_t n = 0; n < m->info.encoder_layers; n++) {
+        snprintf(prefix, sizeof prefix, "encoder_layers.%zu.", n);
+        want_layer(b, &m->encoder[n], prefix, true);
+    }
+    for (size_t n = 0; n < m->info.decoder_layers; n++) {
+        snprintf(prefix, sizeof prefix, "decoder_layers.%zu.", n);
+        want_layer(b, &m->decoder[n], prefix, false);
+    }
+    want_linear(b, &m->W_out, FMPNN_LETTERS, m->C, "", "W_out", true);
+}
+
+/* ---- what kind of network, and how large ---- */
+
+/* Relatives of the network that share most of its tensor names. */
+static fmpnn_status refuse_relatives(const builder *b)
+{
+    static const struct {
+        const char *tensor, *kind;
+    } relatives[] = {
+        {"features.enc_edge_embedding.weight", "the side-chain packer of LigandMPNN"},
+        {"W_torsions.weight", "the side-chain packer of LigandMPNN"},
+        {"features.y_nodes.weight", "a LigandMPNN"},
+        {"V_C.weight", "a LigandMPNN"},
+    };
+    static const char runs[] =
+        "this version runs ProteinMPNN, soluble and CA-only included";
+    for (size_t i = 0; i < sizeof relatives / sizeof *relatives; i++)
+        if (find(b->tensors, relatives[i].tensor))
+            return fmpnn_fail(b->err, FMPNN_EWEIGHTS,
+                              "%s: is %s checkpoint (it has %s); %s", b->name,
+                              relatives[i].kind, relatives[i].tensor, runs);
+    const fmpnn_tensor *edge = find(b->tensors, "features.edge_embedding.weight");
+    if (edge && edge->rank == 2 && edge->shape[1] == EDGE_COLUMNS &&
+        find(b->tensors, "features.node_embedding.weight"))
+        return fmpnn_fail(b->err, FMPNN_EWEIGHTS,
+                          "%s: is a membrane-label checkpoint (it has "
+                          "features.node_embedding.weight); %s",
+                          b->name, runs);
+    return FMPNN_OK;
+}
+
+static fmpnn_status measure_width(const builder *b, const char *name, size_t limit,
+                                  size_t *width)
+{
+    const fmpnn_tensor *t = find(b->tensors, name);
+    if (!t)
+        return fmpnn_fail(b->err, FMPNN_EWEIGHTS,
+                          "%s: tensor %s is missing: no ProteinMPNN checkpoint", b->name,
+                          name);
+    if (t->rank != 2 || t->shape[0] < WIDTH_STEP || t->shape[0] > limit ||
+        t->shape[0] % WIDTH_STEP) {
+        char is[100];
+        shape_text(t->rank, t->shape, is);
+        return fmpnn_fail(
+            b->err, FMPNN_EWEIGHTS,
+            "%s: tensor %s has shape %s, expected two sizes, the first a multiple "
+            "of %d from %d to %zu",
+            b->name, name, is, WIDTH_STEP, WIDTH_STEP, limit);
+    }
+    *width = t->shape[0];
+    return FMPNN_OK;
+}
+
+static fmpnn_status count_layers(const builder *b, const char *stack, size_t *layers)
+{
+    char name[64];
+    for (*layers = 0; *layers <= FMPNN_MAX_LAYERS; ++*layers) {
+        snprintf(name, sizeof name, "%s.%zu.W1.weight", stack, *layers);
+        if (!find(b->tensors, name))
+            break;
+    }
+    if (!*layers || *layers > FMPNN_MAX_LAYERS)
+        return fmpnn_fail(b->err, FMPNN_EWEIGHTS, "%s: has %s %s, expected 1 to %d",
+                          b->name, *layers ? "more" : "no", stack, FMPNN_MAX_LAYERS);
+    return FMPNN_OK;
+}
+
+static fmpnn_status measure(builder *b)
+{
+    fmpnn_model *m = b->model;
+    fmpnn_status status;
+    if ((status = refuse_relatives(b)) ||
+        (status = measure_width(b, "features.edge_embedding.weight", MAX_WIDTH, &m->C)) ||
+        (status = measure_width(b, "encoder_layers.0.dense.W_in.weight", MAX_FEED_FORWARD,
+                                &m->F)) ||
+        (status = count_layers(b, "encoder_layers", &m->info.encoder_layers)) ||
+        (status = count_layers(b, "decoder_layers", &m->info.decoder_layers)))
+        return status;
+    size_t columns = find(b->tensors, "features.edge_embedding.weight")->shape[1];
+    if (columns != EDGE_COLUMNS && columns != EDGE_COLUMNS_CA)
+        return fmpnn_fail(
+            b->err, FMPNN_EWEIGHTS,
+            "%s: tensor features.edge_embedding.weight has %zu columns, expected "
+            "%d, or %d of a CA-only network",
+            b->name, columns, EDGE_COLUMNS, EDGE_COLUMNS_CA);
+    int64_t k = b->tensors->num_edges < 0 ? DEFAULT_NEIGHBOURS : b->tensors->num_edges;
+    if (k < 1 || k > MAX_NEIGHBOURS)
+        return fmpnn_fail(b->err, FMPNN_EWEIGHTS, "%s: num_edges is %lld, expected 1 to %d",
+                          b->name, (long long)k, MAX_NEIGHBOURS);
+    m->info.ca_only = columns == EDGE_COLUMNS_CA;
+    m->info.kind = m->info.ca_only ? "protein_ca" : "protein";
+    m->info.neighbours = (int)k;
+    m->info.noise = b->tensors->noise_level;
+    m->info.hidden = m->C;
+    return FMPNN_OK;
+}
+
+/* CA-only files carry a node embedding that the network never uses. */
+static bool is_unused(const builder *b, const char *name)
+{
+    static const char *const unused[] = {
+        "features.node_embedding.weight", "features.norm_nodes.weight",
+        "features.norm_nodes.bias", "W_v.weight", "W_v.bias"};
+    for (size_t i = 0; b->model->info.ca_only && i < sizeof unused / sizeof *unused; i++)
+        if (!strcmp(unused[i], name))
+            return true;
+    return false;
+}
+
+static fmpnn_status refuse_foreign(const builder *b)
+{
+    for (size_t i = 0; i < b->tensors->count; i++) {
+        const char *name = b->tensors->tensor[i].name;
+        if (b->known[i] || is_unused(b, name))
+            continue;
+        return fmpnn_fail(b->err, FMPNN_EWEIGHTS, "%s: tensor %s %s", b->name, name,
+                          find(b->tensors, name) == &b->tensors->tensor[i]
+                              ? "is not part of a ProteinMPNN network"
+                              : "is there twice");
+    }
+    return FMPNN_OK;
+}
+
+/* ---- the block ---- */
+
+static size_t aligned(size_t floats)
+{
+    return (floats + ALIGN_FLOATS - 1) / ALIGN_FLOATS * ALIGN_FLOATS;
+}
+
+/* Point the model at its tensors: in the block that they came in, else in a copy. */
+static fmpnn_status settle(builder *b)
+{
+    fmpnn_tensors *tensors = b->tensors;
+    size_t total = 0;
+    for (size_t i = 0; i < b->n_wanted; i++)
+        total += aligned(b->wanted[i].count);
+    bool copy = !tensors->block;
+    float *dst = copy ? fmpnn_alloc(total, sizeof *dst) : tensors->block;
+    if (!dst)
+        return fmpnn_fail(b->err, FMPNN_ENOMEM, "%s: out of memory for %zu weights",
+                          b->name, total);
+    b->model->block = dst;
+    tensors->block = NULL;
+    for (const wanted *w = b->wanted; w < b->wanted + b->n_wanted; w++) {
+        if (!fmpnn_floats_finite(w->tensor->data, w->count))
+            return fmpnn_fail(
+                b->err, FMPNN_EWEIGHTS,
+                "%s: tensor %s has infinite or NaN values: damaged, or a training "
+                "that diverged",
+                b->name, w->tensor->name);
+        *w->pointer = copy ? dst : w->tensor->data;
+        b->model->info.parameters += w->count;
+        if (copy) {
+            memcpy(dst, w->tensor->data, w->count * sizeof *dst);
+            memset(dst + w->count, 0, (aligned(w->count) - w->count) * sizeof *dst);
+            dst += aligned(w->count);
+        }
+    }
+    return FMPNN_OK;
+}
+
+fmpnn_status fmpnn_model_from_tensors(const char *name, const char digest[65],
+                                      fmpnn_tensors *tensors, fmpnn_model **model,
+                                      fmpnn_error *err)
+{
+    builder b = {.name = name, .tensors = tensors, .err = err};
+    b.model = fmpnn_alloc_zero(1, sizeof *b.model);
+    b.known = fmpnn_alloc_zero(tensors->count, sizeof *b.known);
+    if (!b.model || !b.known || !(b.model->name = fmpnn_copy_text(name))) {
+        b.status = fmpnn_fail(err, FMPNN_ENOMEM, "%s: out of memory", name);
+        goto done;
+    }
+    snprintf(b.model->digest, sizeof b.model->digest, "%s", digest);
+    b.model->info.name = b.model->name;
+    b.model->info.digest = b.model->digest;
+    if ((b.status = measure(&b)))
+        goto done;
+    want_all(&b);
+    if (b.status || (b.status = refuse_foreign(&b)) || (b.status = settle(&b)))
+        goto done;
+    *model = b.model;
+    b.model = NULL;
+done:
+    fmpnn_release(b.known);
+    fmpnn_model_free(b.model);
+    fmpnn_tensors_clear(tensors);
+    return b.status;
+}
+
+void fmpnn_model_free(fmpnn_model *model)
+{
+    if (!model)
+        return;
+    if (model->packed_free)
+        model->packed_free(model->packed);
+    fmpnn_release(model->block);
+    fmpnn_release(model->name);
+    fmpnn_release(model);
+}
+
+void fmpnn_model_describe(const fmpnn_model *model, fmpnn_model_info *info)
+{
+    *info = model->info;
+}
