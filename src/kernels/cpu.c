@@ -1,0 +1,54 @@
+/* CPUID says what the silicon can do; XCR0 says which registers the operating system saves on a
+ * task switch. Using a register that it does not save faults, so both must agree. */
+#include "kernels/cpu.h"
+
+#if defined(__x86_64__)
+#include <cpuid.h>
+
+enum {
+    STATE_YMM = 0x06, /* XCR0: xmm and the upper halves of ymm */
+    STATE_ZMM = 0xe6  /* and mask registers, upper halves of zmm 0-15, zmm 16-31 */
+};
+
+static unsigned state_enabled(void)
+{
+    unsigned a, b, c, d;
+    if (!__get_cpuid(1, &a, &b, &c, &d) || !(c & bit_OSXSAVE))
+        return 0;
+    unsigned low,
+        high; /* xgetbv as bytes: its mnemonic needs a flag that this file lacks */
+    __asm__ volatile(".byte 0x0f, 0x01, 0xd0" : "=a"(low), "=d"(high) : "c"(0));
+    return low;
+}
+
+bool fmpnn_cpu_has_avx2(void)
+{
+    unsigned a, b, c, d;
+    if ((state_enabled() & STATE_YMM) != STATE_YMM)
+        return false;
+    if (!__get_cpuid(1, &a, &b, &c, &d) || !(c & bit_AVX) || !(c & bit_FMA))
+        return false;
+    return __get_cpuid_count(7, 0, &a, &b, &c, &d) && (b & bit_AVX2);
+}
+
+bool fmpnn_cpu_has_avx512(void)
+{
+    const unsigned needed = bit_AVX512F | bit_AVX512BW | bit_AVX512DQ | bit_AVX512VL;
+    unsigned a, b, c, d;
+    return fmpnn_cpu_has_avx2() && (state_enabled() & STATE_ZMM) == STATE_ZMM &&
+           __get_cpuid_count(7, 0, &a, &b, &c, &d) && (b & needed) == needed;
+}
+
+#else
+
+bool fmpnn_cpu_has_avx2(void)
+{
+    return false;
+}
+
+bool fmpnn_cpu_has_avx512(void)
+{
+    return false;
+}
+
+#endif

@@ -1,0 +1,26 @@
+/* What every vec_*.h shares, in terms of its own operations. */
+#ifndef FMPNN_VEC_COMMON_H
+#define FMPNN_VEC_COMMON_H
+
+/* Loops over vectors of a register tile must vanish, or the tile would live in memory. */
+#if defined(__clang__)
+#define UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define UNROLL _Pragma("GCC unroll 16")
+#endif
+
+/* VF lanes, or the first `count` where there are fewer. */
+static inline vf v_load_some(const float *p, size_t count)
+{
+    return count < VF ? v_load_first(p, count) : v_load(p);
+}
+
+static inline void v_store_some(float *p, vf a, size_t count)
+{
+    if (count < VF)
+        v_store_first(p, a, count);
+    else
+        v_store(p, a);
+}
+
+#endif
