@@ -388,6 +388,15 @@ static bool has_residue(const fmpnn_structure *st, const fmpnn_group *group)
     return false;
 }
 
+static void note_left_out(const fmpnn_group *group, fmpnn_findings *findings)
+{
+    char name[40];
+    fmpnn_residue residue = {.number = group->number, .icode = group->icode};
+    memcpy(residue.chain, group->chain, sizeof residue.chain);
+    fmpnn_residue_name(&residue, name);
+    fmpnn_findings_add(findings, FMPNN_WARN_LEFT_OUT, "%s %s", name, group->name);
+}
+
 /* gemmi may refuse a file that this reading accepts; then there is nothing to write back. */
 static fmpnn_status attach_document(const fmpnn_source *source, fmpnn_structure *st,
                                     fmpnn_findings *findings, fmpnn_error *err)
@@ -409,8 +418,7 @@ static fmpnn_status attach_document(const fmpnn_source *source, fmpnn_structure 
             group->use = FMPNN_USE_RESIDUE;
         else if (!read && group->part != FMPNN_PART_OTHER &&
                  fmpnn_letter_of_name(group->name))
-            fmpnn_findings_add(findings, FMPNN_WARN_LEFT_OUT, "%s%d %s", group->chain,
-                               group->number, group->name);
+            note_left_out(group, findings);
     }
     return FMPNN_OK;
 }
