@@ -70,12 +70,28 @@ static bool is_blank(uint32_t code)
            code == 0x3000;
 }
 
+/* Printable ASCII, that is, nearly every line: characters are bytes. */
+static bool is_plain(const unsigned char *text, size_t size)
+{
+    unsigned char odd = 0;
+    for (size_t i = 0; i < size; i++)
+        odd |= (unsigned char)(text[i] - ' ') >= 0x7f - ' ';
+    return !odd;
+}
+
 /* Bytes that are no UTF-8 vanish, other characters take one column each: '?' stands for those
  * beyond ASCII, which fit nowhere. Trailing blanks are removed. Returns the columns filled. */
 static size_t to_columns(const fmpnn_line *line, char columns[COLUMNS])
 {
     const unsigned char *text = (const unsigned char *)line->text;
-    size_t used = 0, end = 0;
+    size_t used = 0, end = 0, whole = line->size < COLUMNS ? line->size : COLUMNS;
+    while (whole && is_blank(text[whole - 1]))
+        whole--;
+    if (is_plain(text, whole)) {
+        memcpy(columns, text, whole);
+        memset(columns + whole, ' ', COLUMNS - whole);
+        return whole;
+    }
     for (size_t i = 0; i < line->size && used < COLUMNS;) {
         uint32_t code = 0;
         size_t size = character_size(text + i, line->size - i, &code);
