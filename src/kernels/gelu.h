@@ -4,7 +4,7 @@
  *
  * 1/2 - R is a polynomial squared several times over, a constant added after each squaring:
  * multiply-adds alone, no exponential, division, table or branch. scripts/derive_gelu.py explains
- * and prints the constants; docs/kernels.md has the error over all floats. R(T) rounds to 1/2, so
+ * and prints the constants; docs/kernels.md has its commands and the error over all floats. R(T) rounds to 1/2, so
  * far out the result is x or 0 exactly. The same operations in the same order everywhere: sets
  * with fused multiply-add agree to the bit.
  *
