@@ -10,6 +10,8 @@
  *     fmpnn_design()           job -> sequences           (section 6)
  *     fmpnn_run_*()            sequences -> files         (section 7)
  *
+ * Section 8 is the fused message-passing operation by itself.
+ *
  * Conventions that hold everywhere:
  * - Functions return an fmpnn_status; FMPNN_OK is 0, all failures are negative. A failure
  *   leaves its outputs untouched and, where `err` is not NULL, a message for a person in it.
@@ -453,26 +455,38 @@ typedef enum fmpnn_existing {
 
 typedef struct fmpnn_run_options {
     const char *verb;      /**< "design", "score" or "probs" */
-    const char *path;      /**< NULL: stdout; *.fa *.fasta *.tsv *.jsonl (+ .gz): that file;
-                                *.npz for probs; anything else: a folder */
-    bool json;             /**< JSON Lines on stdout instead of FASTA or a table */
+    const char *path;      /**< NULL or "-": stdout; *.fa *.fasta *.tsv *.jsonl (+ .gz): that
+                                file; *.npz for probs; a device or pipe: that stream; anything
+                                else: a folder */
+    bool json;             /**< JSON Lines on a stream instead of FASTA or a table */
     fmpnn_existing existing;
     const char *arguments; /**< JSON array of the command's arguments, for the run record */
-    bool with_native;      /**< design: the native sequence first, as NAME_native */
+    bool with_native;      /**< design: the native sequence first in a FASTA, as NAME_native */
     bool all_chains;       /**< design: also chains that are not designed */
-    const char *separator; /**< between chains; default ":" */
+    const char *separator; /**< between chains; punctuation; default ":" */
     char gaps_as;          /**< letter for unresolved residues; 0: they are left out */
-    bool save_probs;       /**< design: probs/NAME.npz */
-    const char *backbones; /**< design: "pdb" or "cif": a structure a sample; NULL: none */
+    bool save_probs;       /**< design into a folder: probs/NAME.npz; samples must then have
+                                been made with keep_probs */
+    const char *backbones; /**< design into a folder: "pdb" or "cif": a structure a sample;
+                                NULL: none */
 } fmpnn_run_options;
 
 FMPNN_API void fmpnn_run_options_default(fmpnn_run_options *options);
 
 /**
+ * The name under which a structure's results stand: `name` with every character outside
+ * [A-Za-z0-9._-] as '_'. FMPNN_EINVAL if it has more than 160 characters or exceeds `size`.
+ * Two structures whose names are equal after this, ignoring case, cannot be in one run.
+ */
+FMPNN_API fmpnn_status fmpnn_run_record_name(const char *name, char *text, size_t size,
+                                             fmpnn_error *err);
+
+/**
  * Open a run. Nothing is written before the first result.
  *
- * @return FMPNN_EEXIST if the file is present and `existing` refuses; FMPNN_EIO if the place
- *         cannot be written; FMPNN_EINVAL for a file name that the verb cannot fill.
+ * @return FMPNN_EEXIST if the file is present and `existing` refuses, or if resuming finds in
+ *         it what is no record of this program; FMPNN_EIO if the place cannot be written;
+ *         FMPNN_EINVAL for a file name that the verb cannot fill.
  */
 FMPNN_API fmpnn_status fmpnn_run_open(const fmpnn_run_options *options, fmpnn_run **run,
                                       fmpnn_error *err);
@@ -482,39 +496,126 @@ FMPNN_API fmpnn_status fmpnn_run_open(const fmpnn_run_options *options, fmpnn_ru
  *
  * @param name  the structure's name, unique in the run
  * @param job   borrowed until fmpnn_run_end_structure() or fmpnn_run_drop_structure()
- * @param plan  one line of JSON that fixes what will be made (temperatures, samples, orders);
- *              with the job's digest and the context it makes the settings digest
- * @param done  out: resuming found these results complete; skip the structure
- * @return FMPNN_EEXIST if results are present and are refused, or belong to other settings.
+ * @param plan  a JSON object that fixes what will be made. These members say which records
+ *              there will be and nothing of what they hold:
+ *                  "temperatures": [0.1, 0.2], "first": 1, "n": 8    (design; a member
+ *                  "with_native" is allowed, the run's own option decides)
+ *                  "sequences": 3                                    (score)
+ *              All others decide contents ("orders", "mode", a digest of the sequences to be
+ *              scored): with the job's digest, device, instruction set and precision they make
+ *              the settings digest, which every record carries.
+ * @param done  out: resuming found these results complete; skip the structure (neither end nor
+ *              drop it)
+ * @return FMPNN_EEXIST if results are present and are refused, belong to other settings, or
+ *         hold records that this run would not make; FMPNN_EINVAL for a malformed plan or a
+ *         name used before. After a failure no structure is begun.
  */
 FMPNN_API fmpnn_status fmpnn_run_begin_structure(fmpnn_run *run, const char *name,
                                                  const fmpnn_job *job, const fmpnn_context *ctx,
                                                  const char *plan, bool *done,
                                                  fmpnn_error *err);
 
+/** Score of the native sequence of the structure begun, for column native_score and record
+ *  NAME_native. Optional, before the first samples; NaN until set. */
+FMPNN_API void fmpnn_run_set_native_score(fmpnn_run *run, double score);
+
+/** Note an input that failed, for the run record; also one that was never begun. */
+FMPNN_API fmpnn_status fmpnn_run_add_failure(fmpnn_run *run, const char *name,
+                                             const char *message, fmpnn_error *err);
+
 /** Add designed sequences (verb "design"), in order. */
 FMPNN_API fmpnn_status fmpnn_run_add_samples(fmpnn_run *run, const fmpnn_samples *samples,
                                              fmpnn_error *err);
 
-/** Add one scored sequence (verb "score"): `id` is the record name, "native" for the input. */
+/** Add one scored sequence (verb "score"): `id` is the record name; "native" stands for the
+ *  input's own sequence and becomes NAME_native. */
 FMPNN_API fmpnn_status fmpnn_run_add_score(fmpnn_run *run, const char *id,
                                            const uint8_t *letters, size_t orders,
                                            const fmpnn_score_result *result, fmpnn_error *err);
 
-/** Add log-probabilities (verb "probs"), [orders][L][21]. */
+/** Add log-probabilities (verb "probs"), [orders][L][21], model order; once a structure. */
 FMPNN_API fmpnn_status fmpnn_run_add_probs(fmpnn_run *run, fmpnn_probs_mode mode,
                                            const uint8_t *letters, size_t orders,
                                            const float *log_p, fmpnn_error *err);
 
-/** Commit the structure's results: temporary names become final ones. */
+/**
+ * Commit the structure's results: to a folder, temporary names become final ones, the marker of
+ * completeness last; to a stream, they are written and flushed; to a file, they wait for
+ * fmpnn_run_close(). The structure is over, also after a failure.
+ *
+ * @return FMPNN_EIO if something cannot be written: in a folder then nothing new of this
+ *         structure remains; FMPNN_EINVAL if other than the planned number of records came.
+ */
 FMPNN_API fmpnn_status fmpnn_run_end_structure(fmpnn_run *run, fmpnn_error *err);
 
 /** Forget the structure begun: nothing of it remains. */
 FMPNN_API void fmpnn_run_drop_structure(fmpnn_run *run);
 
-/** Close: commit what single files hold of the structures that ended, write the run record.
- *  Also right after an interrupt: what is finished is kept. Frees the run. */
+/** Close: drop the structure begun, if any; commit what single files hold of the structures
+ *  that ended; write a folder's run record. Also right after an interrupt: what is finished is
+ *  kept, and so are the records of a resumed file that this run did not come to. Frees the run,
+ *  also after a failure. NULL does nothing. */
 FMPNN_API fmpnn_status fmpnn_run_close(fmpnn_run *run, fmpnn_error *err);
+
+/* ------------------------------------------------------------------ 8. message passing alone */
+
+/** Weights of one message-passing operation of width D. All borrowed during creation only. */
+typedef struct fmpnn_message_weights {
+    size_t D;
+    const float *W1, *b1;      /**< [2D][2D+4], [2D]; columns: h_i, h_j, distance, direction */
+    const float *W2, *b2;      /**< [D][2D], [D] */
+    const float *U1, *c1;      /**< [2D][D], [2D] */
+    const float *U2, *c2;      /**< [D][2D], [D] */
+    const float *gamma, *beta; /**< [D], [D] */
+    bool tanh_form;            /**< GELU's tanh form instead of the exact one */
+} fmpnn_message_weights;
+
+/** The operation, prepared: packed weights and all work memory. */
+typedef struct fmpnn_message_pass fmpnn_message_pass;
+
+/**
+ * Prepare the operation
+ *
+ *     r_ij = |X_j - X_i|:  distance sqrt(|X_j - X_i|^2 + 1e-8), direction (X_j - X_i)/(distance + 1e-8)
+ *     m_i  = mean over the k neighbours of W2 g(W1 [h_i | h_j | distance | direction] + b1) + b2
+ *     out  = mask_i (LayerNorm(h_i + U2 g(U1 m_i + c1) + c2) gamma + beta),  eps 1e-5
+ *
+ * @param ctx     what computes; borrowed until the operation is freed
+ * @param nodes   largest B*L that will be asked for
+ * @param k       neighbours of each node, at least 1
+ * @return FMPNN_OK; FMPNN_EINVAL for a size of 0; FMPNN_ENOMEM.
+ *
+ * Source: docs/math.md, "The operation alone".
+ */
+FMPNN_API fmpnn_status fmpnn_message_pass_create(fmpnn_context *ctx,
+                                                 const fmpnn_message_weights *weights,
+                                                 size_t nodes, size_t k,
+                                                 fmpnn_message_pass **op, fmpnn_error *err);
+
+/** As above, with the weights of a .safetensors file (tensors W1 b1 W2 b2 U1 c1 U2 c2 gamma
+ *  beta, float32). FMPNN_EFORMAT names a tensor that is missing or of another shape. */
+FMPNN_API fmpnn_status fmpnn_message_pass_load(fmpnn_context *ctx, const char *path,
+                                               bool tanh_form, size_t nodes, size_t k,
+                                               fmpnn_message_pass **op, fmpnn_error *err);
+
+/**
+ * Run it. Allocates nothing.
+ *
+ * @param B,L  any with 1 <= B*L <= nodes
+ * @param h    [B][L][D] node features
+ * @param X    [B][L][3] coordinates, Angstrom
+ * @param E    [B][L][k] neighbours, 0..L-1 within the same batch element; repeats are allowed
+ * @param mask [B][L] 1 or 0 (any factor is applied as given)
+ * @param out  [B][L][D]; may not overlap the inputs
+ * @return FMPNN_OK; FMPNN_EINVAL naming the entry of E that is out of range, or the sizes.
+ *
+ * One thread at a time for each operation. Bits do not depend on threads, nor on the other
+ * nodes of the batch.
+ */
+FMPNN_API fmpnn_status fmpnn_message_pass_run(fmpnn_message_pass *op, size_t B, size_t L,
+                                              const float *h, const float *X, const int32_t *E,
+                                              const float *mask, float *out, fmpnn_error *err);
+FMPNN_API void fmpnn_message_pass_free(fmpnn_message_pass *op);
 
 #ifdef __cplusplus
 }

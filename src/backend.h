@@ -15,6 +15,9 @@
 /* A structure encoded: computed once, read by every decoding of it. */
 typedef struct fmpnn_encoding fmpnn_encoding;
 
+/* The message-passing operation with its weights and work memory. */
+typedef struct fmpnn_operation fmpnn_operation;
+
 /* One sequence to be sampled. */
 typedef struct fmpnn_draw_request {
     const uint32_t *order;  /* [L] residue at step t; members of a group adjacent, listed order */
@@ -56,6 +59,14 @@ typedef struct fmpnn_backend {
     fmpnn_status (*sample)(fmpnn_context *ctx, const fmpnn_encoding *encoding,
                            const fmpnn_rules *rules, size_t n_shared, size_t B,
                            fmpnn_draw_request *request, fmpnn_error *err);
+
+    /* The message-passing operation alone (fusempnn.h, section 8); arguments are checked. */
+    fmpnn_status (*operation_create)(fmpnn_context *ctx, const fmpnn_message_weights *weights,
+                                     size_t nodes, size_t k, fmpnn_operation **operation,
+                                     fmpnn_error *err);
+    void (*operation_run)(fmpnn_operation *operation, size_t B, size_t L, const float *h,
+                          const float *X, const int32_t *E, const float *mask, float *out);
+    void (*operation_free)(fmpnn_operation *operation);
 } fmpnn_backend;
 
 extern const fmpnn_backend fmpnn_backend_cpu;       /* engine/ */

@@ -64,7 +64,7 @@ fmpnn_status fmpnn_context_create(const fmpnn_context_options *options, fmpnn_co
                                   fmpnn_error *err)
 {
     fmpnn_context_options defaults;
-    const fmpnn_backend *backend;
+    const fmpnn_backend *backend = NULL;
     if (!options) {
         fmpnn_context_options_default(&defaults);
         options = &defaults;

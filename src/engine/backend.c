@@ -9,4 +9,7 @@ const fmpnn_backend fmpnn_backend_cpu = {
     .logits = fmpnn_engine_logits,
     .conditional = fmpnn_engine_conditional,
     .sample = fmpnn_engine_sample,
+    .operation_create = fmpnn_engine_operation_create,
+    .operation_run = fmpnn_engine_operation_run,
+    .operation_free = fmpnn_engine_operation_free,
 };

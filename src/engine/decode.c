@@ -70,6 +70,22 @@ static void gather(const fmpnn_encoding *en, const fmpnn_slots *slots, size_t la
     }
 }
 
+void fmpnn_decode_nodes(const fmpnn_encoding *en, const fmpnn_kernels *kernels, size_t layer,
+                        size_t M, fmpnn_decode_scratch *x)
+{
+    size_t C = en->C;
+    for (size_t m = 0; m < M; m++)
+        x->count[m] = (float)en->K; /* every neighbour counts, resolved or not */
+    fmpnn_node_update(kernels, &en->w->decoder[layer].node, C, en->w->F, M, x->h, x->s, x->count,
+                      x->work);
+    if (layer + 1 < en->layers)
+        kernels->gemm(x->next, C, x->h, C, M, C, en->w->decoder[layer + 1].message.neighbour, C,
+                      NULL, NULL, 0);
+    else
+        kernels->gemm(x->next, FMPNN_LETTERS, x->h, C, M, C, en->w->w_logits, FMPNN_LETTERS,
+                      en->w->b_logits, NULL, 0);
+}
+
 void fmpnn_decode_layer(const fmpnn_encoding *en, const fmpnn_kernels *kernels,
                         const fmpnn_slots *slots, size_t layer, size_t M, const fmpnn_row *row,
                         fmpnn_decode_scratch *x)
@@ -83,19 +99,13 @@ void fmpnn_decode_layer(const fmpnn_encoding *en, const fmpnn_kernels *kernels,
         gather(en, slots, layer, &row[m], x);
         kernels->gather_gelu(x->tile, C, own, x->edge, x->node, x->letter, K, C);
         kernels->gemm_sum(x->s + m * C, x->tile, C, K, C, w->w2, C, w->b2, NULL);
-        x->count[m] = (float)K;
     }
-    fmpnn_node_update(kernels, &w->node, C, en->w->F, M, x->h, x->s, x->count, x->work);
-    if (layer + 1 < en->layers) {
-        kernels->gemm(x->next, C, x->h, C, M, C, en->w->decoder[layer + 1].message.neighbour, C,
-                      NULL, NULL, 0);
-        for (size_t m = 0; m < M; m++)
+    fmpnn_decode_nodes(en, kernels, layer, M, x);
+    for (size_t m = 0; m < M; m++) {
+        if (layer + 1 < en->layers)
             memcpy(state_of(en, slots, row[m].sequence, layer + 1, row[m].i), x->next + m * C,
                    C * sizeof(float));
-    } else {
-        kernels->gemm(x->next, FMPNN_LETTERS, x->h, C, M, C, en->w->w_logits, FMPNN_LETTERS,
-                      en->w->b_logits, NULL, 0);
-        for (size_t m = 0; m < M; m++)
+        else
             memcpy(row[m].sequence->logits + row[m].i * FMPNN_LETTERS,
                    x->next + m * FMPNN_LETTERS, FMPNN_LETTERS * sizeof(float));
     }

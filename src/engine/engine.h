@@ -5,6 +5,7 @@
  * encode.c   features and encoder, one pass over each residue's edges per layer
  * decode.c   one decoder layer for any set of (sequence, residue) rows
  * logits.c   all rows at once, letters given (scores, probabilities)
+ * conditional.c  one residue last, everything else kept, asked at many residues
  * sample.c   level by level, letters drawn on the way; levels.c finds the levels
  * node.c     what follows the sum over neighbours, encoder and decoder alike
  *
@@ -104,6 +105,11 @@ void fmpnn_decode_layer(const fmpnn_encoding *encoding, const fmpnn_kernels *ker
                         const fmpnn_slots *slots, size_t layer, size_t M, const fmpnn_row *row,
                         fmpnn_decode_scratch *scratch);
 
+/* The second half of the above: from the summed messages scratch->s to the new h, and from
+ * there to scratch->next: the neighbour part of the next layer [M][C], or logits [M][21]. */
+void fmpnn_decode_nodes(const fmpnn_encoding *encoding, const fmpnn_kernels *kernels,
+                        size_t layer, size_t M, fmpnn_decode_scratch *scratch);
+
 /* ---- logits.c ---- */
 
 /* All of `row` (any number), letters known: layer by layer, `h` [n_rows][C] is work memory. */
@@ -141,5 +147,14 @@ fmpnn_status fmpnn_engine_conditional(fmpnn_context *ctx, const fmpnn_encoding *
 fmpnn_status fmpnn_engine_sample(fmpnn_context *ctx, const fmpnn_encoding *encoding,
                                  const fmpnn_rules *rules, size_t n_shared, size_t B,
                                  fmpnn_draw_request *request, fmpnn_error *err);
+
+/* message_pass.c */
+fmpnn_status fmpnn_engine_operation_create(fmpnn_context *ctx,
+                                           const fmpnn_message_weights *weights, size_t nodes,
+                                           size_t k, fmpnn_operation **operation,
+                                           fmpnn_error *err);
+void fmpnn_engine_operation_run(fmpnn_operation *operation, size_t B, size_t L, const float *h,
+                                const float *X, const int32_t *E, const float *mask, float *out);
+void fmpnn_engine_operation_free(fmpnn_operation *operation);
 
 #endif

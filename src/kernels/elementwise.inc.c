@@ -1,4 +1,4 @@
-/* gelu and gather_gelu: one value in, one value out. */
+/* gelu, gather_gelu and sum_rows: channel by channel. */
 
 static void ISA(gelu)(float *dst, const float *src, size_t n, int tanh_form)
 {
@@ -23,7 +23,7 @@ static void ISA(gather_gelu)(float *dst, size_t ldd, const float *own,
         size_t count = 0;
         if (a)
             terms[count++] = a[m];
-        if (b)
+        if (b && b[m])
             terms[count++] = b[m];
         if (d && d[m])
             terms[count++] = d[m];
@@ -39,5 +39,22 @@ static void ISA(gather_gelu)(float *dst, size_t ldd, const float *own,
                 x = v_add(x, v_load_first(terms[t] + whole, C - whole));
             v_store_first(dst + whole, v_gelu_erf(x), C - whole);
         }
+    }
+}
+
+static void ISA(sum_rows)(float *dst, const float *const *rows, size_t M, size_t C)
+{
+    size_t c = 0;
+    for (; c + VF <= C; c += VF) {
+        vf sum = v_set(0.0f);
+        for (size_t m = 0; m < M; m++)
+            sum = v_add(sum, v_load(rows[m] + c));
+        v_store(dst + c, sum);
+    }
+    if (c < C) {
+        vf sum = v_set(0.0f);
+        for (size_t m = 0; m < M; m++)
+            sum = v_add(sum, v_load_first(rows[m] + c, C - c));
+        v_store_first(dst + c, sum, C - c);
     }
 }

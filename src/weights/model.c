@@ -5,6 +5,7 @@
  *
  * Names and shapes: Dauparas et al. 2022; docs/math.md, "Parameters". */
 #include "weights/floats.h"
+#include "weights/packed.h"
 
 #include <math.h>
 #include <string.h>
@@ -326,7 +327,8 @@ fmpnn_status fmpnn_model_from_tensors(const char *name, const char digest[65],
     if ((b.status = measure(&b)))
         goto done;
     want_all(&b);
-    if (b.status || (b.status = refuse_foreign(&b)) || (b.status = settle(&b)))
+    if (b.status || (b.status = refuse_foreign(&b)) || (b.status = settle(&b)) ||
+        (b.status = fmpnn_packed_create(b.model, &b.model->packed, err)))
         goto done;
     *model = b.model;
     b.model = NULL;
@@ -341,8 +343,7 @@ void fmpnn_model_free(fmpnn_model *model)
 {
     if (!model)
         return;
-    if (model->packed_free)
-        model->packed_free(model->packed);
+    fmpnn_packed_free(model->packed);
     fmpnn_release(model->block);
     fmpnn_release(model->name);
     fmpnn_release(model);

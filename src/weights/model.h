@@ -51,10 +51,7 @@ struct fmpnn_model {
     void *block; /* owner of all tensors, each aligned to 64 bytes; model.c */
     char *name;
     char digest[65];
-    /* The engine's form of the matrices: made by fmpnn_packed_create(), engine/packed.h, when it
-     * first meets the model; freed with the model where packed_free is set. */
-    struct fmpnn_packed *packed;
-    void (*packed_free)(struct fmpnn_packed *packed);
+    struct fmpnn_packed *packed; /* the engine's form of these weights, packed.h */
 };
 
 /* ---- what the readers (pt.c, safetensors.c) give to model.c ---- */

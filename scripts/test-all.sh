@@ -1,0 +1,78 @@
+#!/bin/sh
+# scripts/test-all.sh
+# Installs what is missing, builds, and runs every test: unit and command-line tests, the same
+# under AddressSanitizer and UndefinedBehaviorSanitizer, the golden data where they are at hand,
+# the kernels of other processors under emulation, and ten seconds of each fuzz target. Goes on
+# after a failure. Last line: "N passed, N failed", counting each ctest test and each other step.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+export FMPNN_SHARED="${FMPNN_SHARED:-$PWD/../shared}"
+cores=$(nproc)
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+passed=0
+failed=0
+failures=
+
+step() {
+    echo "== $*"
+}
+
+count_failure() {
+    failed=$((failed + 1))
+    failures="$failures
+    $1"
+}
+
+# check NAME COMMAND...: one step that passes or fails as a whole.
+check() {
+    name=$1
+    shift
+    step "$name: $*"
+    if "$@"; then
+        passed=$((passed + 1))
+    else
+        count_failure "$name"
+    fi
+}
+
+# check_tests PRESET OPTION...: each test of ctest counts. Skipped tests count as neither.
+check_tests() {
+    preset=$1
+    shift
+    step "tests, $preset: ctest --preset $preset $*"
+    ctest --preset "$preset" "$@" 2>&1 | tee "$log"
+    good=$(grep -c '^ *[0-9]*/[0-9]* Test.* Passed ' "$log")
+    bad=$(grep -c '^ *[0-9]*/[0-9]* Test.*\*\*\*\(Failed\|Timeout\|Exception\|Not Run\)' "$log")
+    passed=$((passed + good))
+    failed=$((failed + bad))
+    [ "$bad" -eq 0 ] || failures="$failures
+$(grep '^ *[0-9]*/[0-9]* Test.*\*\*\*' "$log" | sed "s/^/    $preset: /")"
+    if [ $((good + bad)) -eq 0 ]; then
+        count_failure "$preset: no test ran"
+    fi
+}
+
+build() {
+    cmake --preset "$1" && cmake --build --preset "$1" -j "$cores"
+}
+
+step "packages (scripts/install-deps.sh)"
+scripts/install-deps.sh || exit 1
+
+check "build release" build release
+if [ -x build/release/fusempnn ]; then
+    check "weights" build/release/fusempnn weights get
+    check "structure" scripts/get-structures.sh
+    check_tests release
+    for script in scripts/check-neon.sh scripts/check-old-cpu.sh; do
+        [ ! -x "$script" ] || check "$(basename "$script" .sh)" "$script"
+    done
+    check "build sanitize" build sanitize
+    check_tests sanitize
+    check "fuzz" scripts/fuzz.sh 10
+fi
+
+[ -z "$failures" ] || printf 'Failed:%s\n' "$failures"
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]

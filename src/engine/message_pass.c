@@ -1,0 +1,249 @@
+/* The message-passing operation by itself, fused in the algebra:
+ *
+ *     W1 = [Wi | Wj | We]:  z_ij = (Wi h_i + b1) + Wj h_j + We [distance | direction]
+ *     s_i = sum_j g(z_ij)                      kept in registers (kernel edge_sum)
+ *     out = LN(h_i + U2 g((U1 W2 / k) s_i + (U1 b2 + c1)) + c2) gamma + beta
+ *
+ * Two products per node replace two per edge, and nothing of size L k reaches memory.
+ * docs/math.md, "The operation alone". */
+#include "engine/engine.h"
+
+#include <math.h>
+#include <string.h>
+
+enum {
+    BLOCK = 24,          /* nodes that share a walk through the weights */
+    SMALLEST_BLOCK = 6,  /* a register tile: less would waste it */
+    BLOCKS_A_THREAD = 4, /* so that threads can even out */
+    EDGE_INPUTS = 4
+};
+
+/* Work memory of one thread. */
+typedef struct lane {
+    float *s, *t;      /* [BLOCK][2D] */
+    float *geometry;   /* [k][4] */
+    const float **row; /* [k] */
+} lane;
+
+struct fmpnn_operation {
+    fmpnn_context *ctx;
+    size_t D, H, k, nodes; /* H = 2D */
+    bool tanh_form;
+    float *w_nodes, *b_nodes; /* [Wi; Wj] as panels [4D][D], and [b1 | 0] */
+    float *w_edge;            /* [4][2D] */
+    float *w_update, *b_update; /* U1 W2 / k as panels [2D][2D], and U1 b2 + c1 */
+    float *w_out, *b_out;     /* U2 as panels [D][2D], and c2 */
+    float *gamma, *beta;
+    float *parts;             /* [nodes][4D] Wi h + b1, Wj h */
+    lane *lanes;              /* [threads] */
+    float *floats;            /* owner of all floats */
+    const float **rows;       /* owner of all row pointers */
+};
+
+/* ---- preparation ---- */
+
+/* Hands out pieces of one block; counts while there is none. */
+static float *take(fmpnn_operation *op, size_t *used, size_t count)
+{
+    float *at = op->floats ? op->floats + *used : NULL;
+    *used += (count + 15) / 16 * 16;
+    return at;
+}
+
+static size_t lay_out(fmpnn_operation *op)
+{
+    size_t D = op->D, H = op->H, used = 0;
+    op->w_nodes = take(op, &used, fmpnn_panels_size(2 * H, D));
+    op->b_nodes = take(op, &used, 2 * H);
+    op->w_edge = take(op, &used, EDGE_INPUTS * H);
+    op->w_update = take(op, &used, fmpnn_panels_size(H, H));
+    op->b_update = take(op, &used, H);
+    op->w_out = take(op, &used, fmpnn_panels_size(D, H));
+    op->b_out = take(op, &used, D);
+    op->gamma = take(op, &used, D);
+    op->beta = take(op, &used, D);
+    op->parts = take(op, &used, op->nodes * 2 * H);
+    for (int n = 0; n < op->ctx->threads; n++) {
+        lane *l = &op->lanes[n];
+        l->s = take(op, &used, BLOCK * H);
+        l->t = take(op, &used, BLOCK * H);
+        l->geometry = take(op, &used, op->k * EDGE_INPUTS);
+        l->row = op->rows + (size_t)n * op->k;
+    }
+    return used;
+}
+
+/* U1 W2 / k and U1 b2 + c1, in double: made once. `plain` is [2D][2D] work memory. */
+static void fold_update(fmpnn_operation *op, const fmpnn_message_weights *w, float *plain)
+{
+    size_t D = op->D, H = op->H;
+    for (size_t n = 0; n < H; n++) {
+        double bias = w->c1[n];
+        for (size_t d = 0; d < D; d++)
+            bias += (double)w->U1[n * D + d] * w->b2[d];
+        op->b_update[n] = (float)bias;
+        for (size_t q = 0; q < H; q++) {
+            double sum = 0;
+            for (size_t d = 0; d < D; d++)
+                sum += (double)w->U1[n * D + d] * w->W2[d * H + q];
+            plain[n * H + q] = (float)(sum / (double)op->k);
+        }
+    }
+    fmpnn_panels_pack(op->w_update, plain, H, H, H);
+}
+
+static void pack(fmpnn_operation *op, const fmpnn_message_weights *w, float *plain)
+{
+    size_t D = op->D, H = op->H, width = 2 * D + EDGE_INPUTS;
+    for (size_t n = 0; n < H; n++) {
+        memcpy(plain + n * D, w->W1 + n * width, D * sizeof *plain);
+        memcpy(plain + (H + n) * D, w->W1 + n * width + D, D * sizeof *plain);
+        for (size_t q = 0; q < EDGE_INPUTS; q++)
+            op->w_edge[q * H + n] = w->W1[n * width + 2 * D + q];
+    }
+    fmpnn_panels_pack(op->w_nodes, plain, D, 2 * H, D);
+    memcpy(op->b_nodes, w->b1, H * sizeof(float));
+    memset(op->b_nodes + H, 0, H * sizeof(float));
+    fold_update(op, w, plain);
+    fmpnn_panels_pack(op->w_out, w->U2, H, D, H);
+    memcpy(op->b_out, w->c2, D * sizeof(float));
+    memcpy(op->gamma, w->gamma, D * sizeof(float));
+    memcpy(op->beta, w->beta, D * sizeof(float));
+}
+
+fmpnn_status fmpnn_engine_operation_create(fmpnn_context *ctx, const fmpnn_message_weights *weights,
+                                       size_t nodes, size_t k, fmpnn_operation **out,
+                                       fmpnn_error *err)
+{
+    size_t D = weights->D;
+    float *plain = NULL;
+    fmpnn_status status = FMPNN_OK;
+    fmpnn_operation *op = fmpnn_alloc_zero(1, sizeof *op);
+    if (!op)
+        return fmpnn_fail_memory(err, "preparing message passing");
+    op->ctx = ctx;
+    op->D = D;
+    op->H = 2 * D;
+    op->k = k;
+    op->nodes = nodes;
+    op->tanh_form = weights->tanh_form;
+    op->lanes = fmpnn_alloc_zero((size_t)ctx->threads, sizeof *op->lanes);
+    op->rows = fmpnn_alloc((size_t)ctx->threads * k, sizeof *op->rows);
+    plain = fmpnn_alloc(op->H * op->H, sizeof *plain);
+    if (op->lanes && op->rows && plain)
+        op->floats = fmpnn_alloc(lay_out(op), sizeof *op->floats);
+    if (!op->floats) {
+        status = fmpnn_fail_memory(err, "preparing message passing");
+        goto done;
+    }
+    lay_out(op);
+    pack(op, weights, plain);
+    *out = op;
+    op = NULL;
+done:
+    fmpnn_release(plain);
+    fmpnn_engine_operation_free(op);
+    return status;
+}
+
+void fmpnn_engine_operation_free(fmpnn_operation *op)
+{
+    if (!op)
+        return;
+    fmpnn_release(op->floats);
+    fmpnn_release(op->rows);
+    fmpnn_release(op->lanes);
+    fmpnn_release(op);
+}
+
+/* ---- the call ---- */
+
+typedef struct call {
+    const fmpnn_operation *op;
+    size_t L, total;
+    const float *h, *X, *mask;
+    const int32_t *E;
+    float *out;
+} call;
+
+static void node_parts(const call *c, size_t first, size_t M)
+{
+    const fmpnn_operation *op = c->op;
+    op->ctx->kernels->gemm(op->parts + first * 2 * op->H, 2 * op->H, c->h + first * op->D, op->D,
+                           M, op->D, op->w_nodes, 2 * op->H, op->b_nodes, NULL, 0);
+}
+
+/* Distance, direction and the neighbour's part of every edge of `node`. */
+static void gather(const call *c, size_t node, lane *l)
+{
+    const fmpnn_operation *op = c->op;
+    size_t base = node / c->L * c->L; /* neighbours stay inside their batch element */
+    const float *x = c->X + node * 3;
+    for (size_t m = 0; m < op->k; m++) {
+        size_t j = base + (size_t)c->E[node * op->k + m];
+        const float *y = c->X + j * 3;
+        float dx = y[0] - x[0], dy = y[1] - x[1], dz = y[2] - x[2];
+        float distance = sqrtf(dx * dx + dy * dy + dz * dz + 1e-8f);
+        float scale = 1 / (distance + 1e-8f);
+        float *g = l->geometry + m * EDGE_INPUTS;
+        g[0] = distance;
+        g[1] = dx * scale;
+        g[2] = dy * scale;
+        g[3] = dz * scale;
+        l->row[m] = op->parts + j * 2 * op->H + op->H;
+    }
+}
+
+static void block(const call *c, size_t first, size_t M, lane *l)
+{
+    const fmpnn_operation *op = c->op;
+    const fmpnn_kernels *kernels = op->ctx->kernels;
+    size_t D = op->D, H = op->H;
+    const float *residual[BLOCK];
+    float *out = c->out + first * D;
+    for (size_t m = 0; m < M; m++) {
+        gather(c, first + m, l);
+        kernels->edge_sum(l->s + m * H, op->parts + (first + m) * 2 * H, l->row, l->geometry,
+                          op->w_edge, op->k, H, op->tanh_form);
+        residual[m] = c->h + (first + m) * D;
+    }
+    kernels->gemm(l->t, H, l->s, H, M, H, op->w_update, H, op->b_update, NULL, !op->tanh_form);
+    if (op->tanh_form)
+        kernels->gelu(l->t, l->t, M * H, 1);
+    kernels->gemm(out, D, l->t, H, M, H, op->w_out, D, op->b_out, residual, 0);
+    kernels->layer_norm(out, D, out, D, M, D, op->gamma, op->beta);
+    for (size_t m = 0; m < M; m++)
+        if (c->mask[first + m] != 1)
+            for (size_t d = 0; d < D; d++)
+                out[m * D + d] *= c->mask[first + m];
+}
+
+static size_t block_size(size_t total, int threads)
+{
+    size_t size = total / ((size_t)threads * BLOCKS_A_THREAD);
+    size = size / SMALLEST_BLOCK * SMALLEST_BLOCK;
+    return size < SMALLEST_BLOCK ? SMALLEST_BLOCK : size > BLOCK ? BLOCK : size;
+}
+
+void fmpnn_engine_operation_run(fmpnn_operation *op, size_t B, size_t L, const float *h,
+                                const float *X, const int32_t *E, const float *mask, float *out)
+{
+    call c = {.op = op, .L = L, .total = B * L, .h = h, .X = X, .E = E, .mask = mask, .out = out};
+    size_t size = block_size(c.total, op->ctx->threads);
+    size_t blocks = (c.total + size - 1) / size;
+    int next = 0;
+#pragma omp parallel num_threads(op->ctx->threads)
+    {
+        int mine;
+        unsigned mode = fmpnn_float_mode_enter();
+#pragma omp atomic capture
+        mine = next++;
+#pragma omp for schedule(static)
+        for (size_t b = 0; b < blocks; b++)
+            node_parts(&c, b * size, b + 1 < blocks ? size : c.total - b * size);
+#pragma omp for schedule(dynamic, 1)
+        for (size_t b = 0; b < blocks; b++)
+            block(&c, b * size, b + 1 < blocks ? size : c.total - b * size, &op->lanes[mine]);
+        fmpnn_float_mode_leave(mode);
+    }
+}

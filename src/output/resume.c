@@ -1,0 +1,261 @@
+/* Which of the wanted results are there already, and may they stay? Records are compared by
+ * name and settings digest; a digest that differs is never overwritten silently. */
+#include "output/record.h"
+
+#include <string.h>
+
+static fmpnn_status other_settings(const char *path, const char *key, const char *found,
+                                   const char *wanted, fmpnn_error *err)
+{
+    return fmpnn_fail(
+        err, FMPNN_EEXIST,
+        "%s: %s was made with other settings (digest %s, now %s); use another "
+        "output, or overwrite",
+        path, key, found, wanted);
+}
+
+static fmpnn_status present(const char *path, fmpnn_error *err)
+{
+    return fmpnn_fail(
+        err, FMPNN_EEXIST,
+        "%s: already there; ask to overwrite or to resume, or use another output", path);
+}
+
+static fmpnn_status take(fmpnn_existing_records *existing, fmpnn_found *found,
+                         const fmpnn_wanted *wanted, fmpnn_error *err)
+{
+    if (strcmp(found->settings, wanted->settings)) {
+        fmpnn_existing_settle(existing, false);
+        return other_settings(existing->path, found->key, found->settings, wanted->settings,
+                              err);
+    }
+    if (found->state == FMPNN_FOUND_FREE) {
+        found->state = FMPNN_FOUND_PENDING;
+        existing->pending[existing->pendings++] = found;
+    }
+    return FMPNN_OK;
+}
+
+/* A design's records have names of their own, in the plan's order. */
+static fmpnn_status claim_design(fmpnn_existing_records *existing,
+                                 const fmpnn_wanted *wanted, bool *complete,
+                                 fmpnn_error *err)
+{
+    fmpnn_status status = FMPNN_OK;
+    fmpnn_text id;
+    uint64_t records = fmpnn_plan_records(wanted->plan, wanted->verb);
+    fmpnn_text_init(&id);
+    *complete = records > 0;
+    for (uint64_t k = 0; !status && k < records; k++) {
+        id.size = 0;
+        fmpnn_plan_id(wanted->plan, wanted->record_name, k, &id);
+        if (id.failed) {
+            status = fmpnn_fail_memory(err, "looking for results");
+            break;
+        }
+        size_t at = fmpnn_existing_find(existing, id.data);
+        if (at == existing->count)
+            *complete = false;
+        else
+            status = take(existing, existing->sorted[at], wanted, err);
+    }
+    fmpnn_text_clear(&id);
+    return status;
+}
+
+/* Scores and probabilities are known by their structure's name. */
+static fmpnn_status claim_named(fmpnn_existing_records *existing,
+                                const fmpnn_wanted *wanted, bool *complete,
+                                fmpnn_error *err)
+{
+    fmpnn_status status = FMPNN_OK;
+    size_t count = 0;
+    for (size_t at = fmpnn_existing_find(existing, wanted->record_name);
+         !status && at < existing->count &&
+         !strcmp(existing->sorted[at]->key, wanted->record_name);
+         at++, count++)
+        status = take(existing, existing->sorted[at], wanted, err);
+    *complete = wanted->verb == FMPNN_VERB_PROBS
+                    ? count > 0
+                    : count > 0 && count == fmpnn_plan_records(wanted->plan, wanted->verb);
+    return status;
+}
+
+fmpnn_status fmpnn_existing_claim(fmpnn_existing_records *existing,
+                                  const fmpnn_wanted *wanted, bool *complete,
+                                  fmpnn_error *err)
+{
+    return wanted->verb == FMPNN_VERB_DESIGN ? claim_design(existing, wanted, complete, err)
+                                             : claim_named(existing, wanted, complete, err);
+}
+
+static void append(const fmpnn_existing_records *existing, const fmpnn_found *found,
+                   fmpnn_text *out)
+{
+    fmpnn_text_add(out, (const char *)existing->text + found->begin,
+                   found->end - found->begin);
+}
+
+void fmpnn_existing_keep(const fmpnn_existing_records *existing, const fmpnn_wanted *wanted,
+                         fmpnn_text *out)
+{
+    fmpnn_text id;
+    fmpnn_text_init(&id);
+    if (wanted->verb == FMPNN_VERB_DESIGN) {
+        uint64_t records = fmpnn_plan_records(wanted->plan, wanted->verb);
+        for (uint64_t k = 0; k < records && !id.failed; k++) {
+            id.size = 0;
+            fmpnn_plan_id(wanted->plan, wanted->record_name, k, &id);
+            size_t at =
+                id.failed ? existing->count : fmpnn_existing_find(existing, id.data);
+            if (at < existing->count)
+                append(existing, existing->sorted[at], out);
+        }
+    } else
+        for (size_t at = fmpnn_existing_find(existing, wanted->record_name);
+             at < existing->count &&
+             !strcmp(existing->sorted[at]->key, wanted->record_name);
+             at++)
+            append(existing, existing->sorted[at], out);
+    out->failed |= id.failed;
+    fmpnn_text_clear(&id);
+}
+
+void fmpnn_existing_settle(fmpnn_existing_records *existing, bool replaced)
+{
+    for (size_t n = 0; n < existing->pendings; n++)
+        existing->pending[n]->state = replaced ? FMPNN_FOUND_TAKEN : FMPNN_FOUND_FREE;
+    existing->pendings = 0;
+}
+
+void fmpnn_existing_rest(const fmpnn_existing_records *existing, fmpnn_text *out)
+{
+    for (size_t n = 0; n < existing->count; n++)
+        if (existing->found[n].state == FMPNN_FOUND_FREE)
+            append(existing, &existing->found[n], out);
+}
+
+/* ---- folders ---- */
+
+/* A text file of one structure; `complete` is cleared unless it holds exactly what is wanted. */
+static fmpnn_status check_text(const char *path, fmpnn_format format,
+                               const fmpnn_wanted *wanted, bool *complete, fmpnn_error *err)
+{
+    fmpnn_existing_records existing;
+    bool all = false;
+    if (!fmpnn_file_exists(path)) {
+        *complete = false;
+        return FMPNN_OK;
+    }
+    fmpnn_status status = fmpnn_existing_read(path, format, wanted->verb, &existing, err);
+    if (status)
+        return status;
+    status = fmpnn_existing_claim(&existing, wanted, &all, err);
+    for (size_t n = 0; !status && n < existing.count; n++)
+        if (existing.found[n].state == FMPNN_FOUND_FREE)
+            status = fmpnn_fail(err, FMPNN_EEXIST,
+                                "%s: holds %s, which this run would not make; use another "
+                                "output, or overwrite",
+                                path, existing.found[n].key);
+    fmpnn_existing_clear(&existing);
+    *complete = *complete && all;
+    return status;
+}
+
+static fmpnn_status check_arrays(const char *path, const fmpnn_wanted *wanted,
+                                 bool *complete, fmpnn_error *err)
+{
+    bool design = wanted->verb == FMPNN_VERB_DESIGN;
+    size_t count, samples;
+    char settings[65], none[65];
+    if (!fmpnn_file_exists(path)) {
+        *complete = false;
+        return FMPNN_OK;
+    }
+    if (!fmpnn_npz_peek(path, "settings", &count, settings) ||
+        !fmpnn_npz_peek(path, design ? "sample" : "log_p", &samples, none))
+        return fmpnn_fail(err, FMPNN_EEXIST, "%s: holds no arrays that this command writes",
+                          path);
+    if (strcmp(settings, wanted->settings))
+        return other_settings(path, wanted->name, settings, wanted->settings, err);
+    if (design && samples != wanted->plan->temperatures * wanted->plan->n)
+        *complete = false;
+    return FMPNN_OK;
+}
+
+/* Structure files carry no settings: they count if they are there. */
+static fmpnn_status check_backbones(const fmpnn_target *target, fmpnn_existing mode,
+                                    const fmpnn_wanted *wanted, bool *complete,
+                                    fmpnn_error *err)
+{
+    fmpnn_status status = FMPNN_OK;
+    uint64_t records = fmpnn_plan_records(wanted->plan, wanted->verb);
+    fmpnn_text id;
+    char suffix[8];
+    fmpnn_text_init(&id);
+    snprintf(suffix, sizeof suffix, ".%s", wanted->backbones);
+    for (uint64_t k = wanted->plan->with_native; !status && k < records; k++) {
+        id.size = 0;
+        fmpnn_plan_id(wanted->plan, wanted->record_name, k, &id);
+        char *path =
+            id.failed ? NULL : fmpnn_target_name(target, "backbones", id.data, suffix);
+        if (!path)
+            status = fmpnn_fail_memory(err, "looking for results");
+        else if (!fmpnn_file_exists(path))
+            *complete = false;
+        else if (mode == FMPNN_EXISTING_REFUSE)
+            status = present(path, err);
+        fmpnn_release(path);
+    }
+    fmpnn_text_clear(&id);
+    return status;
+}
+
+fmpnn_status fmpnn_folder_check(const fmpnn_target *target, fmpnn_existing mode,
+                                const fmpnn_wanted *wanted, bool *complete,
+                                fmpnn_error *err)
+{
+    fmpnn_status status = FMPNN_OK;
+    bool arrays = wanted->verb == FMPNN_VERB_PROBS || wanted->save_probs;
+    fmpnn_plan drawn = *wanted->plan; /* the native sequence stands in FASTA alone */
+    fmpnn_wanted in_table = *wanted;
+    drawn.with_native = false;
+    in_table.plan = &drawn;
+    *complete = false;
+    if (mode == FMPNN_EXISTING_OVERWRITE)
+        return FMPNN_OK;
+    char *fasta = fmpnn_target_name(target, "seqs", wanted->record_name, ".fa");
+    char *table = fmpnn_target_name(target, "tables", wanted->record_name, ".tsv");
+    char *npz = fmpnn_target_name(target, "probs", wanted->record_name, ".npz");
+    if (!fasta || !table || !npz) {
+        status = fmpnn_fail_memory(err, "looking for results");
+        goto done;
+    }
+    if (wanted->verb != FMPNN_VERB_DESIGN) {
+        fmpnn_release(fasta);
+        fasta = NULL;
+    }
+    if (mode == FMPNN_EXISTING_REFUSE) {
+        if (fasta && fmpnn_file_exists(fasta))
+            status = present(fasta, err);
+        else if (fmpnn_file_exists(table))
+            status = present(table, err);
+        else if (arrays && fmpnn_file_exists(npz))
+            status = present(npz, err);
+    } else {
+        *complete = true;
+        if (fasta)
+            status = check_text(fasta, FMPNN_FORMAT_FASTA, wanted, complete, err);
+        if (!status)
+            status = check_text(table, FMPNN_FORMAT_TABLE, &in_table, complete, err);
+        if (!status && arrays)
+            status = check_arrays(npz, wanted, complete, err);
+    }
+    if (!status && wanted->backbones)
+        status = check_backbones(target, mode, wanted, complete, err);
+done:
+    fmpnn_release(npz);
+    fmpnn_release(table);
+    fmpnn_release(fasta);
+    return status;
+}

@@ -1,0 +1,23 @@
+/* Tables: a header line, then one record a line, cells separated by tabs. */
+#include "output/record.h"
+
+enum { TABLE_DECIMALS = 6 };
+
+void fmpnn_table_add_header(fmpnn_text *out, fmpnn_verb verb)
+{
+    fmpnn_columns columns = fmpnn_verb_columns(verb);
+    for (size_t n = 0; n < columns.count; n++)
+        fmpnn_text_print(out, "%s%s", n ? "\t" : "", columns.column[n].key);
+    fmpnn_text_add(out, "\n", 1);
+}
+
+void fmpnn_table_add(fmpnn_text *out, const fmpnn_record *record)
+{
+    for (size_t n = 0; n < record->columns.count; n++) {
+        if (n)
+            fmpnn_text_add(out, "\t", 1);
+        fmpnn_print_value(out, &record->columns.column[n], &record->value[n],
+                          TABLE_DECIMALS, false);
+    }
+    fmpnn_text_add(out, "\n", 1);
+}
