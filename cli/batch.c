@@ -1,0 +1,479 @@
+#include "batch.h"
+#include "interrupt.h"
+#include "models.h"
+#include "progress.h"
+#include "report.h"
+#include "seed.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+
+/* What went wrong with one input. */
+typedef struct failure {
+    const input *in;
+    outcome how;
+    char *message;
+} failure;
+
+typedef struct loop {
+    batch *b;
+    models models;
+    failure *failed;
+    size_t failures, done;
+    bool hetero_noted;
+} loop;
+
+/* ---- meanings ---- */
+
+outcome outcome_of_compute(fmpnn_status status)
+{
+    switch (status) {
+    case FMPNN_OK:
+        return OUTCOME_DONE;
+    case FMPNN_ESELECT:
+    case FMPNN_EINVAL: /* nothing to design, every letter omitted, a malformed selection */
+        return FAILED_SELECTION;
+    case FMPNN_EDEVICE:
+        return STOP_DEVICE;
+    case FMPNN_EWEIGHTS:
+        return STOP_USAGE;
+    default:
+        return FAILED_INPUT;
+    }
+}
+
+outcome outcome_of_output(fmpnn_status status)
+{
+    if (status == FMPNN_OK)
+        return OUTCOME_DONE;
+    return status == FMPNN_EEXIST || status == FMPNN_EINVAL ? STOP_USAGE : STOP_OUTPUT;
+}
+
+static int exit_code_of(outcome how)
+{
+    switch (how) {
+    case STOP_USAGE:
+        return EXIT_USAGE;
+    case STOP_DEVICE:
+        return EXIT_DEVICE;
+    case STOP_INTERRUPT:
+        return EXIT_INTERRUPTED;
+    default:
+        return EXIT_SOME_FAILED;
+    }
+}
+
+/* Nothing stopped the loop; what do its failures amount to? A selection that fits no structure
+ * that could be read is a mistake in the command. */
+static int exit_code_of_failures(const loop *l)
+{
+    if (l->failures == 0)
+        return EXIT_DONE;
+    if (l->done > 0)
+        return EXIT_SOME_FAILED;
+    for (size_t i = 0; i < l->failures; i++) {
+        if (l->failed[i].how == FAILED_SELECTION)
+            return EXIT_USAGE;
+    }
+    return EXIT_NO_INPUT;
+}
+
+size_t batch_chunk(size_t L)
+{
+    size_t chunk = 16384 / (L ? L : 1);
+    return chunk < 1 ? 1 : chunk > 64 ? 64 : chunk;
+}
+
+uint64_t batch_seed(const batch *b, const options *o)
+{
+    return o->seed >= 0 ? (uint64_t)o->seed : b->drawn_seed;
+}
+
+/* ---- failures ---- */
+
+static void note_failure(loop *l, const input *in, outcome how, const char *message)
+{
+    char line[2048];
+    bool named = !strncmp(message, in->path, strlen(in->path)) || !strcmp(in->path, "-");
+    snprintf(line, sizeof line, "%s%s%s", named ? "" : in->path, named ? "" : ": ",
+             message);
+    l->failed = checked_grow(l->failed, l->failures + 1, sizeof *l->failed);
+    l->failed[l->failures].in = in;
+    l->failed[l->failures].how = how;
+    l->failed[l->failures++].message = checked_copy(line);
+    if (l->b->run) { /* a record of it is welcome, not vital: the closing table has it too */
+        fmpnn_error ignored;
+        fmpnn_run_add_failure(l->b->run, in->name, line, &ignored);
+    }
+}
+
+static void print_failures(const loop *l)
+{
+    size_t total = l->b->inputs.count;
+    if (l->failures == 1 && total == 1) {
+        report_error("%s: %s", l->b->verb->name, l->failed[0].message);
+    } else if (l->failures > 0) {
+        report_error("%s: %zu of %zu inputs failed:", l->b->verb->name, l->failures, total);
+        for (size_t i = 0; i < l->failures; i++)
+            report_error("  %s: %s", l->failed[i].in->name, l->failed[i].message);
+    }
+}
+
+/* ---- one input ---- */
+
+/* Atoms that no weights of this version see are said once a run: the folder of a thousand
+ * complexes needs no thousand notes. inspect, which is asked, tells of each. */
+static void print_hetero(loop *l, const char *name, fmpnn_warning warning)
+{
+    char message[2048];
+    bool first = !l->hetero_noted;
+    if (!first && l->b->verb->bit != VERB_INSPECT)
+        return;
+    l->hetero_noted = true;
+    snprintf(message, sizeof message, "%s%s", warning.message,
+             first
+                 ? "; weights that see them, --weights ligand, are not part of this version"
+                 : "");
+    report_note(l->b->options.quiet, name, warning.code, message);
+}
+
+static void print_notes(loop *l, const input *in, const fmpnn_structure *st,
+                        const fmpnn_job *job)
+{
+    bool quiet = l->b->options.quiet;
+    for (size_t i = 0; i < fmpnn_structure_warning_count(st); i++) {
+        fmpnn_warning warning = fmpnn_structure_warning(st, i);
+        if (!strcmp(warning.code, "hetero-present"))
+            print_hetero(l, in->name, warning);
+        else
+            report_note(quiet, in->name, warning.code, warning.message);
+    }
+    for (size_t i = 0; i < fmpnn_job_warning_count(job); i++) {
+        fmpnn_warning warning = fmpnn_job_warning(job, i);
+        report_note(quiet, in->name, warning.code, warning.message);
+    }
+    l->b->warnings += fmpnn_structure_warning_count(st) + fmpnn_job_warning_count(job);
+}
+
+static fmpnn_status read_structure(const input *in, bool ca_only, fmpnn_structure **st,
+                                   fmpnn_error *err)
+{
+    const options *o = in->options;
+    fmpnn_read_options how;
+    fmpnn_read_options_default(&how);
+    if (o->reading && !strcmp(o->reading, "original"))
+        how.reading = FMPNN_READING_ORIGINAL;
+    how.ca_only = ca_only;
+    how.close_bond_gaps = o->gaps != NULL;
+    how.only = o->only;
+    how.drop = o->drop;
+    if (in->bytes)
+        return fmpnn_structure_parse("stdin", in->bytes, in->size, &how, st, err);
+    return fmpnn_structure_read(in->path, &how, st, err);
+}
+
+/* The ties of all --tie options as one text. */
+static char *join_ties(const options *o)
+{
+    size_t size = 1;
+    for (size_t i = 0; i < o->ties; i++)
+        size += strlen(o->tie[i]) + 1;
+    char *joined = checked_alloc(size, 1);
+    for (size_t i = 0; i < o->ties; i++) {
+        strcat(joined, i ? " " : "");
+        strcat(joined, o->tie[i]);
+    }
+    return joined;
+}
+
+static fmpnn_status create_job(const batch *b, const input *in, const fmpnn_structure *st,
+                               const fmpnn_model *model, fmpnn_job **job, fmpnn_error *err)
+{
+    const options *o = in->options;
+    fmpnn_settings settings;
+    fmpnn_settings_default(&settings);
+    char *ties = join_ties(o);
+    settings.chains = o->chains;
+    settings.redesign = o->redesign;
+    settings.fix = o->fix;
+    settings.omit = o->omit;
+    settings.bias = o->bias;
+    settings.tie = o->ties ? ties : NULL;
+    settings.symmetry = o->symmetry;
+    settings.seed = batch_seed(b, o);
+    settings.noise = o->noise;
+    fmpnn_status status = fmpnn_job_create(st, model, &settings, job, err);
+    free(ties);
+    return status;
+}
+
+/* The results of one job through the run. */
+static outcome make_results(batch *b, const input *in, fmpnn_job *job, fmpnn_error *err)
+{
+    bool present = false;
+    if (!b->run)
+        return b->work->each(b, in, job, err);
+    char *plan = b->work->plan(b, in->options);
+    fmpnn_status status =
+        fmpnn_run_begin_structure(b->run, in->name, job, b->ctx, plan, &present, err);
+    free(plan);
+    if (status != FMPNN_OK)
+        return outcome_of_output(status);
+    if (present) {
+        progress_add(in->name, b->work->units(b, in->options));
+        return OUTCOME_DONE;
+    }
+    outcome how = b->work->each(b, in, job, err);
+    if (how != OUTCOME_DONE) {
+        fmpnn_run_drop_structure(b->run);
+        return how;
+    }
+    status = fmpnn_run_end_structure(b->run, err);
+    return status == FMPNN_OK ? OUTCOME_DONE : STOP_OUTPUT;
+}
+
+static outcome do_input(loop *l, const input *in, fmpnn_error *err)
+{
+    fmpnn_structure *st = NULL;
+    fmpnn_job *job = NULL;
+    const fmpnn_model *model;
+    fmpnn_model_info info;
+    outcome how;
+    if (in->failure) {
+        snprintf(err->message, sizeof err->message, "%s", in->failure);
+        return FAILED_INPUT;
+    }
+    fmpnn_status status = models_get(&l->models, in->options->weights, &model, err);
+    if (status != FMPNN_OK)
+        return STOP_USAGE;
+    fmpnn_model_describe(model, &info);
+    status = read_structure(in, info.ca_only, &st, err);
+    /* --only that names an absent chain is a selection; all else is the file's own fault */
+    how =
+        status == FMPNN_ESELECT || status == FMPNN_EINVAL ? FAILED_SELECTION : FAILED_INPUT;
+    if (status != FMPNN_OK)
+        goto done;
+    status = create_job(l->b, in, st, model, &job, err);
+    how = outcome_of_compute(status);
+    if (status != FMPNN_OK)
+        goto done;
+    print_notes(l, in, st, job);
+    how = make_results(l->b, in, job, err);
+done:
+    fmpnn_job_free(job);
+    fmpnn_structure_free(st);
+    return how;
+}
+
+/* ---- all inputs ---- */
+
+static size_t total_units(const batch *b)
+{
+    size_t total = 0;
+    for (size_t i = 0; i < b->inputs.count; i++)
+        total += b->work->units(b, b->inputs.item[i].options);
+    return total;
+}
+
+/* Returns the exit code so far, after printing what went wrong. */
+static int do_inputs(loop *l)
+{
+    batch *b = l->b;
+    outcome how = OUTCOME_DONE;
+    fmpnn_error err = {{0}};
+    progress_begin(b->options.quiet, b->work->unit, total_units(b));
+    for (size_t i = 0; i < b->inputs.count; i++) {
+        const input *in = &b->inputs.item[i];
+        how = interrupt_caught() ? STOP_INTERRUPT : do_input(l, in, &err);
+        if (how >= STOP_USAGE)
+            break;
+        if (how == OUTCOME_DONE) {
+            l->done++;
+        } else {
+            note_failure(l, in, how, err.message);
+            progress_add(in->name, b->work->units(b, in->options));
+        }
+    }
+    progress_end();
+    print_failures(l);
+    if (how == STOP_INTERRUPT)
+        report_error("%s: interrupted; %zu of %zu structures are finished%s", b->verb->name,
+                     l->done, b->inputs.count,
+                     b->options.output && b->run ? " and kept, --resume goes on from there"
+                                                 : "");
+    else if (how >= STOP_USAGE)
+        report_error("%s: %s", b->verb->name, err.message);
+    return how >= STOP_USAGE ? exit_code_of(how) : exit_code_of_failures(l);
+}
+
+/* ---- before the work ---- */
+
+static int open_context(batch *b)
+{
+    const options *o = &b->options;
+    fmpnn_context_options how;
+    fmpnn_error err;
+    fmpnn_context_options_default(&how);
+    if (o->device)
+        how.device = o->device;
+    if (o->isa)
+        how.isa = o->isa;
+    if (o->precision)
+        how.precision = o->precision;
+    if (o->threads >= 0)
+        how.threads = (int)o->threads;
+    fmpnn_status status = fmpnn_context_create(&how, &b->ctx, &err);
+    if (status == FMPNN_OK)
+        return -1;
+    report_error("%s: %s", b->verb->name, err.message);
+    return status == FMPNN_EDEVICE  ? EXIT_DEVICE
+           : status == FMPNN_EINVAL ? EXIT_USAGE
+                                    : EXIT_SOME_FAILED;
+}
+
+/* Weights that cannot be loaded are wrong for every input: find out first. */
+static int load_weights(loop *l)
+{
+    const batch *b = l->b;
+    const fmpnn_model *model;
+    fmpnn_error err;
+    for (size_t i = 0; i < b->inputs.count; i++) {
+        if (models_get(&l->models, b->inputs.item[i].options->weights, &model, &err) ==
+            FMPNN_OK)
+            continue;
+        report_error("%s: %s", b->verb->name, err.message);
+        return EXIT_USAGE;
+    }
+    return -1;
+}
+
+static char *arguments_json(const batch *b, int argc, char **argv)
+{
+    json_t *list = json_array();
+    json_array_append_new(list, json_string(b->verb->name));
+    for (int i = 0; i < argc; i++) { /* a path need not be UTF-8 */
+        json_t *text = json_string(argv[i]);
+        json_array_append_new(list, text ? text : json_string("?"));
+    }
+    char *line = json_dumps(list, JSON_COMPACT);
+    json_decref(list);
+    return line;
+}
+
+static bool is_folder(const char *path)
+{
+    struct stat about;
+    return path && stat(path, &about) == 0 && S_ISDIR(about.st_mode);
+}
+
+/* Results of any input in the folder refuse the command before work starts, not in the middle
+ * of it; fmpnn_run_begin_structure() looks again. */
+static int check_existing(const batch *b)
+{
+    const options *o = &b->options;
+    static const struct {
+        unsigned verb;
+        const char *form;
+    } places[] = {
+        {VERB_DESIGN, "%s/seqs/%s.fa"},
+        {VERB_SCORE, "%s/tables/%s.tsv"},
+        {VERB_PROBS, "%s/probs/%s.npz"},
+    };
+    if (o->overwrite || o->resume || !is_folder(o->output))
+        return -1;
+    for (size_t i = 0; i < b->inputs.count; i++) {
+        for (size_t p = 0; p < sizeof places / sizeof *places; p++) {
+            char path[8192];
+            struct stat about;
+            snprintf(path, sizeof path, places[p].form, o->output, b->inputs.item[i].name);
+            if (places[p].verb != b->verb->bit || stat(path, &about) != 0)
+                continue;
+            report_error(
+                "%s: %s is there already; --overwrite replaces it, --resume keeps what "
+                "has the same settings",
+                b->verb->name, path);
+            return EXIT_USAGE;
+        }
+    }
+    return -1;
+}
+
+static int open_run(batch *b, int argc, char **argv)
+{
+    const options *o = &b->options;
+    fmpnn_run_options how;
+    fmpnn_error err;
+    fmpnn_run_options_default(&how);
+    how.verb = b->verb->name;
+    how.path = o->output;
+    how.json = o->json;
+    how.existing = o->overwrite ? FMPNN_EXISTING_OVERWRITE
+                   : o->resume  ? FMPNN_EXISTING_RESUME
+                                : FMPNN_EXISTING_REFUSE;
+    how.with_native = o->with_native;
+    how.all_chains = o->fasta_chains && !strcmp(o->fasta_chains, "all");
+    if (o->separator)
+        how.separator = o->separator;
+    how.gaps_as = o->gaps_as ? o->gaps_as[0] : 0;
+    how.save_probs = o->save_probs;
+    how.backbones = o->backbones;
+    char *arguments = arguments_json(b, argc, argv);
+    how.arguments = arguments;
+    fmpnn_status status = fmpnn_run_open(&how, &b->run, &err);
+    free(arguments);
+    if (status == FMPNN_OK)
+        return -1;
+    report_error("%s: %s", b->verb->name, err.message);
+    return exit_code_of(outcome_of_output(status));
+}
+
+static int prepare(loop *l, int argc, char **argv)
+{
+    batch *b = l->b;
+    int code = options_parse(b->verb, argc, argv, &b->options);
+    if (code < 0)
+        code = inputs_expand(b->verb, &b->options, &b->inputs);
+    for (size_t i = 0; code < 0 && b->work->check && i < b->inputs.count; i++)
+        code = b->work->check(b, b->inputs.item[i].options);
+    if (code < 0 && b->work->makes_run)
+        code = check_existing(b);
+    if (code < 0)
+        code = open_context(b);
+    if (code < 0)
+        code = load_weights(l);
+    if (code < 0 && b->verb->bit == VERB_DESIGN)
+        code = seed_choose(b);
+    if (code < 0 && b->work->makes_run)
+        code = open_run(b, argc, argv);
+    return code;
+}
+
+int batch_run(const verb *v, const work *w, void *state, int argc, char **argv)
+{
+    batch b = {.verb = v, .work = w, .state = state};
+    loop l = {.b = &b};
+    options_init(&b.options);
+    int code = prepare(&l, argc, argv);
+    if (code < 0) {
+        interrupt_install();
+        code = do_inputs(&l);
+        fmpnn_error err;
+        if (b.run && fmpnn_run_close(b.run, &err) != FMPNN_OK) {
+            report_error("%s: %s", v->name, err.message);
+            code = EXIT_SOME_FAILED;
+        }
+        if (w->finish)
+            code = w->finish(&b, code);
+    }
+    for (size_t i = 0; i < l.failures; i++)
+        free(l.failed[i].message);
+    free(l.failed);
+    models_clear(&l.models);
+    fmpnn_context_free(b.ctx);
+    inputs_clear(&b.inputs);
+    options_clear(&b.options);
+    return code;
+}

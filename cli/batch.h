@@ -1,0 +1,63 @@
+/* What all verbs on structures share: options, inputs, context, weights, one job after the
+ * other, failures, notes, the exit code. A verb says what it does with one job (struct work).
+ *
+ *     inputs_expand -> [ structure -> job -> work.each -> results ] for each -> closing table */
+#ifndef CLI_BATCH_H
+#define CLI_BATCH_H
+
+#include "inputs.h"
+
+/* How one input, or the whole command, came out. */
+typedef enum outcome {
+    OUTCOME_DONE,
+    FAILED_INPUT,     /* this input cannot be used; the others can */
+    FAILED_SELECTION, /* the settings do not fit this input */
+    STOP_USAGE,       /* the command cannot be right for any input */
+    STOP_OUTPUT,      /* results cannot be written */
+    STOP_DEVICE,
+    STOP_INTERRUPT
+} outcome;
+
+typedef struct batch batch;
+
+typedef struct work {
+    const char *unit; /* what the progress bar counts */
+    bool makes_run;   /* results go through fmpnn_run_* */
+    /* Units that one input takes. */
+    size_t (*units)(const batch *b, const options *o);
+    /* Before any work: -1, or the exit code after one line was printed. May be NULL. */
+    int (*check)(batch *b, const options *o);
+    /* One line of JSON that fixes what will be made, malloc'd. Only if makes_run. */
+    char *(*plan)(const batch *b, const options *o);
+    /* Compute and hand over the results of one job. */
+    outcome (*each)(batch *b, const input *in, fmpnn_job *job, fmpnn_error *err);
+    /* After the last input, with the exit code so far; returns the final one. May be NULL. */
+    int (*finish)(batch *b, int code);
+} work;
+
+struct batch {
+    const verb *verb;
+    const work *work;
+    options options; /* of the command line */
+    inputs inputs;
+    fmpnn_context *ctx;
+    fmpnn_run *run; /* NULL unless work->makes_run */
+    uint64_t drawn_seed;
+    size_t warnings; /* of all structures and jobs so far */
+    void *state;     /* the verb's own */
+};
+
+int batch_run(const verb *v, const work *w, void *state, int argc, char **argv);
+
+/* What a failed library call means: while computing, and while handing over results. */
+outcome outcome_of_compute(fmpnn_status status);
+outcome outcome_of_output(fmpnn_status status);
+
+/* A piece of work small enough to stop after: sequences of L residues at a time. The results
+ * do not depend on it. */
+size_t batch_chunk(size_t L);
+
+/* The seed that this input uses. */
+uint64_t batch_seed(const batch *b, const options *o);
+
+#endif

@@ -1,0 +1,100 @@
+/* fusempnn: the table of verbs, and the two options that need none. */
+#include "report.h"
+#include "verbs.h"
+
+#include <errno.h>
+#include <string.h>
+
+static const verb verbs[] = {
+    {"design", VERB_DESIGN, "STRUCTURE... [options]",
+     "Sample sequences for backbones; FASTA on stdout, or -o a file or folder.",
+     "  fusempnn design 1hpv.pdb -n 8 -T 0.1\n"
+     "  fusempnn design complex.cif --chains A --fix A10-25,A40 --omit C\n"
+     "  fusempnn design backbones/ -n 100 -T 0.1,0.3 --seed 7 -o designs\n"
+     "  fusempnn design dimer.pdb --tie A=B --save-probs -o designs --resume\n",
+     cli_design},
+    {"score", VERB_SCORE, "STRUCTURE... [options]",
+     "Mean -ln p of the native or of given sequences, averaged over decoding orders; lower "
+     "is "
+     "better.",
+     "  fusempnn score 1hpv.pdb\n"
+     "  fusempnn score 1hpv.pdb --fasta designs.fa --orders 20 -o scores.tsv\n",
+     cli_score},
+    {"probs", VERB_PROBS, "STRUCTURE... [options]",
+     "Log-probabilities of all letters at all positions.",
+     "  fusempnn probs 1hpv.pdb\n"
+     "  fusempnn probs 1hpv.pdb --mode conditional -o probs.npz\n",
+     cli_probs},
+    {"inspect", VERB_INSPECT, "STRUCTURE... [options]",
+     "What the model will see, before running: chains, gaps, selections, warnings.",
+     "  fusempnn inspect 1hpv.pdb --chains A --fix A1-10\n"
+     "  fusempnn inspect 1hpv.pdb --residues\n"
+     "  fusempnn inspect backbones/ --strict --quiet\n",
+     cli_inspect},
+    {"doctor", VERB_DOCTOR, "[options]",
+     "What this machine has or lacks, a line each, and what to do.",
+     "  fusempnn doctor\n  fusempnn doctor --json\n", cli_doctor},
+};
+
+enum { VERBS = sizeof verbs / sizeof verbs[0] };
+
+static void print_help(FILE *out)
+{
+    fputs("Usage: fusempnn VERB ...\n"
+          "Design protein sequences for backbones with the ProteinMPNN family.\n\n"
+          "  design STRUCTURE...    sample sequences\n"
+          "  score STRUCTURE...     score native or given sequences\n"
+          "  probs STRUCTURE...     log-probabilities per position\n"
+          "  inspect STRUCTURE...   what the model will see\n"
+          "  weights list|get|verify  where weights are, hashes, licences\n"
+          "  doctor                 what this machine has or lacks\n\n"
+          "fusempnn VERB --help lists a verb's options; --version says what this is.\n\n"
+          "Examples:\n"
+          "  fusempnn weights get\n"
+          "  fusempnn design 1hpv.pdb -n 8 -T 0.1\n"
+          "  fusempnn design backbones/ -n 100 -o designs\n",
+          out);
+}
+
+static int run_verb(int argc, char **argv)
+{
+    const char *name = argv[1];
+    if (!strcmp(name, "weights"))
+        return cli_weights(argc - 1, argv + 1);
+    for (size_t i = 0; i < VERBS; i++) {
+        if (!strcmp(name, verbs[i].name))
+            return verbs[i].run(&verbs[i], argc - 2, argv + 2);
+    }
+    report_error("unknown %s '%s'; fusempnn --help lists the verbs",
+                 *name == '-' ? "option" : "verb", name);
+    return EXIT_USAGE;
+}
+
+static int run(int argc, char **argv)
+{
+    if (argc < 2) {
+        print_help(stderr);
+        return EXIT_USAGE;
+    }
+    if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h")) {
+        print_help(stdout);
+        return EXIT_DONE;
+    }
+    if (!strcmp(argv[1], "--version")) {
+        printf("fusempnn %s (commit %s, %s)\n", fmpnn_version(), fmpnn_commit(),
+               fmpnn_isa_name(fmpnn_isa_count() - 1));
+        return EXIT_DONE;
+    }
+    return run_verb(argc, argv);
+}
+
+int main(int argc, char **argv)
+{
+    int code = run(argc, argv);
+    errno = 0;
+    if ((fflush(stdout) != 0 || ferror(stdout)) && code == EXIT_DONE) {
+        report_error("stdout cannot be written: %s", strerror(errno));
+        code = EXIT_SOME_FAILED;
+    }
+    return code;
+}

@@ -1,0 +1,91 @@
+/* design: sample sequences. */
+#include "batch.h"
+#include "interrupt.h"
+#include "progress.h"
+#include "verbs.h"
+
+#include <jansson.h>
+#include <string.h>
+
+static size_t count_units(const batch *b, const options *o)
+{
+    (void)b;
+    return o->temperatures * (size_t)o->samples;
+}
+
+static char *make_plan(const batch *b, const options *o)
+{
+    json_t *temperatures = json_array();
+    for (size_t i = 0; i < o->temperatures; i++)
+        json_array_append_new(temperatures, json_real(o->temperature[i]));
+    json_t *plan = json_pack("{s:o, s:I, s:I}", "temperatures", temperatures, "first",
+                             (json_int_t)o->first_sample, "n", (json_int_t)o->samples);
+    if (b->options.with_native)
+        json_object_set_new(plan, "with_native", json_true());
+    char *line = json_dumps(plan, JSON_COMPACT | JSON_SORT_KEYS);
+    json_decref(plan);
+    return line;
+}
+
+/* Plain FASTA on stdout has no place for the native score; all else has. */
+static bool shows_native_score(const options *o)
+{
+    if (o->with_native || o->json)
+        return true;
+    return o->output && !strstr(o->output, ".fa");
+}
+
+/* One decoding order, like the scores of the designs beside it. */
+static fmpnn_status score_native(batch *b, fmpnn_job *job, fmpnn_error *err)
+{
+    fmpnn_score_result native;
+    fmpnn_status status = fmpnn_score(b->ctx, job, 1, NULL, 1, &native, err);
+    if (status == FMPNN_OK)
+        fmpnn_run_set_native_score(b->run, native.score);
+    return status;
+}
+
+static outcome add_samples(batch *b, const options *o, fmpnn_job *job, double T,
+                           uint64_t first, size_t n, fmpnn_error *err)
+{
+    fmpnn_samples *samples;
+    fmpnn_status status =
+        fmpnn_design(b->ctx, job, T, first, n, o->save_probs, &samples, err);
+    if (status != FMPNN_OK)
+        return outcome_of_compute(status);
+    status = fmpnn_run_add_samples(b->run, samples, err);
+    fmpnn_samples_free(samples);
+    return outcome_of_output(status);
+}
+
+static outcome design_one(batch *b, const input *in, fmpnn_job *job, fmpnn_error *err)
+{
+    const options *o = in->options;
+    size_t chunk = batch_chunk(fmpnn_job_length(job)), total = (size_t)o->samples;
+    if (shows_native_score(&b->options)) {
+        fmpnn_status status = score_native(b, job, err);
+        if (status != FMPNN_OK)
+            return outcome_of_compute(status);
+    }
+    for (size_t t = 0; t < o->temperatures; t++) {
+        for (size_t done = 0; done < total;) {
+            size_t n = total - done < chunk ? total - done : chunk;
+            if (interrupt_caught())
+                return STOP_INTERRUPT;
+            outcome how = add_samples(b, o, job, o->temperature[t],
+                                      (uint64_t)o->first_sample + done, n, err);
+            if (how != OUTCOME_DONE)
+                return how;
+            done += n;
+            progress_add(in->name, n);
+        }
+    }
+    return OUTCOME_DONE;
+}
+
+int cli_design(const verb *v, int argc, char **argv)
+{
+    static const work design = {"samples", true,       count_units, NULL,
+                                make_plan, design_one, NULL};
+    return batch_run(v, &design, NULL, argc, argv);
+}

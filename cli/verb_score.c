@@ -1,0 +1,161 @@
+/* score: the native sequence, or those of a FASTA file, averaged over decoding orders. */
+#include "batch.h"
+#include "fasta.h"
+#include "interrupt.h"
+#include "progress.h"
+#include "report.h"
+#include "verbs.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { ORDERS = 10 };
+
+typedef struct score_state {
+    fasta *file; /* [files], each path once */
+    size_t files;
+    bool noted;
+} score_state;
+
+static size_t orders_of(const options *o)
+{
+    return o->orders > 0 ? (size_t)o->orders : ORDERS;
+}
+
+static const fasta *file_of(const batch *b, const options *o)
+{
+    const score_state *state = b->state;
+    for (size_t i = 0; o->fasta && i < state->files; i++) {
+        if (!strcmp(state->file[i].path, o->fasta))
+            return &state->file[i];
+    }
+    return NULL;
+}
+
+static int check_fasta(batch *b, const options *o)
+{
+    score_state *state = b->state;
+    fmpnn_error err;
+    if (!o->fasta || file_of(b, o))
+        return -1;
+    state->file = checked_grow(state->file, state->files + 1, sizeof *state->file);
+    if (fasta_read(o->fasta, &state->file[state->files], &err) == FMPNN_OK) {
+        state->files++;
+        return -1;
+    }
+    report_error("score: --fasta: %s", err.message);
+    return EXIT_USAGE;
+}
+
+static size_t count_units(const batch *b, const options *o)
+{
+    const fasta *file = file_of(b, o);
+    return file ? file->count : 1;
+}
+
+static char *make_plan(const batch *b, const options *o)
+{
+    const fasta *file = file_of(b, o);
+    char digest[17] = "native";
+    if (file)
+        fasta_digest(file, digest);
+    json_t *plan = json_pack("{s:I, s:I, s:s}", "orders", (json_int_t)orders_of(o),
+                             "sequences", (json_int_t)count_units(b, o), "scored", digest);
+    char *line = json_dumps(plan, JSON_COMPACT | JSON_SORT_KEYS);
+    json_decref(plan);
+    return line;
+}
+
+static outcome score_native(batch *b, const input *in, fmpnn_job *job, fmpnn_error *err)
+{
+    fmpnn_score_result result;
+    size_t L = fmpnn_job_length(job), orders = orders_of(in->options);
+    fmpnn_status status = fmpnn_score(b->ctx, job, 1, NULL, orders, &result, err);
+    if (status != FMPNN_OK)
+        return outcome_of_compute(status);
+    uint8_t *letters = checked_alloc(L, 1);
+    for (size_t i = 0; i < L; i++)
+        letters[i] = fmpnn_job_position(job, i).native;
+    status = fmpnn_run_add_score(b->run, "native", letters, orders, &result, err);
+    free(letters);
+    progress_add(in->name, 1);
+    return outcome_of_output(status);
+}
+
+/* Records first .. first+n-1 of the file. */
+static outcome score_some(batch *b, const input *in, fmpnn_job *job, const fasta *file,
+                          size_t first, size_t n, uint8_t *letters, fmpnn_error *err)
+{
+    fmpnn_score_result result[64];
+    size_t L = fmpnn_job_length(job), orders = orders_of(in->options);
+    fmpnn_status status = fmpnn_score(b->ctx, job, n, letters, orders, result, err);
+    if (status != FMPNN_OK)
+        return outcome_of_compute(status);
+    for (size_t i = 0; i < n; i++) {
+        status = fmpnn_run_add_score(b->run, file->record[first + i].name, letters + i * L,
+                                     orders, &result[i], err);
+        if (status != FMPNN_OK)
+            return outcome_of_output(status);
+    }
+    progress_add(in->name, n);
+    return OUTCOME_DONE;
+}
+
+static outcome score_file(batch *b, const input *in, fmpnn_job *job, const fasta *file,
+                          fmpnn_error *err)
+{
+    size_t L = fmpnn_job_length(job), chunk = batch_chunk(L);
+    uint8_t *letters = checked_alloc(chunk, L);
+    fasta_fit *fit = fasta_fit_create(job);
+    outcome how = OUTCOME_DONE;
+    for (size_t first = 0; first < file->count && how == OUTCOME_DONE; first += chunk) {
+        size_t n = file->count - first < chunk ? file->count - first : chunk;
+        for (size_t i = 0; i < n && how == OUTCOME_DONE; i++)
+            how = outcome_of_compute(
+                fasta_fit_letters(fit, file, first + i, letters + i * L, err));
+        if (how == OUTCOME_DONE && interrupt_caught())
+            how = STOP_INTERRUPT;
+        if (how == OUTCOME_DONE)
+            how = score_some(b, in, job, file, first, n, letters, err);
+    }
+    fasta_fit_free(fit);
+    free(letters);
+    return how;
+}
+
+/* The number differs from the one-order score of a design: say so, once. */
+static void note_orders(batch *b, const options *o)
+{
+    score_state *state = b->state;
+    char message[160];
+    if (state->noted)
+        return;
+    state->noted = true;
+    snprintf(
+        message, sizeof message,
+        "scores are means over %zu random decoding orders, not the one-order score that "
+        "design gives",
+        orders_of(o));
+    report_note(b->options.quiet, NULL, NULL, message);
+}
+
+static outcome score_one(batch *b, const input *in, fmpnn_job *job, fmpnn_error *err)
+{
+    const fasta *file = file_of(b, in->options);
+    if (orders_of(in->options) > 1)
+        note_orders(b, in->options);
+    return file ? score_file(b, in, job, file, err) : score_native(b, in, job, err);
+}
+
+int cli_score(const verb *v, int argc, char **argv)
+{
+    static const work score = {"sequences", true,      count_units, check_fasta,
+                               make_plan,   score_one, NULL};
+    score_state state = {0};
+    int code = batch_run(v, &score, &state, argc, argv);
+    for (size_t i = 0; i < state.files; i++)
+        fasta_clear(&state.file[i]);
+    free(state.file);
+    return code;
+}

@@ -1,0 +1,16 @@
+/* The verbs. Each is one function: argv after the verb's name in, exit code out. */
+#ifndef CLI_VERBS_H
+#define CLI_VERBS_H
+
+#include "options.h"
+
+int cli_design(const verb *v, int argc, char **argv);
+int cli_score(const verb *v, int argc, char **argv);
+int cli_probs(const verb *v, int argc, char **argv);
+int cli_inspect(const verb *v, int argc, char **argv);
+int cli_doctor(const verb *v, int argc, char **argv);
+
+/* argv[0] is "weights" (weights.c). */
+int cli_weights(int argc, char **argv);
+
+#endif

@@ -1,0 +1,63 @@
+# Places for results, resuming, and what happens when they cannot be written.
+run() { "$fusempnn" design one.pdb two.pdb --seed 3 -n 4 -T 0.1,0.5 "$@"; }
+check "a folder" 0 run -o all --save-probs --backbones pdb
+for file in seqs/one.fa seqs/two.fa tables/one.tsv probs/one.npz probs/two.npz \
+    backbones/one_T0.1_s1.pdb backbones/two_T0.5_s4.pdb; do
+    truth "  holds $file" test -s all/$file
+done
+truth "  holds a run record" test "$(ls all/runs/*.json | wc -l)" -eq 1
+truth "  holds nothing unfinished" test -z "$(find all -name '*.part*' -o -name '*.tmp*')"
+check "stdout" 0 run
+cat all/seqs/one.fa all/seqs/two.fa >both
+same "folder and stdout" both out
+check ".fa" 0 run -o x.fa
+same "file and stdout" out x.fa
+check ".fa.gz" 0 run -o x.fa.gz
+gzip -dc x.fa.gz >part
+same "compressed" x.fa part
+check ".tsv" 0 run -o x.tsv
+has x.tsv "^id	name	T	sample	seed	score	global_score	confidence	recovery	n_designed	n_mut	mutations	sequence	chains	native_score	model	weights	precision"
+lines x.tsv "." 17
+check ".jsonl" 0 run -o x.jsonl
+lines x.jsonl '^\{.*\}$' 16
+check "--json" 0 run --json
+same "--json and .jsonl" x.jsonl out
+check "--with-native" 0 run --with-native -o native.fa
+has native.fa "^>one_native "
+check "--fasta-chains all" 0 "$fusempnn" design two.pdb --chains B --fasta-chains all --separator /
+tail -1 out >line
+has line "^[A-Z]{52}/[A-Z]{52}$"
+check "designed chains alone" 0 "$fusempnn" design two.pdb --chains B
+tail -1 out >line
+has line "^[A-Z]{52}$"
+
+cp -r all part
+rm part/seqs/two.fa
+check "--resume makes what is missing" 0 run -o part --resume --save-probs --backbones pdb
+same "  the same bytes" all/seqs/two.fa part/seqs/two.fa
+check "--resume with everything there" 0 run -o part --resume --save-probs --backbones pdb
+check "--resume refuses other settings" 2 "$fusempnn" design one.pdb two.pdb --seed 4 -n 4 \
+    -T 0.1,0.5 -o part --resume
+has err "settings"
+same "  and leaves the results" all/seqs/one.fa part/seqs/one.fa
+check "parallel tasks share a folder" 0 "$fusempnn" design one.pdb --seed 3 -n 4 -T 0.1,0.5 -o share
+check "  the other task" 0 "$fusempnn" design two.pdb --seed 3 -n 4 -T 0.1,0.5 -o share
+same "  one" all/seqs/one.fa share/seqs/one.fa
+same "  two" all/seqs/two.fa share/seqs/two.fa
+
+check "stdout that is full" 1 sh -c '"$0" design one.pdb >/dev/full' "$fusempnn"
+check "-o /dev/full" 1 "$fusempnn" design one.pdb -o /dev/full
+check "help to a full disk" 1 sh -c '"$0" design --help >/dev/full' "$fusempnn"
+check "inspect to a full disk" 1 sh -c '"$0" inspect one.pdb >/dev/full' "$fusempnn"
+# A limit on the size of files is a full disk that needs no root (SIGXFSZ ignored: writes fail).
+limited() { (trap '' XFSZ; ulimit -f 8; exec "$@"); }
+check "a disk that fills up" 1 limited "$fusempnn" design one.pdb -n 200 --seed 1 -o full.fa
+truth "  leaves no file" test ! -e full.fa
+check "a folder that fills up" 1 limited "$fusempnn" design one.pdb -n 200 --seed 1 -o full
+truth "  leaves no half results" test -z "$(find full -type f ! -path '*/runs/*' 2>/dev/null)"
+check "inspect: a disk that fills up" 1 limited "$fusempnn" inspect two.pdb --residues --json -o full.jsonl
+truth "  leaves no file" test -z "$(ls full.jsonl* 2>/dev/null)"
+if [ "$(id -u)" -ne 0 ]; then
+    mkdir locked && chmod 500 locked
+    check "an unwritable folder" 1 "$fusempnn" design one.pdb -o locked/x
+fi

@@ -1,0 +1,73 @@
+# score, probs, inspect.
+check "score native" 0 "$fusempnn" score two.pdb
+cp out first
+has err "10 random decoding orders"
+lines out "." 2
+check "score again" 0 "$fusempnn" score two.pdb --seed 0 --orders 10 --threads 1 --quiet
+same "a score is the same tomorrow" first out
+truth "--quiet" test ! -s err
+"$fusempnn" design two.pdb --seed 5 -n 3 --chains A --quiet -o designs.fa
+check "score --fasta" 0 "$fusempnn" score two.pdb --chains A --fasta designs.fa
+for n in 1 2 3; do has out "^two_T0.1_s$n	"; done
+cut -f1,3-7 out >scores
+sed 's/:/\//' designs.fa >slash.fa
+"$fusempnn" design two.pdb --seed 5 -n 3 --quiet -o both.fa
+check "both chains" 0 "$fusempnn" score two.pdb --fasta both.fa
+cp out colon
+sed '/^>/!s/:/\//' both.fa >slash.fa
+check "chains joined by /" 0 "$fusempnn" score two.pdb --fasta slash.fa
+same "both separators" colon out
+gzip -k both.fa
+check "a compressed FASTA file" 0 "$fusempnn" score two.pdb --fasta both.fa.gz
+same "compressed" colon out
+printf '>short\nACDEF\n' >short.fa
+check "a sequence of another length" 2 "$fusempnn" score two.pdb --fasta short.fa
+has err "short.*5 .*52"
+one_line err
+sed '/^>/!s/^./8/' both.fa >digit.fa
+check "a letter that is none" 2 "$fusempnn" score two.pdb --fasta digit.fa
+one_line err
+check "an absent FASTA file" 2 "$fusempnn" score two.pdb --fasta absent.fa
+one_line err
+check "no FASTA file" 2 "$fusempnn" score two.pdb --fasta two.pdb
+one_line err
+# A residue that is not resolved may be left out of the sequence or be in it.
+"$make" --length 60 --seed 3 --unresolved 9 >hole.pdb
+"$fusempnn" design hole.pdb --seed 1 --quiet -o out.fa
+"$fusempnn" design hole.pdb --seed 1 --quiet --gaps-as X -o with.fa
+check "resolved residues" 0 "$fusempnn" score hole.pdb --fasta out.fa
+cut -f3-6 out >a
+check "all residues" 0 "$fusempnn" score hole.pdb --fasta with.fa
+cut -f3-6 out >b
+same "with and without the unresolved residue" a b
+check "one order" 0 "$fusempnn" score one.pdb --orders 1
+has_not err "orders"
+# A design scored in its own order is not what score averages, yet must lie near.
+for mode in unconditional autoregressive conditional; do
+    check "probs --mode $mode" 0 "$fusempnn" probs one.pdb --mode $mode -o $mode.tsv
+    lines $mode.tsv "." 61
+    check "probs --mode $mode, .npz" 0 "$fusempnn" probs one.pdb --mode $mode -o $mode.npz
+done
+differ "modes differ" unconditional.tsv conditional.tsv
+check "probs --orders" 0 "$fusempnn" probs one.pdb --mode autoregressive --orders 3
+lines out "." 181
+check "orders of nothing" 2 "$fusempnn" probs one.pdb --orders 3
+check "an unknown mode" 2 "$fusempnn" probs one.pdb --mode sideways
+
+check "inspect" 0 "$fusempnn" inspect two.pdb --fix A1-10
+has out "^two	A	A1	A52	52	52	0	0	42	10	0	"
+has out "^two	B	B1	B52	52	52	0	0	52	0	0	"
+check "inspect --residues" 0 "$fusempnn" inspect two.pdb --residues
+lines out "." 105
+check "inspect --json" 0 "$fusempnn" inspect one.pdb two.pdb --json
+lines out '^\{"name":' 2
+check "inspect --tie" 0 "$fusempnn" inspect two.pdb --tie A=B
+has out "^two	A	A1	A52	52	52	0	0	52	0	52	"
+check "inspect -o" 0 "$fusempnn" inspect one.pdb -o table.tsv
+check "inspect -o again" 2 "$fusempnn" inspect one.pdb -o table.tsv
+"$make" --length 60 --ligand >ligand.pdb
+check "a ligand that is not seen" 0 "$fusempnn" design ligand.pdb
+lines err "^note: .*--weights ligand" 1
+cp ligand.pdb ligand2.pdb
+check "two such structures" 0 "$fusempnn" design ligand.pdb ligand2.pdb
+lines err "--weights ligand" 1

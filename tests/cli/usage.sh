@@ -1,0 +1,75 @@
+# Help, version, and options that cannot be right.
+check "bare fusempnn" 2 "$fusempnn"
+has err "^Usage: fusempnn"
+check "--help" 0 "$fusempnn" --help
+has out "design STRUCTURE"
+has_not out "verify|scan|bench|pack|protein_mpnn_run"
+check "--version" 0 "$fusempnn" --version
+has out "^fusempnn [0-9]+\.[0-9]+\.[0-9]+ \(commit [^ ,]+, [a-z0-9]+\)$"
+check "unknown verb" 2 "$fusempnn" desing one.pdb
+one_line err
+for verb in design score probs inspect doctor; do
+    check "$verb --help" 0 "$fusempnn" $verb --help
+    has out "^Usage: fusempnn $verb"
+    has out "^Examples:"
+    has_not out "pssm|variants|--state|ligand-context|cuda|bf16"
+    check "$verb with an unknown option" 2 "$fusempnn" $verb --frobnicate one.pdb
+    one_line err
+done
+for verb in design score probs inspect; do
+    check "$verb without a structure" 2 "$fusempnn" $verb
+    one_line err
+done
+check "a later part is unknown" 2 "$fusempnn" design one.pdb --pssm x
+check "a slip is corrected" 2 "$fusempnn" design one.pdb --chain A
+has err "did you mean --chains"
+check "a value is missing" 2 "$fusempnn" design one.pdb --seed
+check "a flag takes no value" 2 "$fusempnn" design one.pdb --json=yes
+for bad in "-T -1" "-T nan" "-T inf" "-T 0x1" "-T ," "-T 0.1,0.1" "-n 0" "-n -3" "-n 1.5" \
+    "-n 99999999999999999999" "--seed -1" "--seed 9007199254740992" "--seed x" "--threads -1" \
+    "--threads two" "--noise -0.1" "--first-sample 0" "--isa sse9" "--device tpu" \
+    "--precision fp8" "--reading mine" "--gaps wide" "--symmetry c3" "--backbones xyz" \
+    "--gaps-as XX" "--separator A" "--fasta-chains some" "--resume" "--overwrite" \
+    "--overwrite --resume -o x"; do
+    check "design $bad" 2 "$fusempnn" design one.pdb $bad
+    one_line err
+done
+check "the largest seed" 0 "$fusempnn" design one.pdb --seed 9007199254740991
+has out " seed=9007199254740991 "
+check "seed 0" 0 "$fusempnn" design one.pdb --seed 0
+has out " seed=0 "
+cp out a
+check "--opt=value" 0 "$fusempnn" design --seed=0 -n=1 -T=0.1 one.pdb
+same "--opt=value is --opt value" a out
+check "-n1 -T0.1" 0 "$fusempnn" design --seed 0 -n1 -T0.1 -- one.pdb
+same "-n1 is -n 1" a out
+check "a seed is drawn and recorded" 0 "$fusempnn" design one.pdb
+has out " seed=[0-9]+ "
+cp out a
+check "another seed is drawn" 0 "$fusempnn" design one.pdb
+differ "two drawn seeds" a out
+seed=$(sed -n 's/.* seed=\([0-9]*\) .*/\1/p' a)
+check "the drawn seed again" 0 "$fusempnn" design one.pdb --seed "$seed"
+same "the header repeats the design" a out
+check "--device cuda" 5 "$fusempnn" design one.pdb --device cuda
+one_line err
+check "--device cuda:1" 5 "$fusempnn" design one.pdb --device cuda:1
+check "--precision bf16" 5 "$fusempnn" design one.pdb --precision bf16
+one_line err
+check "--device auto" 0 "$fusempnn" design one.pdb --device auto
+check "FMPNN_ISA=generic" 0 env FMPNN_ISA=generic "$fusempnn" design one.pdb --seed 1
+has out " on=cpu/generic/fp32"
+cp out a
+check "--isa generic" 0 "$fusempnn" design one.pdb --seed 1 --isa generic
+same "variable and option" a out
+check "unknown weights" 2 "$fusempnn" design one.pdb --weights vanilla/v_48_999
+one_line err
+check "weights that are no weights" 2 "$fusempnn" design one.pdb --weights one.pdb
+one_line err
+check "doctor" 0 "$fusempnn" doctor
+has out "generic"
+check "doctor --json" 0 "$fusempnn" doctor --json
+one_line out
+has out '"isa":\["generic"'
+has out '"device":\["cpu"'
+has out '"weights":\[\{"name":"[a-z]+/[a-z0-9_]+","installed":(true|false)'
