@@ -119,4 +119,7 @@ const fmpnn_backend fmpnn_backend_reference = {
     .logits = logits,
     .conditional = conditional,
     .sample = sample,
+    .operation_create = fmpnn_reference_operation_create,
+    .operation_run = fmpnn_reference_operation_run,
+    .operation_free = fmpnn_reference_operation_free,
 };

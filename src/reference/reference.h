@@ -13,6 +13,7 @@
 #ifndef FMPNN_REFERENCE_H
 #define FMPNN_REFERENCE_H
 
+#include "backend.h"
 #include "design/rules.h"
 #include "graph/graph.h"
 #include "weights/model.h"
@@ -40,5 +41,16 @@ typedef struct fmpnn_reference_options {
 #undef real
 #undef REF
 #undef ENCODING
+
+/* ---- the message-passing operation alone (message_pass.c), double inside ---- */
+
+fmpnn_status fmpnn_reference_operation_create(fmpnn_context *ctx,
+                                              const fmpnn_message_weights *weights, size_t nodes,
+                                              size_t k, fmpnn_operation **operation,
+                                              fmpnn_error *err);
+void fmpnn_reference_operation_run(fmpnn_operation *operation, size_t B, size_t L, const float *h,
+                                   const float *X, const int32_t *E, const float *mask,
+                                   float *out);
+void fmpnn_reference_operation_free(fmpnn_operation *operation);
 
 #endif

@@ -145,30 +145,31 @@ static const value *find_state(const value *root)
 fmpnn_status fmpnn_pt_plan_tensors(const char *name, const fmpnn_pickle_value *root,
                                    fmpnn_pt_plan **plans, size_t *count, fmpnn_error *err)
 {
-    const planner p = {name, err}, *r = &p;
+    const planner r = {name, err};
     const value *state = find_state(root);
-    if (!state)
-        return fmpnn_fail(err, FMPNN_EFORMAT,
-                          "%s: no tensors under model_state_dict, "
-                          "state_dict or at the top",
-                          name);
-    if (state->count / 2 > MAX_TENSORS)
+    size_t entries = state ? state->count / 2 : 0;
+    *count = 0;
+    if (entries > MAX_TENSORS)
         return fmpnn_fail(err, FMPNN_EFORMAT, "%s: %zu tensors, at most %d are expected",
-                          name, state->count / 2, MAX_TENSORS);
-    *plans = fmpnn_alloc_zero(state->count / 2, sizeof **plans);
+                          name, entries, MAX_TENSORS);
+    *plans = fmpnn_alloc_zero(entries, sizeof **plans);
     if (!*plans)
         return fmpnn_fail(err, FMPNN_ENOMEM, "%s: out of memory while reading tensors",
                           name);
-    for (size_t i = 0; i < state->count; i += 2) {
+    for (size_t i = 0; i < entries; i++) {
+        const value *label = state->item[2 * i], *v = state->item[2 * i + 1];
         /* beside tensors at the top stand the settings of the training */
-        if (state == root && !is_tensor(state->item[i + 1]))
+        if (state == root && !is_tensor(v))
             continue;
-        fmpnn_status status =
-            plan_tensor(r, state->item[i], state->item[i + 1], *plans + *count);
+        fmpnn_status status = plan_tensor(&r, label, v, &(*plans)[*count]);
         if (status)
             return status;
         ++*count;
     }
+    if (!*count)
+        return fmpnn_fail(err, FMPNN_EFORMAT,
+                          "%s: no tensors under model_state_dict, state_dict or at the top",
+                          name);
     return FMPNN_OK;
 }
 

@@ -1,0 +1,259 @@
+/* A job told back: to people as JSON whose values can be given to the options again, and to
+ * later runs as a digest. */
+#include "design/resolve.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { NO_LIMIT = 1 << 30 };
+
+/* ---- echo ---- */
+
+static const fmpnn_residue *residue_at(const fmpnn_job *job, size_t i)
+{
+    return &job->st->residue[job->inputs->residue_of[i]];
+}
+
+static void print_designed_chains(const fmpnn_resolver *r, fmpnn_text *out)
+{
+    const fmpnn_structure *st = r->job->st;
+    uint32_t next = 0;
+    for (size_t i = 0; i < st->length; i++) {
+        if (st->residue[i].chain_id != next)
+            continue;
+        next++;
+        if (r->job->in_designed_chain[r->position_of[i]])
+            fmpnn_text_print(out, "%s%s", out->size ? "," : "", st->residue[i].chain);
+    }
+}
+
+/* Residues that are designed (wanted 1), fixed, or unresolved. */
+static void print_residues(fmpnn_resolver *r, bool resolved, bool designed, fmpnn_text *out)
+{
+    const fmpnn_job *job = r->job;
+    for (size_t i = 0; i < job->inputs->L; i++)
+        r->marked[job->inputs->residue_of[i]] =
+            job->resolved[i] == resolved && job->designed[i] == designed;
+    fmpnn_selection_print(job->st, r->marked, NO_LIMIT, out);
+    memset(r->marked, 0, job->inputs->L);
+}
+
+/* Are rows i and k the same? A NULL row is one of zeros, as k = SIZE_MAX asks for. */
+static bool same_row(const void *table, size_t width, size_t i, size_t k)
+{
+    const unsigned char *row = (const unsigned char *)table + i * width;
+    if (k != SIZE_MAX)
+        return !memcmp(row, (const unsigned char *)table + k * width, width);
+    for (size_t n = 0; n < width; n++)
+        if (row[n])
+            return false;
+    return true;
+}
+
+static void print_omit_row(const fmpnn_resolver *r, size_t i, const char *prefix,
+                           fmpnn_text *out)
+{
+    fmpnn_text_print(out, "%s%s", out->size ? "," : "", prefix);
+    for (size_t a = 0; a < FMPNN_LETTERS; a++)
+        if (r->omit[i * FMPNN_LETTERS + a])
+            fmpnn_text_add(out, fmpnn_alphabet() + a, 1);
+}
+
+static void print_bias_row(const fmpnn_resolver *r, size_t i, const char *prefix,
+                           fmpnn_text *out)
+{
+    char number[32];
+    for (size_t a = 0; a < FMPNN_LETTERS; a++) {
+        double bias = r->bias[i * FMPNN_LETTERS + a];
+        if (bias == 0)
+            continue;
+        fmpnn_format_double(bias, number);
+        fmpnn_text_print(out, "%s%s%c=%s", out->size ? "," : "", prefix,
+                         fmpnn_alphabet()[a], number);
+    }
+}
+
+/* A table of letters: once if every designed residue has the same row, else run by run. */
+static void print_table(fmpnn_resolver *r, const void *table, size_t width,
+                        void (*print_row)(const fmpnn_resolver *, size_t, const char *,
+                                          fmpnn_text *),
+                        fmpnn_text *out)
+{
+    const fmpnn_job *job = r->job;
+    size_t L = job->inputs->L, model = SIZE_MAX;
+    bool uniform = true;
+    for (size_t i = 0; i < L; i++) {
+        if (!job->designed[i])
+            continue;
+        uniform = uniform && (model == SIZE_MAX || same_row(table, width, i, model));
+        model = model == SIZE_MAX ? i : model;
+    }
+    if (uniform && model != SIZE_MAX)
+        print_row(r, model, "", out);
+    for (size_t i = 0, next; !uniform && i < L; i = next) {
+        next = i + 1;
+        if (!job->designed[i] || same_row(table, width, i, SIZE_MAX))
+            continue;
+        while (next < L && job->designed[next] && same_row(table, width, next, i) &&
+               residue_at(job, next)->chain_id == residue_at(job, i)->chain_id)
+            next++;
+        for (size_t n = i; n < next; n++)
+            r->marked[job->inputs->residue_of[n]] = 1;
+        fmpnn_text run;
+        fmpnn_text_init(&run);
+        fmpnn_selection_print(job->st, r->marked, NO_LIMIT, &run);
+        fmpnn_text_add(&run, ":", 1);
+        memset(r->marked, 0, L);
+        if (run.failed)
+            out->failed = true;
+        else
+            print_row(r, i, run.data, out);
+        fmpnn_text_clear(&run);
+    }
+}
+
+/* "A1=B1,A2*1.0=B2*-0.5": members of a tie stand together in the rules. */
+static void print_ties(const fmpnn_resolver *r, fmpnn_text *out)
+{
+    const fmpnn_job *job = r->job;
+    int32_t before = -1;
+    for (size_t n = 0; n < job->inputs->L; n++) {
+        uint32_t i = r->member[n];
+        int32_t tie = job->tie_group[i];
+        char name[40], weight[32];
+        if (tie >= 0) {
+            fmpnn_residue_name(residue_at(job, i), name);
+            fmpnn_text_print(out, "%s%s", tie == before ? "=" : out->size ? "," : "", name);
+        }
+        if (tie >= 0 && job->tie_weight[i] != 1) {
+            fmpnn_format_double(job->tie_weight[i], weight);
+            fmpnn_text_print(out, "*%s", weight);
+        }
+        before = tie;
+    }
+}
+
+/* Moves the text into the object and empties it. JSON is UTF-8; names in a file may be any
+ * bytes. */
+static bool put_text(json_t *object, const char *key, fmpnn_text *text)
+{
+    for (size_t n = 0; n < text->size; n++)
+        if ((unsigned char)text->data[n] >= 0x80)
+            text->data[n] = '?';
+    bool good =
+        !text->failed &&
+        !json_object_set_new(object, key, json_string(text->data ? text->data : ""));
+    fmpnn_text_clear(text);
+    return good;
+}
+
+static bool fill_object(fmpnn_resolver *r, json_t *object)
+{
+    const fmpnn_job *job = r->job;
+    const size_t letters = FMPNN_LETTERS;
+    const char *reading =
+        job->st->reading == FMPNN_READING_ORIGINAL ? "original" : "author";
+    fmpnn_text text;
+    fmpnn_text_init(&text);
+    bool good = !json_object_set_new(object, "reading", json_string(reading));
+    print_designed_chains(r, &text);
+    good = put_text(object, "chains", &text) && good;
+    print_residues(r, true, true, &text);
+    good = put_text(object, "designed", &text) && good;
+    print_residues(r, true, false, &text);
+    good = put_text(object, "fixed", &text) && good;
+    print_residues(r, false, false, &text);
+    good = put_text(object, "unresolved", &text) && good;
+    print_table(r, r->omit, letters, print_omit_row, &text);
+    good = put_text(object, "omit", &text) && good;
+    if (r->bias)
+        print_table(r, r->bias, letters * sizeof *r->bias, print_bias_row, &text);
+    good = put_text(object, "bias", &text) && good;
+    print_ties(r, &text);
+    good = put_text(object, "tie", &text) && good;
+    good =
+        !json_object_set_new(object, "seed", json_integer((json_int_t)job->seed)) && good;
+    good = !json_object_set_new(object, "noise", json_real(r->settings->noise)) && good;
+    return good;
+}
+
+fmpnn_status fmpnn_resolve_echo(fmpnn_resolver *r)
+{
+    json_t *object = json_object();
+    char *text = NULL;
+    if (object && fill_object(r, object))
+        text = json_dumps(object,
+                          JSON_COMPACT | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(15));
+    r->job->echo = fmpnn_copy_text(text);
+    free(text); /* jansson's */
+    json_decref(object);
+    return r->job->echo ? FMPNN_OK : fmpnn_fail_memory(r->err, "describing the job");
+}
+
+/* ---- digest ---- */
+
+/* Everything is hashed as little-endian 64-bit words or as bytes, so that one job has one digest
+ * on every machine. */
+static void add_word(fmpnn_sha256 *hash, uint64_t value)
+{
+    unsigned char bytes[8];
+    for (int n = 0; n < 8; n++)
+        bytes[n] = (unsigned char)(value >> 8 * n);
+    fmpnn_sha256_add(hash, bytes, sizeof bytes);
+}
+
+static void add_double(fmpnn_sha256 *hash, double value)
+{
+    uint64_t bits;
+    value += 0.0; /* -0 is 0 */
+    memcpy(&bits, &value, sizeof bits);
+    add_word(hash, bits);
+}
+
+static void add_rules(fmpnn_sha256 *hash, const fmpnn_resolver *r)
+{
+    const fmpnn_job *job = r->job;
+    size_t L = job->inputs->L, table = L * FMPNN_LETTERS;
+    fmpnn_sha256_add(hash, job->letters, L);
+    fmpnn_sha256_add(hash, job->resolved, L);
+    fmpnn_sha256_add(hash, job->designed, L);
+    fmpnn_sha256_add(hash, job->in_designed_chain, L);
+    fmpnn_sha256_add(hash, r->omit, table);
+    add_word(hash, job->rules.groups);
+    for (size_t g = 0; g <= job->rules.groups; g++)
+        add_word(hash, r->start[g]);
+    for (size_t n = 0; n < L; n++) {
+        add_word(hash, r->member[n]);
+        add_double(hash, job->tie_weight[n]);
+    }
+    for (size_t n = 0; n < table; n++) /* a bias of 0 everywhere is no bias */
+        add_double(hash, r->bias ? r->bias[n] : 0);
+}
+
+fmpnn_status fmpnn_resolve_digest(fmpnn_resolver *r)
+{
+    fmpnn_job *job = r->job;
+    const fmpnn_inputs *inputs = job->inputs;
+    fmpnn_sha256 *hash = fmpnn_sha256_begin();
+    if (!hash)
+        return fmpnn_fail_memory(r->err, "hashing the job");
+    static const char form[] = "fusempnn job 1"; /* change it with anything below */
+    fmpnn_sha256_add(hash, form, sizeof form);
+    fmpnn_sha256_add(hash, job->st->digest, 64);
+    fmpnn_sha256_add(hash, job->model->digest, 64);
+    add_word(hash, job->st->reading);
+    add_word(hash, job->seed);
+    add_double(hash, r->settings->noise);
+    add_word(hash, inputs->L);
+    fmpnn_sha256_add(hash, inputs->native, inputs->L);
+    for (size_t i = 0; i < inputs->L; i++) {
+        add_word(hash, inputs->residue_of[i]);
+        add_word(hash, (uint32_t)inputs->index[i]);
+        add_word(hash, (uint32_t)inputs->chain[i]);
+    }
+    add_rules(hash, r);
+    return fmpnn_sha256_end(hash, job->digest)
+               ? FMPNN_OK
+               : fmpnn_fail_memory(r->err, "hashing the job");
+}

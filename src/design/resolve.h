@@ -1,0 +1,44 @@
+/* The parts of making a job: job.c creates one and lets letters.c, ties.c and echo.c fill in
+ * what they understand. Comes in: settings. Goes out: the arrays of fmpnn_job. */
+#ifndef FMPNN_DESIGN_RESOLVE_H
+#define FMPNN_DESIGN_RESOLVE_H
+
+#include "design/job.h"
+#include "design/selection.h"
+
+typedef struct fmpnn_resolver {
+    fmpnn_job *job;
+    const fmpnn_settings *settings;
+    fmpnn_notes notes;
+    fmpnn_error *err;
+    uint32_t *position_of; /* [L] model position of each of the structure's residues */
+    uint32_t *tie_rank;    /* [L] place in the tied group, as listed */
+    uint8_t *marked;       /* [L] by structure residue: scratch for messages */
+    /* the arrays behind job->rules, while they may still be written */
+    double *bias;  /* [L][21], or NULL without --bias */
+    uint8_t *omit; /* [L][21] */
+    uint32_t *start, *member, *group_of;
+} fmpnn_resolver;
+
+/* A selector for one option. */
+fmpnn_selector fmpnn_resolver_select(fmpnn_resolver *r, const char *option);
+
+/* letters.c: --omit "C,A5-9:GP" and --bias "A=-1.1,A12:P=2" into omit and bias. */
+fmpnn_status fmpnn_resolve_omit(fmpnn_resolver *r);
+fmpnn_status fmpnn_resolve_bias(fmpnn_resolver *r);
+
+/* ties.c: --tie and --symmetry into job->tie_group and tie_weight; groups of two or more. */
+fmpnn_status fmpnn_resolve_ties(fmpnn_resolver *r);
+
+/* groups.c: what ties mean for letters, omissions, biases; then rules.start, member, group_of.
+ * May turn designed residues into fixed ones. */
+fmpnn_status fmpnn_resolve_groups(fmpnn_resolver *r);
+
+/* echo.c: job->echo and job->digest, when all else is done. */
+fmpnn_status fmpnn_resolve_echo(fmpnn_resolver *r);
+fmpnn_status fmpnn_resolve_digest(fmpnn_resolver *r);
+
+/* Add a warning that ends in the residues marked, and unmark them; nothing if there are none. */
+void fmpnn_resolver_note_marked(fmpnn_resolver *r, const char *code, const char *message);
+
+#endif

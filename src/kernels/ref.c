@@ -1,0 +1,193 @@
+/* The obvious loops. Nothing here is fast, nothing is shared with the kernels. */
+#include "kernels/ref.h"
+
+#include <float.h>
+#include <math.h>
+
+static const double U = FLT_EPSILON / 2; /* one rounding, relative */
+
+/* A running sum with the sum of its terms' magnitudes. */
+typedef struct sum {
+    double value, magnitude;
+    size_t terms;
+} sum;
+
+static void add(sum *s, double term)
+{
+    s->value += term;
+    s->magnitude += fabs(term);
+    s->terms++;
+}
+
+static double sum_tolerance(const sum *s)
+{
+    return ((double)s->terms + 2) * U * s->magnitude;
+}
+
+double fmpnn_ref_gelu1(double x, int tanh_form)
+{
+    if (!tanh_form)
+        return 0.5 * x * erfc(-x * sqrt(0.5));
+    const double pi = 3.14159265358979323846;
+    return x / (1 + exp(-2 * sqrt(2 / pi) * (x + 0.044715 * x * x * x)));
+}
+
+double fmpnn_ref_gelu_bound(double x, int tanh_form)
+{
+    return (tanh_form ? 2e-6 : 1e-6) * fmax(1, fabs(x));
+}
+
+/* GELU of a sum: the sum's own error times the steepest slope, and GELU's. */
+static double gelu_of(const sum *s, int tanh_form, double *tolerance)
+{
+    *tolerance = 1.13 * sum_tolerance(s) + fmpnn_ref_gelu_bound(s->value, tanh_form);
+    return fmpnn_ref_gelu1(s->value, tanh_form);
+}
+
+static sum dot(const float *bias, const float *row, size_t n, const float *src,
+               const float *w, size_t K)
+{
+    sum s = {0};
+    if (bias)
+        add(&s, bias[n]);
+    if (row)
+        add(&s, row[n]);
+    for (size_t k = 0; k < K; k++)
+        add(&s, (double)src[k] * w[n * K + k]);
+    return s;
+}
+
+void fmpnn_ref_gemm(double *value, double *tolerance, const float *src, size_t lds,
+                    size_t M, size_t K, const float *w, size_t N, const float *bias,
+                    const float *const *rows, int gelu)
+{
+    for (size_t m = 0; m < M; m++)
+        for (size_t n = 0; n < N; n++, value++, tolerance++) {
+            const sum s = dot(bias, rows ? rows[m] : NULL, n, src + m * lds, w, K);
+            *value = s.value;
+            *tolerance = sum_tolerance(&s);
+            if (gelu)
+                *value = gelu_of(&s, 0, tolerance);
+        }
+}
+
+void fmpnn_ref_gemm_sum(double *value, double *tolerance, const float *src, size_t lds,
+                        size_t M, size_t K, const float *w, size_t N, const float *bias,
+                        const float *weight)
+{
+    for (size_t n = 0; n < N; n++) {
+        sum total = {0};
+        double within = 0;
+        for (size_t m = 0; m < M; m++) {
+            const sum s = dot(bias, NULL, n, src + m * lds, w, K);
+            const double factor = weight ? weight[m] : 1;
+            double message_tolerance;
+            add(&total, factor * gelu_of(&s, 0, &message_tolerance));
+            within += fabs(factor) * message_tolerance;
+        }
+        value[n] = total.value;
+        tolerance[n] = sum_tolerance(&total) + within;
+    }
+}
+
+void fmpnn_ref_gather_gelu(double *value, double *tolerance, const float *own,
+                           const float *const *a, const float *const *b,
+                           const float *const *d, size_t M, size_t C)
+{
+    for (size_t m = 0; m < M; m++)
+        for (size_t c = 0; c < C; c++, value++, tolerance++) {
+            sum s = {0};
+            add(&s, own[c]);
+            if (a)
+                add(&s, a[m][c]);
+            if (b)
+                add(&s, b[m][c]);
+            if (d && d[m])
+                add(&s, d[m][c]);
+            *value = gelu_of(&s, 0, tolerance);
+        }
+}
+
+void fmpnn_ref_edge_sum(double *value, double *tolerance, const float *own,
+                        const float *const *rows, const float *geometry, const float *we,
+                        size_t M, size_t C, int tanh_form)
+{
+    for (size_t c = 0; c < C; c++) {
+        sum total = {0};
+        double within = 0;
+        for (size_t m = 0; m < M; m++) {
+            sum s = {0};
+            double message_tolerance;
+            add(&s, own[c]);
+            add(&s, rows[m][c]);
+            for (size_t q = 0; q < 4; q++)
+                add(&s, (double)geometry[4 * m + q] * we[q * C + c]);
+            add(&total, gelu_of(&s, tanh_form, &message_tolerance));
+            within += message_tolerance;
+        }
+        value[c] = total.value;
+        tolerance[c] = sum_tolerance(&total) + within;
+    }
+}
+
+void fmpnn_ref_gelu(double *value, double *tolerance, const float *src, size_t n,
+                    int tanh_form)
+{
+    for (size_t i = 0; i < n; i++) {
+        value[i] = fmpnn_ref_gelu1(src[i], tanh_form);
+        tolerance[i] = fmpnn_ref_gelu_bound(src[i], tanh_form);
+    }
+}
+
+void fmpnn_ref_layer_norm(double *value, double *tolerance, const float *src, size_t lds,
+                          size_t M, size_t C, const float *gain, const float *bias)
+{
+    for (size_t m = 0; m < M; m++, src += lds) {
+        sum mean = {0}, square = {0};
+        double spread = 0;
+        for (size_t c = 0; c < C; c++)
+            add(&mean, (double)src[c] / (double)C);
+        for (size_t c = 0; c < C; c++) {
+            const double x = src[c] - mean.value;
+            add(&square, x * x / (double)C);
+            spread += fabs(x) / (double)C;
+        }
+        /* Errors: of the mean; of the variance, whose deviations are all off by that of the
+         * mean; of the scale, half the variance's relative one and three roundings. */
+        const double off = sum_tolerance(&mean) + U * fabs(mean.value);
+        const double variance = square.value + 1e-5;
+        const double variance_off =
+            sum_tolerance(&square) + 2 * (off + U * spread) * spread + off * off;
+        const double scale = 1 / sqrt(variance);
+        const double scale_off = 0.5 * variance_off / variance + 3 * U;
+        for (size_t c = 0; c < C; c++, value++, tolerance++) {
+            const double x = src[c] - mean.value, product = x * scale * gain[c];
+            *value = product + bias[c];
+            *tolerance = fabs(gain[c]) * scale * (off + U * fabs(x)) +
+                         fabs(product) * (scale_off + 2 * U) + U * fabs(*value);
+        }
+    }
+}
+
+float fmpnn_ref_centre(size_t r)
+{
+    const float step = 20.0f / 15.0f;
+    return r < 8 ? 2.0f + step * (float)r : 22.0f - step * (float)(15 - r);
+}
+
+void fmpnn_ref_radial_basis(double *value, double *tolerance, const float *distance,
+                            size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        for (size_t r = 0; r < 16; r++, value++, tolerance++) {
+            const double x = ((double)distance[i] - fmpnn_ref_centre(r)) / 1.25;
+            const double exponent = x * x;
+            *value = exp(-exponent);
+            /* The exponent: a difference (counted twice by the square), two products, the
+             * constant; then two units in the last place. */
+            *tolerance = *value * (expm1(5 * U * exponent) + 4 * U);
+            if (*value - *tolerance <
+                FLT_MIN) /* 0 where the exponent's own error may decide */
+                *tolerance = fmax(*tolerance, *value);
+        }
+}

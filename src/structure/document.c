@@ -1,0 +1,57 @@
+#include "structure/document.h"
+
+#include <string.h>
+
+fmpnn_document *fmpnn_document_create(size_t groups, size_t atoms)
+{
+    fmpnn_document *document = fmpnn_alloc_zero(1, sizeof *document);
+    if (!document)
+        return NULL;
+    document->group = fmpnn_alloc_zero(groups, sizeof *document->group);
+    document->atom = fmpnn_alloc_zero(atoms, sizeof *document->atom);
+    if (!document->group || !document->atom) {
+        fmpnn_document_free(document);
+        return NULL;
+    }
+    document->group_count = groups;
+    document->atom_count = atoms;
+    return document;
+}
+
+void fmpnn_document_free(fmpnn_document *document)
+{
+    if (!document)
+        return;
+    fmpnn_release(document->atom);
+    fmpnn_release(document->group);
+    fmpnn_release(document);
+}
+
+const fmpnn_atom *fmpnn_group_atom(const fmpnn_document *document, const fmpnn_group *group,
+                                   const char *name)
+{
+    for (size_t a = group->first; a < group->first + group->count; a++)
+        if (!strcmp(document->atom[a].name, name))
+            return &document->atom[a];
+    return NULL;
+}
+
+static bool has_chain(const fmpnn_document *document, const char *name)
+{
+    for (size_t g = 0; g < document->group_count; g++)
+        if (!strcmp(document->group[g].chain, name))
+            return true;
+    return false;
+}
+
+void fmpnn_document_name_blank(fmpnn_document *document)
+{
+    if (!has_chain(document, ""))
+        return;
+    strcpy(document->blank, "_");
+    while (has_chain(document, document->blank) && strlen(document->blank) < 7)
+        strcat(document->blank, "_");
+    for (size_t g = 0; g < document->group_count; g++)
+        if (!document->group[g].chain[0])
+            strcpy(document->group[g].chain, document->blank);
+}

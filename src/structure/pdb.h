@@ -1,0 +1,49 @@
+/* What both readings need of the PDB format: lines with their numbers, coordinate fields, and
+ * the check of a whole file before gemmi sees it. */
+#ifndef FMPNN_STRUCTURE_PDB_H
+#define FMPNN_STRUCTURE_PDB_H
+
+#include "base/base.h"
+
+/* Columns, 0-based. */
+enum {
+    FMPNN_PDB_NAME = 12,
+    FMPNN_PDB_ALTLOC = 16,
+    FMPNN_PDB_RESIDUE = 17,
+    FMPNN_PDB_CHAIN = 21,
+    FMPNN_PDB_NUMBER = 22,
+    FMPNN_PDB_ICODE = 26,
+    FMPNN_PDB_X = 30,
+    FMPNN_PDB_END = 54 /* after z */
+};
+
+/* Coordinates beyond this are no structure; float32 would lose digits there, too. */
+#define FMPNN_COORDINATE_LIMIT 1e5
+
+typedef struct fmpnn_line {
+    const char *text; /* not NUL-terminated, without "\n" */
+    size_t size;
+    size_t number; /* from 1 */
+} fmpnn_line;
+
+typedef struct fmpnn_lines {
+    const char *next, *end;
+    size_t number;
+} fmpnn_lines;
+
+void fmpnn_lines_init(fmpnn_lines *lines, const void *bytes, size_t size);
+bool fmpnn_lines_next(fmpnn_lines *lines, fmpnn_line *line);
+
+/* x, y, z of a line of at least FMPNN_PDB_END columns. Correctly rounded; exponents are read;
+ * anything that is not a finite number within the limit is FMPNN_EFORMAT, naming file and
+ * line. `columns` is the line as columns, [FMPNN_PDB_END]. */
+fmpnn_status fmpnn_pdb_coordinates(const char *file, size_t line, const char *columns,
+                                   double xyz[3], fmpnn_error *err);
+
+/* Check every ATOM and HETATM line of a PDB file and write those of the first model, with TER,
+ * to `out`: bounded, printable lines without the fields that are not needed. `models` counts
+ * the models. No such line at all is FMPNN_EFORMAT. */
+fmpnn_status fmpnn_pdb_clean(const char *file, const void *bytes, size_t size,
+                             fmpnn_text *out, size_t *models, fmpnn_error *err);
+
+#endif

@@ -1,0 +1,155 @@
+/* A row's bits depend on the row alone: not on how many go with it, where it stands, which tile
+ * computes it, how wide the matrix is. Exact comparisons, no tolerance. */
+#include "check.h"
+
+#include <string.h>
+
+enum { M = 31 };
+
+static matrix packed(check *c, size_t N, size_t K)
+{
+    const matrix w = check_input(c, N, K, K, 1);
+    matrix panels = check_input(c, 1, fmpnn_panels_size(N, K), fmpnn_panels_size(N, K), 1);
+    fmpnn_panels_pack(panels.data, w.data, K, N, K);
+    return panels;
+}
+
+static void gemm_shape(check *c, size_t K, size_t N, int gelu)
+{
+    check_case(c, "row independence, K=%zu N=%zu gelu=%d", K, N, gelu);
+    const matrix panels = packed(c, N, K);
+    const matrix src = check_input(c, M, K, K + 3, 1), bias = check_input(c, 1, N, N, 1);
+    const matrix table = check_input(c, 5, N, N, 1);
+    const float **rows = check_rows(c, &table, M);
+    const matrix all = check_output(c, M, N, N), part = check_output(c, M, N, N);
+    c->kernels->gemm(all.data, N, src.data, src.stride, M, K, panels.data, N, bias.data,
+                     rows, gelu);
+    for (size_t count = 1; count < 14; count++) { /* every remainder of every tile height */
+        const size_t first = check_below(c, M - count + 1);
+        c->kernels->gemm(part.data, N, src.data + first * src.stride, src.stride, count, K,
+                         panels.data, N, bias.data, rows + first, gelu);
+        check_same(c, "some rows of a batch", part.data, all.data + first * N, count * N);
+    }
+    for (size_t narrow = 1; narrow < N;
+         narrow += 5) { /* fewer columns of the same panels */
+        const size_t m = check_below(c, M);
+        c->kernels->gemm(part.data, N, src.data + m * src.stride, src.stride, 1, K,
+                         panels.data, narrow, bias.data, rows + m, gelu);
+        check_same(c, "some columns", part.data, all.data + m * N, narrow);
+    }
+}
+
+void check_rows_gemm(check *c)
+{
+    static const size_t shapes[][2] = {{128, 128}, {37, 64}, {16, 150}, {128, 21}};
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
+        gemm_shape(c, shapes[i][0], shapes[i][1], (int)(i % 2));
+}
+
+void check_rows_gemm_sum(check *c)
+{
+    /* Rows of weight 0 add nothing, so a batch cut short must give the same bits. */
+    const size_t K = 40, N = 150;
+    check_case(c, "row independence, K=%zu N=%zu", K, N);
+    const matrix panels = packed(c, N, K), weight = check_input(c, 1, M, M, 2);
+    const matrix src = check_input(c, M, K, K + 1, 1), bias = check_input(c, 1, N, N, 1);
+    const matrix all = check_output(c, 1, N, N), part = check_output(c, 1, N, N);
+    for (size_t count = M - 1; count > 0; count--) {
+        weight.data[count] = 0;
+        c->kernels->gemm_sum(all.data, src.data, src.stride, M, K, panels.data, N,
+                             bias.data, weight.data);
+        c->kernels->gemm_sum(part.data, src.data, src.stride, count, K, panels.data, N,
+                             bias.data, weight.data);
+        check_same(c, "first rows of a batch", part.data, all.data, N);
+        c->kernels->gemm_sum(part.data, src.data, src.stride, count, K, panels.data,
+                             1 + 4 * count, bias.data, weight.data);
+        check_same(c, "first columns", part.data, all.data, 1 + 4 * count);
+    }
+    /* And one row of weight 1 is gemm's own GELU. */
+    const float one = 1;
+    c->kernels->gemm_sum(all.data, src.data, src.stride, 1, K, panels.data, N, bias.data,
+                         &one);
+    c->kernels->gemm(part.data, N, src.data, src.stride, 1, K, panels.data, N, bias.data,
+                     NULL, 1);
+    check_same(c, "one row against gemm", all.data, part.data, N);
+}
+
+void check_rows_gather_gelu(check *c)
+{
+    for (size_t C = 1; C < 140; C += 23) {
+        check_case(c, "row independence, C=%zu", C);
+        const matrix own = check_input(c, 1, C, C, 1), table = check_input(c, 7, C, C, 2);
+        const float **a = check_rows(c, &table, M), **b = check_rows(c, &table, M);
+        const matrix all = check_output(c, M, C, C), one = check_output(c, 1, C, C);
+        c->kernels->gather_gelu(all.data, C, own.data, a, b, NULL, M, C);
+        for (size_t m = 0; m < M; m++) {
+            c->kernels->gather_gelu(one.data, C, own.data, a + m, b + m, NULL, 1, C);
+            check_same(c, "a row alone", one.data, all.data + m * C, C);
+        }
+    }
+}
+
+void check_rows_edge_sum(check *c)
+{
+    /* A channel's sum does not depend on how many channels there are. */
+    const size_t C = 130;
+    check_case(c, "channel independence");
+    const matrix own = check_input(c, 1, C, C, 1), table = check_input(c, 7, C, C, 2);
+    const matrix geometry = check_input(c, M, 4, 4, 1), we = check_input(c, 4, C, C, 1);
+    const matrix less = check_output(c, 4, C, C);
+    const float **rows = check_rows(c, &table, M);
+    const matrix all = check_output(c, 1, C, C), part = check_output(c, 1, C, C);
+    c->kernels->edge_sum(all.data, own.data, rows, geometry.data, we.data, M, C, 0);
+    for (size_t some = 1; some < C; some++) {
+        for (size_t q = 0; q < 4; q++)
+            memcpy(less.data + q * some, we.data + q * C, some * sizeof(float));
+        c->kernels->edge_sum(part.data, own.data, rows, geometry.data, less.data, M, some,
+                             0);
+        check_same(c, "first channels", part.data, all.data, some);
+    }
+}
+
+void check_rows_gelu(check *c)
+{
+    for (int tanh_form = 0; tanh_form < 2; tanh_form++) {
+        const size_t n = 70;
+        check_case(c, "position independence, tanh=%d", tanh_form);
+        const matrix src = check_input(c, 1, n, n, 5);
+        const matrix all = check_output(c, 1, n, n), one = check_output(c, 1, 1, 1);
+        c->kernels->gelu(all.data, src.data, n, tanh_form);
+        for (size_t i = 0; i < n; i++) {
+            c->kernels->gelu(one.data, src.data + i, 1, tanh_form);
+            check_same(c, "a value alone", one.data, all.data + i, 1);
+        }
+    }
+}
+
+void check_rows_layer_norm(check *c)
+{
+    for (size_t C = 1; C < 300; C += 21) {
+        check_case(c, "row independence, C=%zu", C);
+        const matrix src = check_input(c, M, C, C + 5, 3);
+        const matrix gain = check_input(c, 1, C, C, 1), bias = check_input(c, 1, C, C, 1);
+        const matrix all = check_output(c, M, C, C), one = check_output(c, 1, C, C);
+        const matrix moved = check_input(c, 1, C + 1, C + 1, 1);
+        c->kernels->layer_norm(all.data, C, src.data, src.stride, M, C, gain.data,
+                               bias.data);
+        for (size_t m = 0; m < M; m++) {
+            memcpy(moved.data, src.data + m * src.stride, C * sizeof(float));
+            c->kernels->layer_norm(one.data, C, moved.data, C, 1, C, gain.data, bias.data);
+            check_same(c, "a row alone, elsewhere", one.data, all.data + m * C, C);
+        }
+    }
+}
+
+void check_rows_radial_basis(check *c)
+{
+    check_case(c, "position independence");
+    const matrix distance = check_input(c, 1, M, M, 20);
+    const matrix all = check_output(c, M, 16, 16), one = check_output(c, 1, 16, 16);
+    c->kernels->radial_basis(all.data, 16, distance.data, M);
+    for (size_t i = 0; i < M; i++) {
+        c->kernels->radial_basis(one.data, 16, distance.data + i, 1);
+        check_same(c, "a distance alone", one.data, all.data + i * 16, 16);
+    }
+}

@@ -1,0 +1,245 @@
+/* Every slot against the plain loops in double, over sizes around the vector lengths, the
+ * network's own, and random ones. */
+#include "check.h"
+#include "kernels/ref.h"
+
+#include <string.h>
+
+#define COUNT(array) (sizeof(array) / sizeof *(array))
+
+/* Lanes and tiles of 4, 8, 16 and 64, primes, the network's widths. */
+static const size_t widths[] = {1,  2,  3,  4,  5,  7,   8,   9,   11,  12,  13,  15, 16,
+                                17, 21, 23, 31, 32, 33,  41,  47,  48,  49,  60,  63, 64,
+                                65, 79, 80, 81, 97, 112, 127, 128, 129, 192, 256, 512};
+
+static float *pack(check *c, const matrix *w, size_t N, size_t K)
+{
+    /* A multiple of 16 floats that ends at a page: 64-byte aligned, as panels must be. */
+    matrix panels = check_input(c, 1, fmpnn_panels_size(N, K), fmpnn_panels_size(N, K), 1);
+    fmpnn_panels_pack(panels.data, w->data, w->stride, N, K);
+    return panels.data;
+}
+
+static size_t padding(check *c)
+{
+    return check_below(c, 2) * check_below(c, 20);
+}
+
+static void gemm_case(check *c, size_t M, size_t K, size_t N)
+{
+    const int gelu = (int)check_below(c, 2);
+    const bool with_bias = check_below(c, 4) != 0;
+    const size_t rows_kind = check_below(c, 4); /* 0, 1: none; 2: given; 3: dst's own */
+    check_case(c, "M=%zu K=%zu N=%zu bias=%d rows=%zu gelu=%d", M, K, N, with_bias,
+               rows_kind, gelu);
+    const matrix w = check_input(c, N, K, K + padding(c), 1);
+    const matrix src = check_input(c, M, K, K + padding(c), 1);
+    const matrix dst = check_output(c, M, N, N + padding(c));
+    const matrix bias = check_input(c, 1, N, N, 1);
+    const matrix added = check_input(c, M + 3, N, N + padding(c), 2);
+    const float **rows = NULL, **rows_ref = NULL;
+    if (rows_kind >= 2)
+        rows = rows_ref = check_rows(c, &added, M);
+    if (rows_kind == 3) {
+        rows = check_rows(c, &added, M);
+        for (size_t m = 0; m < M; m++) {
+            rows[m] = memcpy(dst.data + m * dst.stride, rows_ref[m], N * sizeof(float));
+        }
+    }
+    const float *panels = pack(c, &w, N, K);
+    double *value = check_doubles(c, M * N), *tolerance = check_doubles(c, M * N);
+    matrix dense = check_output(c, N, K, K);
+    for (size_t n = 0; n < N; n++)
+        memcpy(dense.data + n * K, w.data + n * w.stride, K * sizeof(float));
+    fmpnn_ref_gemm(value, tolerance, src.data, src.stride, M, K, dense.data, N,
+                   with_bias ? bias.data : NULL, rows_ref, gelu);
+    c->kernels->gemm(dst.data, dst.stride, src.data, src.stride, M, K, panels, N,
+                     with_bias ? bias.data : NULL, rows, gelu);
+    check_result(c, &dst, value, tolerance);
+}
+
+void check_gemm(check *c)
+{
+    static const size_t heights[] = {1, 2, 3, 4, 5, 6, 7, 13}, depths[] = {1, 3, 21, 64};
+    for (size_t m = 0; m < COUNT(heights); m++)
+        for (size_t k = 0; k < COUNT(depths); k++)
+            for (size_t n = 0; n < COUNT(widths); n++)
+                gemm_case(c, heights[m], depths[k], widths[n]);
+    gemm_case(c, 48, 128, 128);
+    gemm_case(c, 48, 416, 128);
+    gemm_case(c, 5, 128, 512);
+    gemm_case(c, 1, 512, 128);
+    gemm_case(c, 7, 128, 21);
+    gemm_case(c, 5, 0, 33); /* nothing to sum: bias, rows and GELU remain */
+    gemm_case(c, 0, 4, 16);
+    gemm_case(c, 4, 4, 0);
+    for (size_t i = 0; i < 200; i++)
+        gemm_case(c, check_below(c, 20), check_below(c, 70), check_below(c, 140));
+}
+
+static void gemm_sum_case(check *c, size_t M, size_t K, size_t N)
+{
+    const bool with_bias = check_below(c, 4) != 0, with_weight = check_below(c, 2) != 0;
+    check_case(c, "M=%zu K=%zu N=%zu bias=%d weight=%d", M, K, N, with_bias, with_weight);
+    const matrix w = check_input(c, N, K, K, 1);
+    const matrix src = check_input(c, M, K, K + padding(c), 1);
+    const matrix dst = check_output(c, 1, N, N);
+    const matrix bias = check_input(c, 1, N, N, 1);
+    const matrix weight = check_input(c, 1, M, M, 2);
+    const float *panels = pack(c, &w, N, K);
+    double *value = check_doubles(c, N), *tolerance = check_doubles(c, N);
+    fmpnn_ref_gemm_sum(value, tolerance, src.data, src.stride, M, K, w.data, N,
+                       with_bias ? bias.data : NULL, with_weight ? weight.data : NULL);
+    c->kernels->gemm_sum(dst.data, src.data, src.stride, M, K, panels, N,
+                         with_bias ? bias.data : NULL, with_weight ? weight.data : NULL);
+    check_result(c, &dst, value, tolerance);
+}
+
+void check_gemm_sum(check *c)
+{
+    static const size_t heights[] = {0, 1, 2, 3, 5, 6, 7, 12}, depths[] = {1, 21, 48};
+    for (size_t m = 0; m < COUNT(heights); m++)
+        for (size_t k = 0; k < COUNT(depths); k++)
+            for (size_t n = 0; n < COUNT(widths); n++)
+                gemm_sum_case(c, heights[m], depths[k], widths[n]);
+    gemm_sum_case(c, 48, 128, 128);
+    gemm_sum_case(c, 47, 64, 64);
+    gemm_sum_case(c, 4, 0, 20);
+    for (size_t i = 0; i < 100; i++)
+        gemm_sum_case(c, check_below(c, 30), check_below(c, 70), check_below(c, 140));
+}
+
+static void gather_gelu_case(check *c, size_t M, size_t C)
+{
+    const size_t given = check_below(c, 8); /* bit 0: a, 1: b, 2: d */
+    check_case(c, "M=%zu C=%zu a=%zu b=%zu d=%zu", M, C, given & 1, given >> 1 & 1,
+               given >> 2);
+    const matrix own = check_input(c, 1, C, C, 2);
+    const matrix table = check_input(c, 9, C, C + padding(c), 2);
+    const matrix dst = check_output(c, M, C, C + padding(c));
+    const float **a = given & 1 ? check_rows(c, &table, M) : NULL;
+    const float **b = given & 2 ? check_rows(c, &table, M) : NULL;
+    const float **d = given & 4 ? check_rows(c, &table, M) : NULL;
+    for (size_t m = 0; d && m < M; m++)
+        if (check_below(c, 2))
+            d[m] = NULL;
+    double *value = check_doubles(c, M * C), *tolerance = check_doubles(c, M * C);
+    fmpnn_ref_gather_gelu(value, tolerance, own.data, a, b, d, M, C);
+    c->kernels->gather_gelu(dst.data, dst.stride, own.data, a, b, d, M, C);
+    check_result(c, &dst, value, tolerance);
+}
+
+void check_gather_gelu(check *c)
+{
+    static const size_t heights[] = {0, 1, 2, 7, 48};
+    for (size_t m = 0; m < COUNT(heights); m++)
+        for (size_t n = 0; n < COUNT(widths); n++)
+            gather_gelu_case(c, heights[m], widths[n]);
+    for (size_t i = 0; i < 100; i++)
+        gather_gelu_case(c, check_below(c, 20), check_below(c, 140));
+}
+
+static void edge_sum_case(check *c, size_t M, size_t C, int tanh_form)
+{
+    check_case(c, "M=%zu C=%zu tanh=%d", M, C, tanh_form);
+    const matrix own = check_input(c, 1, C, C, 2);
+    const matrix table = check_input(c, 9, C, C + padding(c), 2);
+    const matrix geometry = check_input(c, M, 4, 4, 1);
+    const matrix we = check_input(c, 4, C, C, 1);
+    const matrix dst = check_output(c, 1, C, C);
+    const float **rows = check_rows(c, &table, M);
+    double *value = check_doubles(c, C), *tolerance = check_doubles(c, C);
+    fmpnn_ref_edge_sum(value, tolerance, own.data, rows, geometry.data, we.data, M, C,
+                       tanh_form);
+    c->kernels->edge_sum(dst.data, own.data, rows, geometry.data, we.data, M, C, tanh_form);
+    check_result(c, &dst, value, tolerance);
+}
+
+void check_edge_sum(check *c)
+{
+    static const size_t heights[] = {0, 1, 2, 12, 48};
+    for (size_t m = 0; m < COUNT(heights); m++)
+        for (size_t n = 0; n < COUNT(widths); n++)
+            edge_sum_case(c, heights[m], widths[n], (int)(n % 2));
+    for (size_t i = 0; i < 100; i++)
+        edge_sum_case(c, check_below(c, 50), check_below(c, 300), (int)(i % 2));
+}
+
+static void gelu_case(check *c, size_t n, int tanh_form, bool in_place)
+{
+    check_case(c, "n=%zu tanh=%d in_place=%d", n, tanh_form, in_place);
+    const matrix src = check_input(c, 1, n, n, 6);
+    const matrix dst = check_output(c, 1, n, n);
+    double *value = check_doubles(c, n), *tolerance = check_doubles(c, n);
+    fmpnn_ref_gelu(value, tolerance, src.data, n, tanh_form);
+    if (in_place)
+        memcpy(dst.data, src.data, n * sizeof(float));
+    c->kernels->gelu(dst.data, in_place ? dst.data : src.data, n, tanh_form);
+    check_result(c, &dst, value, tolerance);
+}
+
+void check_gelu(check *c)
+{
+    for (size_t n = 0; n < COUNT(widths); n++)
+        for (size_t kind = 0; kind < 4; kind++)
+            gelu_case(c, widths[n], (int)(kind % 2), kind / 2);
+    gelu_case(c, 0, 0, false);
+    check_gelu_accuracy(c);
+}
+
+static void layer_norm_case(check *c, size_t M, size_t C, float offset, bool in_place)
+{
+    check_case(c, "M=%zu C=%zu offset=%g in_place=%d", M, C, (double)offset, in_place);
+    const matrix src = check_input(c, M, C, C + padding(c), 2);
+    for (size_t m = 0; m < M; m++)
+        for (size_t n = 0; n < C; n++)
+            src.data[m * src.stride + n] += offset;
+    const matrix dst = check_output(c, M, C, C + padding(c));
+    const matrix gain = check_input(c, 1, C, C, 2), bias = check_input(c, 1, C, C, 1);
+    double *value = check_doubles(c, M * C), *tolerance = check_doubles(c, M * C);
+    fmpnn_ref_layer_norm(value, tolerance, src.data, src.stride, M, C, gain.data,
+                         bias.data);
+    const matrix *from = &src;
+    if (in_place) {
+        for (size_t m = 0; m < M; m++)
+            memcpy(dst.data + m * dst.stride, src.data + m * src.stride, C * sizeof(float));
+        from = &dst;
+    }
+    c->kernels->layer_norm(dst.data, dst.stride, from->data, from->stride, M, C, gain.data,
+                           bias.data);
+    check_result(c, &dst, value, tolerance);
+}
+
+void check_layer_norm(check *c)
+{
+    static const size_t heights[] = {0, 1, 3, 48};
+    static const float offsets[] = {0, 1, -300};
+    for (size_t m = 0; m < COUNT(heights); m++)
+        for (size_t n = 0; n < COUNT(widths); n++)
+            layer_norm_case(c, heights[m], widths[n], offsets[(m + n) % COUNT(offsets)],
+                            n % 2 != 0);
+    for (size_t i = 0; i < 100; i++)
+        layer_norm_case(c, check_below(c, 9), 1 + check_below(c, 300),
+                        offsets[i % COUNT(offsets)], i % 2 != 0);
+}
+
+static void radial_basis_case(check *c, size_t n)
+{
+    check_case(c, "n=%zu", n);
+    const matrix distance = check_input(c, 1, n, n, 20);
+    for (size_t i = 0; i < n; i++)
+        distance.data[i] += 20;
+    const matrix dst = check_output(c, n, 16, 16 + padding(c));
+    double *value = check_doubles(c, n * 16), *tolerance = check_doubles(c, n * 16);
+    fmpnn_ref_radial_basis(value, tolerance, distance.data, n);
+    c->kernels->radial_basis(dst.data, dst.stride, distance.data, n);
+    check_result(c, &dst, value, tolerance);
+}
+
+void check_radial_basis(check *c)
+{
+    for (size_t n = 0; n < 20; n++)
+        radial_basis_case(c, n);
+    radial_basis_case(c, 48 * 25);
+    check_exp_accuracy(c);
+}
