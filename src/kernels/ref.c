@@ -100,7 +100,7 @@ void fmpnn_ref_gather_gelu(double *value, double *tolerance, const float *own,
             add(&s, own[c]);
             if (a)
                 add(&s, a[m][c]);
-            if (b)
+            if (b && b[m])
                 add(&s, b[m][c]);
             if (d && d[m])
                 add(&s, d[m][c]);
@@ -127,6 +127,18 @@ void fmpnn_ref_edge_sum(double *value, double *tolerance, const float *own,
         }
         value[c] = total.value;
         tolerance[c] = sum_tolerance(&total) + within;
+    }
+}
+
+void fmpnn_ref_sum_rows(double *value, double *tolerance, const float *const *rows, size_t M,
+                        size_t C)
+{
+    for (size_t c = 0; c < C; c++) {
+        sum s = {0};
+        for (size_t m = 0; m < M; m++)
+            add(&s, rows[m][c]);
+        value[c] = s.value;
+        tolerance[c] = sum_tolerance(&s);
     }
 }
 

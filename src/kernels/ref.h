@@ -31,6 +31,8 @@ void fmpnn_ref_gather_gelu(double *value, double *tolerance, const float *own,
 void fmpnn_ref_edge_sum(double *value, double *tolerance, const float *own,
                         const float *const *rows, const float *geometry, const float *we,
                         size_t M, size_t C, int tanh_form);
+void fmpnn_ref_sum_rows(double *value, double *tolerance, const float *const *rows, size_t M,
+                        size_t C);
 void fmpnn_ref_gelu(double *value, double *tolerance, const float *src, size_t n,
                     int tanh_form);
 void fmpnn_ref_layer_norm(double *value, double *tolerance, const float *src, size_t lds,

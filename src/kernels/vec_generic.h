@@ -37,6 +37,7 @@ enum { VF = 4, TILE_ROWS = 4 };
 
 typedef float vf __attribute__((vector_size(16)));
 typedef int32_t vi __attribute__((vector_size(16)));
+typedef uint32_t vu __attribute__((vector_size(16)));
 typedef float vf_unaligned __attribute__((vector_size(16), aligned(4), may_alias));
 
 static inline vf v_load(const float *p)
@@ -133,7 +134,7 @@ static inline vf v_sqrt(vf a)
 
 static inline vf v_scale2(vf p, vf s)
 {
-    return (vf)((vi)p + ((vi)s << 23));
+    return (vf)((vu)p + ((vu)s << 23)); /* unsigned: wraps */
 }
 
 static inline vf v_zero_below(vf a, vf x, float limit)

@@ -34,6 +34,7 @@ static const load loads[] = {
     {"gemm_sum", "48x128x128", 48, 128, 128, 0, 48 * 128 * (256.0 + 15),
      4 * (48 * 128 + 128 * 129.0)},
     {"gather_gelu", "48x128", 48, 0, 128, 0, 48 * 128 * 16.0, 4 * 48 * 128 * 4.0},
+    {"sum_rows", "48x128", 48, 0, 128, 0, 48 * 128.0, 4 * 48 * 128.0},
     {"edge_sum", "12x128", 12, 0, 128, 0, 12 * 128 * 23.0, 4 * 12 * 128.0},
     {"edge_sum", "48x256", 48, 0, 256, 0, 48 * 256 * 23.0, 4 * 48 * 256.0},
     {"edge_sum", "48x256 tanh", 48, 0, 256, 1, 48 * 256 * 23.0, 4 * 48 * 256.0},
@@ -59,6 +60,8 @@ static void run(const fmpnn_kernels *k, const load *l)
     else if (strcmp(l->slot, "gather_gelu") == 0)
         k->gather_gelu(data.dst, N, data.bias, data.rows, data.rows + 1, data.rows + 2, M,
                        N);
+    else if (strcmp(l->slot, "sum_rows") == 0)
+        k->sum_rows(data.dst, data.rows, M, N);
     else if (strcmp(l->slot, "edge_sum") == 0)
         k->edge_sum(data.dst, data.bias, data.rows, data.small, data.src, M, N, l->flag);
     else if (strcmp(l->slot, "gelu") == 0)

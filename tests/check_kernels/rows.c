@@ -89,6 +89,27 @@ void check_rows_gather_gelu(check *c)
     }
 }
 
+void check_rows_sum_rows(check *c)
+{
+    /* The rows that gemm makes with GELU, added up, are what gemm_sum gives, to the bit. */
+    const size_t K = 40;
+    for (size_t N = 1; N < 140; N += 23) {
+        check_case(c, "sum of gemm's rows, N=%zu", N);
+        const matrix src = check_input(c, M, K, K, 1), bias = check_input(c, 1, N, N, 1);
+        const size_t size = fmpnn_panels_size(N, K);
+        const matrix panels = check_input(c, 1, size, size, 1);
+        const matrix terms = check_output(c, M, N, N), sum = check_output(c, 1, N, N);
+        const matrix direct = check_output(c, 1, N, N);
+        const float *rows[M];
+        c->kernels->gemm(terms.data, N, src.data, K, M, K, panels.data, N, bias.data, NULL, 1);
+        for (size_t m = 0; m < M; m++)
+            rows[m] = terms.data + m * N;
+        c->kernels->sum_rows(sum.data, rows, M, N);
+        c->kernels->gemm_sum(direct.data, src.data, K, M, K, panels.data, N, bias.data, NULL);
+        check_same(c, "sum_rows of gemm against gemm_sum", sum.data, direct.data, N);
+    }
+}
+
 void check_rows_edge_sum(check *c)
 {
     /* A channel's sum does not depend on how many channels there are. */

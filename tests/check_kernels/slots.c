@@ -73,8 +73,10 @@ void check_gemm(check *c)
     gemm_case(c, 5, 0, 33); /* nothing to sum: bias, rows and GELU remain */
     gemm_case(c, 0, 4, 16);
     gemm_case(c, 4, 4, 0);
-    for (size_t i = 0; i < 200; i++)
-        gemm_case(c, check_below(c, 20), check_below(c, 70), check_below(c, 140));
+    for (size_t i = 0; i < 200; i++) {
+        const size_t M = check_below(c, 20), K = check_below(c, 70);
+        gemm_case(c, M, K, check_below(c, 140));
+    }
 }
 
 static void gemm_sum_case(check *c, size_t M, size_t K, size_t N)
@@ -105,8 +107,10 @@ void check_gemm_sum(check *c)
     gemm_sum_case(c, 48, 128, 128);
     gemm_sum_case(c, 47, 64, 64);
     gemm_sum_case(c, 4, 0, 20);
-    for (size_t i = 0; i < 100; i++)
-        gemm_sum_case(c, check_below(c, 30), check_below(c, 70), check_below(c, 140));
+    for (size_t i = 0; i < 100; i++) {
+        const size_t M = check_below(c, 30), K = check_below(c, 70);
+        gemm_sum_case(c, M, K, check_below(c, 140));
+    }
 }
 
 static void gather_gelu_case(check *c, size_t M, size_t C)
@@ -123,6 +127,9 @@ static void gather_gelu_case(check *c, size_t M, size_t C)
     for (size_t m = 0; d && m < M; m++)
         if (check_below(c, 2))
             d[m] = NULL;
+    for (size_t m = 0; b && m < M; m++)
+        if (check_below(c, 4) == 0)
+            b[m] = NULL;
     double *value = check_doubles(c, M * C), *tolerance = check_doubles(c, M * C);
     fmpnn_ref_gather_gelu(value, tolerance, own.data, a, b, d, M, C);
     c->kernels->gather_gelu(dst.data, dst.stride, own.data, a, b, d, M, C);
@@ -135,8 +142,30 @@ void check_gather_gelu(check *c)
     for (size_t m = 0; m < COUNT(heights); m++)
         for (size_t n = 0; n < COUNT(widths); n++)
             gather_gelu_case(c, heights[m], widths[n]);
-    for (size_t i = 0; i < 100; i++)
-        gather_gelu_case(c, check_below(c, 20), check_below(c, 140));
+    for (size_t i = 0; i < 100; i++) {
+        const size_t M = check_below(c, 20);
+        gather_gelu_case(c, M, check_below(c, 140));
+    }
+}
+
+static void sum_rows_case(check *c, size_t M, size_t C)
+{
+    check_case(c, "M=%zu C=%zu", M, C);
+    const matrix table = check_input(c, 9, C, C + padding(c), 2);
+    const matrix dst = check_output(c, 1, C, C);
+    const float **rows = check_rows(c, &table, M);
+    double *value = check_doubles(c, C), *tolerance = check_doubles(c, C);
+    fmpnn_ref_sum_rows(value, tolerance, rows, M, C);
+    c->kernels->sum_rows(dst.data, rows, M, C);
+    check_result(c, &dst, value, tolerance);
+}
+
+void check_sum_rows(check *c)
+{
+    static const size_t heights[] = {0, 1, 2, 7, 48};
+    for (size_t m = 0; m < COUNT(heights); m++)
+        for (size_t n = 0; n < COUNT(widths); n++)
+            sum_rows_case(c, heights[m], widths[n]);
 }
 
 static void edge_sum_case(check *c, size_t M, size_t C, int tanh_form)
@@ -161,8 +190,10 @@ void check_edge_sum(check *c)
     for (size_t m = 0; m < COUNT(heights); m++)
         for (size_t n = 0; n < COUNT(widths); n++)
             edge_sum_case(c, heights[m], widths[n], (int)(n % 2));
-    for (size_t i = 0; i < 100; i++)
-        edge_sum_case(c, check_below(c, 50), check_below(c, 300), (int)(i % 2));
+    for (size_t i = 0; i < 100; i++) {
+        const size_t M = check_below(c, 50);
+        edge_sum_case(c, M, check_below(c, 300), (int)(i % 2));
+    }
 }
 
 static void gelu_case(check *c, size_t n, int tanh_form, bool in_place)
@@ -218,9 +249,11 @@ void check_layer_norm(check *c)
         for (size_t n = 0; n < COUNT(widths); n++)
             layer_norm_case(c, heights[m], widths[n], offsets[(m + n) % COUNT(offsets)],
                             n % 2 != 0);
-    for (size_t i = 0; i < 100; i++)
-        layer_norm_case(c, check_below(c, 9), 1 + check_below(c, 300),
-                        offsets[i % COUNT(offsets)], i % 2 != 0);
+    for (size_t i = 0; i < 100; i++) {
+        const size_t M = check_below(c, 9);
+        layer_norm_case(c, M, 1 + check_below(c, 300), offsets[i % COUNT(offsets)],
+                        i % 2 != 0);
+    }
 }
 
 static void radial_basis_case(check *c, size_t n)
