@@ -87,7 +87,7 @@ static int make_job(void **state)
     model.info.name = "vanilla/v_48_020";
     context.precision = "fp32";
     context.backend = &fmpnn_backend_cpu;
-    context.kernels = fmpnn_kernels_for("generic");
+    context.kernels = fmpnn_kernels_for("generic", NULL);
     for (size_t i = 0; i < L; i++)
         native[i] = code(structure->residue[residue_of[i]].letter);
     job = (fmpnn_job){.st = structure,

@@ -8,11 +8,11 @@
 
 enum {
     FMPNN_LETTERS = 21,
-    FMPNN_RBF = 16,        /* Gaussians a distance */
-    FMPNN_POSITIONAL = 16, /* positional channels */
-    FMPNN_OFFSETS = 66,    /* classes of sequence offset: -32..32, other chain */
-    FMPNN_PAIRS = 25,      /* atom pairs, full backbone */
-    FMPNN_PAIRS_CA = 9,    /* atom pairs, CA-only */
+    FMPNN_RBF = 16,          /* Gaussians a distance */
+    FMPNN_POSITIONAL = 16,   /* positional channels */
+    FMPNN_OFFSETS = 66,      /* classes of sequence offset: -32..32, other chain */
+    FMPNN_PAIRS = 25,        /* atom pairs, full backbone */
+    FMPNN_PAIRS_CA = 9,      /* atom pairs, CA-only */
     FMPNN_MAX_LAYERS = 8
 };
 
@@ -30,25 +30,25 @@ typedef struct fmpnn_norm {
 /* One encoder or decoder layer; W11..W13 and norm3 exist in encoder layers only. */
 typedef struct fmpnn_layer {
     fmpnn_norm norm1, norm2, norm3;
-    fmpnn_linear W1, W2, W3;    /* encoder W1 [C][3C]; decoder W1 [C][4C] */
-    fmpnn_linear W11, W12, W13; /* encoder edge update, W11 [C][3C] */
-    fmpnn_linear W_in, W_out;   /* feed-forward, [F][C] and [C][F] */
+    fmpnn_linear W1, W2, W3;     /* encoder W1 [C][3C]; decoder W1 [C][4C] */
+    fmpnn_linear W11, W12, W13;  /* encoder edge update, W11 [C][3C] */
+    fmpnn_linear W_in, W_out;    /* feed-forward, [F][C] and [C][F] */
 } fmpnn_layer;
 
 struct fmpnn_model {
     fmpnn_model_info info;
-    size_t C;                /* hidden width */
-    size_t F;                /* feed-forward width */
-    fmpnn_linear positional; /* features.embeddings.linear [16][66] */
-    fmpnn_linear edge;     /* features.edge_embedding [C][416], CA-only [C][167], no bias */
-    fmpnn_norm norm_edges; /* features.norm_edges */
-    fmpnn_linear W_e;      /* [C][C] */
-    const float *W_s;      /* [21][C] letter embedding */
-    fmpnn_linear W_out;    /* [21][C] */
+    size_t C;                  /* hidden width */
+    size_t F;                  /* feed-forward width */
+    fmpnn_linear positional;   /* features.embeddings.linear [16][66] */
+    fmpnn_linear edge;         /* features.edge_embedding [C][416], CA-only [C][167], no bias */
+    fmpnn_norm norm_edges;     /* features.norm_edges */
+    fmpnn_linear W_e;          /* [C][C] */
+    const float *W_s;          /* [21][C] letter embedding */
+    fmpnn_linear W_out;        /* [21][C] */
     fmpnn_layer encoder[FMPNN_MAX_LAYERS];
     fmpnn_layer decoder[FMPNN_MAX_LAYERS];
 
-    void *block; /* owner of all tensors, each aligned to 64 bytes; model.c */
+    void *block;               /* owner of all tensors, each aligned to 64 bytes; model.c */
     char *name;
     char digest[65];
     struct fmpnn_packed *packed; /* the engine's form of these weights, packed.h */
@@ -68,25 +68,24 @@ typedef struct fmpnn_tensors {
     size_t count;
     int64_t num_edges;  /* -1 if the file does not say */
     double noise_level; /* NaN if the file does not say */
-    float *block; /* fmpnn_alloc()ed: all numbers, each tensor at a multiple of 64 bytes;
-                         * or NULL: they lie elsewhere. The model may take it over */
-    void *owner;  /* what else must stay alive; freed by fmpnn_tensors_clear() */
+    float *block;       /* of fmpnn_alloc(): all numbers, each tensor at a multiple of 64 bytes;
+                         * NULL: they lie elsewhere. The model may take it over */
+    void *owner;        /* what else must stay alive; freed by fmpnn_tensors_clear() */
     void (*release)(void *owner);
 } fmpnn_tensors;
 
 /* `name` is used in messages only. Both parse untrusted bytes: sizes are checked against the
  * file before anything is allocated, and nothing is executed. The tensors of a .pt file own
  * their numbers; those of a safetensors file may point into `bytes`, which must outlive them. */
-fmpnn_status fmpnn_pt_parse(const char *name, const void *bytes, size_t size,
-                            fmpnn_tensors *out, fmpnn_error *err);
+fmpnn_status fmpnn_pt_parse(const char *name, const void *bytes, size_t size, fmpnn_tensors *out,
+                            fmpnn_error *err);
 fmpnn_status fmpnn_safetensors_parse(const char *name, const void *bytes, size_t size,
                                      fmpnn_tensors *out, fmpnn_error *err);
 void fmpnn_tensors_clear(fmpnn_tensors *tensors);
 
-/* The model of a set of tensors; takes their block or copies them into one, and clears them,
- * also on failure.
- * k is 48 where the tensors do not say. FMPNN_EWEIGHTS for a tensor that is missing, foreign, of
- * another shape or not finite: the message starts with `name` and names it. */
+/* The model of a set of tensors; takes over their block or copies into one, and clears them,
+ * also on failure. k is 48 where the tensors do not say. FMPNN_EWEIGHTS for a tensor that is
+ * missing, foreign, of another shape or not finite: the message starts with `name`. */
 fmpnn_status fmpnn_model_from_tensors(const char *name, const char digest[65],
                                       fmpnn_tensors *tensors, fmpnn_model **model,
                                       fmpnn_error *err);
@@ -94,14 +93,7 @@ fmpnn_status fmpnn_model_from_tensors(const char *name, const char digest[65],
 /* ---- general safetensors reader, for golden data and benchmarks too (safetensors.c) ---- */
 
 typedef enum fmpnn_dtype {
-    FMPNN_F32,
-    FMPNN_F64,
-    FMPNN_F16,
-    FMPNN_BF16,
-    FMPNN_I32,
-    FMPNN_I64,
-    FMPNN_U8,
-    FMPNN_BOOL
+    FMPNN_F32, FMPNN_F64, FMPNN_F16, FMPNN_BF16, FMPNN_I32, FMPNN_I64, FMPNN_U8, FMPNN_BOOL
 } fmpnn_dtype;
 
 typedef struct fmpnn_array { /* borrowed view into the mapped file */
@@ -109,17 +101,15 @@ typedef struct fmpnn_array { /* borrowed view into the mapped file */
     fmpnn_dtype dtype;
     size_t rank;
     size_t shape[8];
-    size_t count;     /* product of shape */
+    size_t count; /* product of shape */
     const void *data; /* may be unaligned */
 } fmpnn_array;
 
 typedef struct fmpnn_archive fmpnn_archive; /* an opened, mapped .safetensors file */
-fmpnn_status fmpnn_archive_open(const char *path, fmpnn_archive **archive,
-                                fmpnn_error *err);
+fmpnn_status fmpnn_archive_open(const char *path, fmpnn_archive **archive, fmpnn_error *err);
 void fmpnn_archive_close(fmpnn_archive *archive);
 size_t fmpnn_archive_count(const fmpnn_archive *archive);
 const fmpnn_array *fmpnn_archive_at(const fmpnn_archive *archive, size_t n);
-const fmpnn_array *fmpnn_archive_find(const fmpnn_archive *archive,
-                                      const char *name); /* or NULL */
+const fmpnn_array *fmpnn_archive_find(const fmpnn_archive *archive, const char *name); /* or NULL */
 
 #endif
