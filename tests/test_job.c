@@ -719,21 +719,24 @@ static void test_out_of_memory(void **state)
                                .tie = "D1=D2*0.5",
                                .symmetry = "homooligomer",
                                .noise = 0.1};
-    fmpnn_status status = FMPNN_ENOMEM;
-    size_t n = 0;
-    for (; status; n++) {
+    size_t refused = 0;
+    bool failed = true;
+    for (size_t n = 1; failed; n++) {
         fmpnn_job *job = NULL;
         fmpnn_error err = {""};
-        fmpnn_alloc_fail_at(n + 1);
-        status = fmpnn_job_create(&dimer.st, &model, &settings, &job, &err);
+        fmpnn_alloc_fail_at(n);
+        fmpnn_status status = fmpnn_job_create(&dimer.st, &model, &settings, &job, &err);
+        failed = n <= fmpnn_alloc_count();
         fmpnn_alloc_fail_at(0);
-        assert_true(status == FMPNN_OK || status == FMPNN_ENOMEM);
+        /* text that only an error message needs may be missing */
+        assert_true(status == FMPNN_OK || (failed && status == FMPNN_ENOMEM));
         assert_int_equal(status == FMPNN_OK, job != NULL);
         if (status)
             assert_non_null(strstr(err.message, "memory"));
+        refused += status != FMPNN_OK;
         fmpnn_job_free(job);
     }
-    assert_true(n > 30);
+    assert_true(refused > 40);
 }
 
 /* Freeing a job frees what a backend made for it. */

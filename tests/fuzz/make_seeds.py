@@ -168,7 +168,9 @@ SEEDS = {
              "one": make_header({"W_s.weight": (21, 16)})[0]},
     "structure": {"helix.pdb": make_pdb(5), "hetero.pdb": make_pdb(3, HETERO),
                   "helix.cif": make_cif(3), "helix.pdb.gz": gzip.compress(make_pdb(3), mtime=0)},
-    "selection": {str(n): text.encode() for n, text in enumerate(SELECTIONS)},
+    # the first byte says which option the text is for
+    "selection": {f"{n}_{option}": bytes([option]) + text.encode()
+                  for n, text in enumerate(SELECTIONS) for option in range(7)},
 }
 
 if __name__ == "__main__":
