@@ -65,9 +65,9 @@ if [ -x build/release/fusempnn ]; then
     check "weights" build/release/fusempnn weights get
     check "structure" scripts/get-structures.sh
     check_tests release
-    for script in scripts/check-neon.sh scripts/check-old-cpu.sh; do
-        [ ! -x "$script" ] || check "$(basename "$script" .sh)" "$script"
-    done
+    check "NEON kernels, emulated" scripts/check-neon.sh
+    check "a processor without AVX, emulated" \
+        scripts/check-old-cpu.sh build/release/tests/check_kernels/check_kernels
     check "build sanitize" build sanitize
     check_tests sanitize
     check "fuzz" scripts/fuzz.sh 10
