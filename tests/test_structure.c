@@ -427,12 +427,13 @@ static void what_is_a_residue_of_the_chain(void **state)
     /* no TER: bonds and the records that follow decide */
     static const entry without[] = {
         {"A", "MSE", 1, ' ', 0, "NACO", ' ', 1, true, false, false},
-        RESIDUE("A", "ALA", 2, 1),
-        {"A", "SEP", 3, ' ', 2, "NACO", ' ', 1, true, false, false},
+        {"A", "TPO", 2, ' ', 60, "NACO", ' ', 1, true, false, false}, /* an ATOM follows */
+        RESIDUE("A", "ALA", 3, 1),
+        {"A", "SEP", 4, ' ', 2, "NACO", ' ', 1, true, false, false},
         {"A", "GLU", 50, ' ', 30, "NACO", ' ', 1, true, false, false},
     };
     fmpnn_structure *st = parse_entries(without, COUNT(without), false, NULL);
-    expect_residues(st, "A1=M A2=A A3=S");
+    expect_residues(st, "A1=M A2=T A3=A A4=S");
     expect_warning(st, "free-amino-acid", "A50 GLU");
     fmpnn_structure_free(st);
     /* a number used twice, once under another name */
@@ -559,8 +560,15 @@ static void odd_numbers(void **state)
         "ATOM      3  CA  ALA A10001      7.600   0.000   0.000  1.00  0.00           C\n"
         "ATOM  *****  CA  ALA A10002     1.14e1   0.000   0.000  1.00  0.00           C";
     fmpnn_structure *st = parse(pdb, strlen(pdb), NULL);
+    assert_null(warning(st, "wide-chain"));
     expect_residues(st, "A9999=A A10000=A A10001=A A10002=A");
     assert_true(fmpnn_structure_residue(st, 3)->xyz[1][0] == 11.4f);
+    fmpnn_structure_free(st);
+    const char wide[] =
+        "ATOM      1  CA  ALAXA   1       0.000   0.000   0.000  1.00  0.00           C\n";
+    st = parse(wide, strlen(wide), NULL);
+    expect_residues(st, "XA:1=A");
+    expect_warning(st, "wide-chain", "XA");
     fmpnn_structure_free(st);
     static const entry e[] = {RESIDUE("Long", "ALA", 1, 0), RESIDUE("7", "GLY", 10000, 1)};
     st = parse_entries(e, COUNT(e), true, NULL);
@@ -588,7 +596,7 @@ static void bad_pdb(void **state)
         {GOOD_LINE "ATOM      2  CA  ALA A   2       0.000   0.0\n",
          "bad.pdb:2: ATOM line ends at column 44, expected 54", false},
         {GOOD_LINE "ATOM      2  CA  ALA A   2         nan   0.000   0.000\n",
-         "bad.pdb:2: x coordinate of atom CA of residue ALAA 2 is \"nan\"", false},
+         "bad.pdb:2: x coordinate of atom CA of residue ALA A2 is \"nan\"", false},
         {GOOD_LINE "ATOM      2  CA  ALA A   2       0.000    1e30   0.000\n",
          "bad.pdb:2: y coordinate", false},
         {GOOD_LINE "ATOM      2  CA  ALA A   2       0.000   0.000     inf\n",
@@ -661,6 +669,14 @@ static void bad_cif(void **state)
         "N ALA A 1 0 0 0\nCA ALA A 1 1.5 0 0\nC ALA A 1 2 1 0\nO ALA A 1 2 2 0\n";
     fmpnn_structure *st = parse(small, strlen(small), NULL);
     expect_residues(st, "A1=A");
+    fmpnn_structure_free(st);
+    const char dots[] =
+        "data_x\nloop_\n_atom_site.label_atom_id\n_atom_site.label_comp_id\n"
+        "_atom_site.label_asym_id\n_atom_site.label_seq_id\n"
+        "_atom_site.auth_seq_id\n_atom_site.Cartn_x\n_atom_site.Cartn_y\n"
+        "_atom_site.Cartn_z\nCA ALA A . 7 0 0 0\n";
+    st = parse(dots, strlen(dots), NULL);
+    expect_residues(st, "A7=A");
     fmpnn_structure_free(st);
     fmpnn_read_options options = options_of(FMPNN_READING_ORIGINAL);
     expect_failure(small, strlen(small), &options, FMPNN_EINVAL, "use --reading author");

@@ -48,15 +48,22 @@ static fmpnn_status choose_backend(const char *device, const fmpnn_backend **bac
     return FMPNN_OK;
 }
 
-static fmpnn_status unknown_isa(const char *isa, fmpnn_error *err)
+/* Which of the two does not exist, what there is, and which pairs go together. */
+static fmpnn_status no_kernels(const char *isa, const char *precision, fmpnn_error *err)
 {
-    fmpnn_text names;
-    fmpnn_text_init(&names);
+    static const char *const precisions[] = {"fp32", "bf16x3", "bf16"};
+    fmpnn_text pairs;
+    fmpnn_text_init(&pairs);
     for (size_t n = 0; n < fmpnn_isa_count(); n++)
-        fmpnn_text_print(&names, "%s%s", n ? ", " : "", fmpnn_isa_name(n));
-    fmpnn_fail(err, FMPNN_EDEVICE, "instruction set %s is not usable here; there are: %s", isa,
-               names.data ? names.data : "");
-    fmpnn_text_clear(&names);
+        for (size_t p = 0; p < sizeof precisions / sizeof *precisions; p++)
+            if (fmpnn_kernels_for(fmpnn_isa_name(n), precisions[p]))
+                fmpnn_text_print(&pairs, "%s%s/%s", pairs.size ? ", " : "", fmpnn_isa_name(n),
+                                 precisions[p]);
+    fmpnn_fail(err, FMPNN_EDEVICE,
+               "instruction set %s with precision %s is not usable here; there are: %s",
+               isa ? isa : "(any)", precision ? precision : "fp32",
+               pairs.data ? pairs.data : "");
+    fmpnn_text_clear(&pairs);
     return FMPNN_EDEVICE;
 }
 
@@ -72,21 +79,20 @@ fmpnn_status fmpnn_context_create(const fmpnn_context_options *options, fmpnn_co
     if (options->threads < 0 || options->threads > MOST_THREADS)
         return fmpnn_fail(err, FMPNN_EINVAL, "%d threads: expected 0 (all cores) to %d",
                           options->threads, MOST_THREADS);
-    if (options->precision && strcmp(options->precision, "fp32"))
-        return fmpnn_fail(err, FMPNN_EDEVICE, "precision %s is not available; there is: fp32",
-                          options->precision);
     fmpnn_status status = choose_backend(options->device, &backend, err);
     if (status)
         return status;
-    const fmpnn_kernels *kernels = fmpnn_kernels_for(options->isa);
+    bool reference = backend == &fmpnn_backend_reference; /* has one precision of its own */
+    const fmpnn_kernels *kernels =
+        fmpnn_kernels_for(options->isa, reference ? NULL : options->precision);
     if (!kernels)
-        return unknown_isa(options->isa, err);
+        return no_kernels(options->isa, options->precision, err);
     fmpnn_context *ctx = fmpnn_alloc_zero(1, sizeof *ctx);
     if (!ctx)
         return fmpnn_fail_memory(err, "opening a context");
     ctx->backend = backend;
     ctx->kernels = kernels;
-    ctx->precision = backend == &fmpnn_backend_reference ? "fp64" : "fp32";
+    ctx->precision = reference ? "fp64" : kernels->precision;
     ctx->threads = options->threads ? options->threads : fmpnn_cores_usable();
     *out = ctx;
     return FMPNN_OK;

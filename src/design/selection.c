@@ -173,21 +173,24 @@ static int64_t distance(fmpnn_residue_end a, fmpnn_residue_end b)
     return llabs(apart + ((int64_t)a.icode - b.icode));
 }
 
-/* `chain` spans its whole chain. */
-static fmpnn_status fail_absent(const fmpnn_selector *s, const char *what, const char *item,
-                                const fmpnn_span *chain, fmpnn_residue_end wanted)
+/* The residue of `chain` (a whole one) that is nearest in number to what was asked for. */
+static fmpnn_status fail_absent(const fmpnn_selector *s, const char *item,
+                                const fmpnn_span *chain, const fmpnn_span *wanted)
 {
+    const fmpnn_residue *residue = s->st->residue;
     size_t nearest = chain->first;
     char name[40];
     for (size_t i = chain->first; i <= chain->last; i++)
         if (fmpnn_span_has(s->st, chain, i) &&
-            distance(end_of(&s->st->residue[i]), wanted) <
-                distance(end_of(&s->st->residue[nearest]), wanted))
+            distance(end_of(&residue[i]), wanted->from) <
+                distance(end_of(&residue[nearest]), wanted->from))
             nearest = i;
-    fmpnn_residue_name(&s->st->residue[nearest], name);
+    fmpnn_residue_name(&residue[nearest], name);
     return fmpnn_fail(s->err, FMPNN_ESELECT,
-                      "%s: %s '%.60s' is not in the structure; nearest: %s", s->option,
-                      what, item, name);
+                      same_end(wanted->from, wanted->to)
+                          ? "%s: residue '%.60s' is not in the structure; nearest: %s"
+                          : "%s: no residue of '%.60s' is in the structure; nearest: %s",
+                      s->option, item, name);
 }
 
 /* A warning that names the numbers from..to of which the span lacks some. */
@@ -245,7 +248,7 @@ static fmpnn_status span_ends(const fmpnn_selector *s, const char *item, const c
     }
     if (same_end(span->from, span->to)) {
         if (from == none)
-            return fail_absent(s, "residue", item, &chain, span->from);
+            return fail_absent(s, item, &chain, span);
         last = to = from; /* should a name stand twice, the first is meant */
     }
     bool backwards =
@@ -259,7 +262,7 @@ static fmpnn_status span_ends(const fmpnn_selector *s, const char *item, const c
     first = from != none ? from : first;
     last = to != none ? to : last;
     if (first == none || last == none || first > last)
-        return fail_absent(s, "any residue of", item, &chain, span->from);
+        return fail_absent(s, item, &chain, span);
     span->chain = chain.chain;
     span->first = (uint32_t)first;
     span->last = (uint32_t)last;
@@ -284,11 +287,10 @@ static fmpnn_status select_long(const fmpnn_selector *s, const char *item,
                                 const char *colon, fmpnn_span *span)
 {
     size_t size = (size_t)(colon - item);
-    memset(span, 0, sizeof *span);
+    if (!size || (colon[1] && !read_ends(colon + 1, span)))
+        return fail_syntax(s, item);
     if (!colon[1])
         return span_chain(s, item, size, span);
-    if (!size || !read_ends(colon + 1, span))
-        return fail_syntax(s, item);
     return span_ends(s, item, item, size, span);
 }
 
@@ -365,8 +367,23 @@ fmpnn_status fmpnn_select_item(const fmpnn_selector *s, const char *item, fmpnn_
 
 /* ---- whole settings ---- */
 
-static fmpnn_status select_all(const fmpnn_selector *s, const char *setting, bool chains,
-                               uint8_t *chosen)
+fmpnn_status fmpnn_select(const fmpnn_selector *s, const char *setting, uint8_t *chosen)
+{
+    fmpnn_items items;
+    fmpnn_status status = fmpnn_items_open(&items, s, setting);
+    if (status)
+        return status;
+    for (const char *item; !status && (item = fmpnn_items_next(&items));) {
+        fmpnn_span span;
+        status = fmpnn_select_item(s, item, &span);
+        for (size_t i = span.first; !status && i <= span.last; i++)
+            chosen[i] |= fmpnn_span_has(s->st, &span, i);
+    }
+    fmpnn_items_close(&items);
+    return status;
+}
+
+fmpnn_status fmpnn_select_chains(const fmpnn_selector *s, const char *setting, uint8_t *chosen)
 {
     fmpnn_items items;
     fmpnn_status status = fmpnn_items_open(&items, s, setting);
@@ -375,26 +392,13 @@ static fmpnn_status select_all(const fmpnn_selector *s, const char *setting, boo
     for (const char *item; !status && (item = fmpnn_items_next(&items));) {
         fmpnn_span span;
         size_t size = strlen(item);
-        if (chains && size > 1 && item[size - 1] == ':')
-            size--;
-        status =
-            chains ? span_chain(s, item, size, &span) : fmpnn_select_item(s, item, &span);
-        for (size_t i = span.first; !status && i <= span.last; i++)
-            chosen[i] |= fmpnn_span_has(s->st, &span, i);
+        size -= size > 1 && item[size - 1] == ':';
+        status = span_chain(s, item, size, &span);
+        for (size_t i = 0; !status && i < s->st->length; i++)
+            chosen[i] |= s->st->residue[i].chain_id == span.chain;
     }
     fmpnn_items_close(&items);
     return status;
-}
-
-fmpnn_status fmpnn_select(const fmpnn_selector *s, const char *setting, uint8_t *chosen)
-{
-    return select_all(s, setting, false, chosen);
-}
-
-fmpnn_status fmpnn_select_chains(const fmpnn_selector *s, const char *setting,
-                                 uint8_t *chosen)
-{
-    return select_all(s, setting, true, chosen);
 }
 
 /* ---- residues as text ---- */

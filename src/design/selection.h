@@ -75,7 +75,7 @@ size_t fmpnn_span_count(const fmpnn_structure *st, const fmpnn_span *span);
 /* chosen [length]: set to 1 for each residue that the list names, else left as it is. */
 fmpnn_status fmpnn_select(const fmpnn_selector *selector, const char *setting,
                           uint8_t *chosen);
-/* The same for a list of chains. */
+/* The same for a list of chains, placeholders included. */
 fmpnn_status fmpnn_select_chains(const fmpnn_selector *selector, const char *setting,
                                  uint8_t *chosen);
 

@@ -320,6 +320,7 @@ static fmpnn_status list_chains(tie_reader *t, tie_side **chain, size_t *count)
     const fmpnn_job *job = t->r->job;
     fmpnn_status status = FMPNN_OK;
     uint32_t next = 0;
+    t->sides = 0;
     for (size_t i = 0; i < st->length && !status; i++) {
         uint32_t id = st->residue[i].chain_id;
         if (id != next)

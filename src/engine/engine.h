@@ -50,11 +50,10 @@ size_t fmpnn_features_size(const fmpnn_graph *graph, const fmpnn_packed *w);
 
 /* ---- node.c ---- */
 
-/* h <- LN2(x + FFN(x)), x = LN1(h + W3 s + count b3), M rows in place.
- * h, s: [M][C]; count: [M] neighbours summed; work: [M][F]. */
+/* h <- LN2(x + FFN(x)), x = LN1(h + (W3 s + count b3) / 30), M rows in place.
+ * h: [M][C]; s: [M][C], overwritten; count: [M] neighbours summed; work: [M][F]. */
 void fmpnn_node_update(const fmpnn_kernels *kernels, const fmpnn_packed_node *w, size_t C,
-                       size_t F, size_t M, float *h, const float *s, const float *count,
-                       float *work);
+                       size_t F, size_t M, float *h, float *s, const float *count, float *work);
 
 /* ---- decode.c ---- */
 

@@ -1,13 +1,20 @@
 /* CPUID says what the silicon can do; XCR0 says which registers the operating system saves on a
  * task switch. Using a register that it does not save faults, so both must agree. */
+#define _GNU_SOURCE
 #include "kernels/cpu.h"
 
 #if defined(__x86_64__)
 #include <cpuid.h>
+#include <pthread.h>
+#if defined(__linux__)
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 
 enum {
     STATE_YMM = 0x06, /* XCR0: xmm and the upper halves of ymm */
-    STATE_ZMM = 0xe6  /* and mask registers, upper halves of zmm 0-15, zmm 16-31 */
+    STATE_ZMM = 0xe6, /* and mask registers, upper halves of zmm 0-15, zmm 16-31 */
+    STATE_TILES = 0x60000 /* tile configuration and data */
 };
 
 static unsigned state_enabled(void)
@@ -39,7 +46,43 @@ bool fmpnn_cpu_has_avx512(void)
            __get_cpuid_count(7, 0, &a, &b, &c, &d) && (b & needed) == needed;
 }
 
+/* Linux grants the 8 KiB of tile state to processes that ask. */
+static bool ask_for_tiles(void)
+{
+#if defined(__linux__) && defined(SYS_arch_prctl)
+    enum { REQUEST_PERMISSION = 0x1023, TILE_DATA = 18 };
+    return syscall(SYS_arch_prctl, REQUEST_PERMISSION, TILE_DATA) == 0;
 #else
+    return false;
+#endif
+}
+
+static bool amx_found;
+static pthread_once_t amx_looked_for = PTHREAD_ONCE_INIT;
+
+static void look_for_amx(void)
+{
+    enum { AMX_BF16 = 1 << 22, AMX_TILE = 1 << 24, AVX512_BF16 = 1 << 5 };
+    unsigned a, b, c, d, a1;
+    if (!fmpnn_cpu_has_avx512() || (state_enabled() & STATE_TILES) != STATE_TILES ||
+        !__get_cpuid_count(7, 0, &a, &b, &c, &d) || !(d & AMX_BF16) || !(d & AMX_TILE))
+        return;
+    amx_found = __get_cpuid_count(7, 1, &a1, &b, &c, &d) && (a1 & AVX512_BF16) &&
+                ask_for_tiles();
+}
+
+bool fmpnn_cpu_has_amx(void)
+{
+    pthread_once(&amx_looked_for, look_for_amx);
+    return amx_found;
+}
+
+#else
+
+bool fmpnn_cpu_has_amx(void)
+{
+    return false;
+}
 
 bool fmpnn_cpu_has_avx2(void)
 {

@@ -6,5 +6,8 @@
 
 bool fmpnn_cpu_has_avx2(void);   /* AVX2 and FMA, ymm state saved by the system */
 bool fmpnn_cpu_has_avx512(void); /* F, BW, DQ and VL, zmm and mask state saved */
+/* AMX tiles with bfloat16 products and AVX512-BF16, tile state saved, and the kernel's leave to
+ * use it, which is asked for at the first call. Constant afterwards; thread-safe. */
+bool fmpnn_cpu_has_amx(void);
 
 #endif

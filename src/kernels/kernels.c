@@ -11,55 +11,80 @@ static bool always(void)
     return true;
 }
 
+typedef void init_fn(fmpnn_kernels *kernels);
+
+enum { FP32, BF16X3, BF16, PRECISIONS };
+
+static const char *const precisions[PRECISIONS] = {"fp32", "bf16x3", "bf16"};
+
 static const struct level {
     const char *name;
     bool (*usable)(void);
-    void (*init)(fmpnn_kernels *kernels);
+    init_fn *init[PRECISIONS]; /* NULL: no code of its own; fp32 then is the level's below */
 } levels[] = {
-    {"generic", always, fmpnn_kernels_init_generic},
+    {"generic", always, {fmpnn_kernels_init_generic}},
 #if defined(__x86_64__)
-    {"avx2", fmpnn_cpu_has_avx2, fmpnn_kernels_init_avx2},
-    {"avx512", fmpnn_cpu_has_avx512, fmpnn_kernels_init_avx512},
+    {"avx2", fmpnn_cpu_has_avx2, {fmpnn_kernels_init_avx2}},
+    {"avx512", fmpnn_cpu_has_avx512, {fmpnn_kernels_init_avx512}},
+    {"amx",
+     fmpnn_cpu_has_amx,
+     {NULL, fmpnn_kernels_init_amx_bf16x3, fmpnn_kernels_init_amx_bf16}},
 #elif defined(__aarch64__)
-    {"neon", always, fmpnn_kernels_init_neon},
+    {"neon", always, {fmpnn_kernels_init_neon}},
 #endif
 };
 
 enum { LEVELS = sizeof levels / sizeof *levels };
 
-bool fmpnn_kernels_init(fmpnn_kernels *kernels, const char *isa)
+/* NULL is fp32; PRECISIONS: there is none of that name. */
+static size_t precision_number(const char *name)
 {
+    size_t n = 0;
+    while (name && n < PRECISIONS && strcmp(name, precisions[n]) != 0)
+        n++;
+    return n;
+}
+
+bool fmpnn_kernels_init(fmpnn_kernels *kernels, const char *isa, const char *precision)
+{
+    const size_t p = precision_number(precision);
     size_t top = LEVELS;
-    for (size_t n = 0; n < LEVELS; n++)
-        if (levels[n].usable() && (!isa || strcmp(isa, levels[n].name) == 0))
+    for (size_t n = 0; n < LEVELS && p < PRECISIONS; n++)
+        if (levels[n].usable() && (isa ? !strcmp(isa, levels[n].name) : levels[n].init[p] != NULL))
             top = n;
-    if (top == LEVELS)
+    if (top == LEVELS || (p != FP32 && !levels[top].init[p]))
         return false;
-    for (size_t n = 0; n <= top; n++)
-        if (levels[n].usable())
-            levels[n].init(kernels);
+    for (size_t n = 0; n <= top; n++) {
+        if (levels[n].usable() && levels[n].init[FP32])
+            levels[n].init[FP32](kernels);
+        if (p != FP32 && levels[n].usable() && levels[n].init[p])
+            levels[n].init[p](kernels);
+    }
     kernels->isa = levels[top].name;
+    kernels->precision = precisions[p];
     return true;
 }
 
 /* Tables made once, then constant: contexts share them. */
-static fmpnn_kernels tables[LEVELS];
+static fmpnn_kernels tables[LEVELS][PRECISIONS];
 static pthread_once_t tables_made = PTHREAD_ONCE_INIT;
 
 static void make_tables(void)
 {
     for (size_t n = 0; n < LEVELS; n++)
-        if (!fmpnn_kernels_init(&tables[n], levels[n].name))
-            tables[n].isa = NULL;
+        for (size_t p = 0; p < PRECISIONS; p++)
+            if (!fmpnn_kernels_init(&tables[n][p], levels[n].name, precisions[p]))
+                tables[n][p].isa = NULL;
 }
 
-const fmpnn_kernels *fmpnn_kernels_for(const char *isa)
+const fmpnn_kernels *fmpnn_kernels_for(const char *isa, const char *precision)
 {
-    pthread_once(&tables_made, make_tables);
+    const size_t p = precision_number(precision);
     const fmpnn_kernels *found = NULL;
-    for (size_t n = 0; n < LEVELS; n++)
-        if (tables[n].isa && (!isa || strcmp(isa, tables[n].isa) == 0))
-            found = &tables[n];
+    pthread_once(&tables_made, make_tables);
+    for (size_t n = 0; n < LEVELS && p < PRECISIONS; n++)
+        if (tables[n][p].isa && (isa ? !strcmp(isa, levels[n].name) : levels[n].init[p] != NULL))
+            found = &tables[n][p];
     return found;
 }
 

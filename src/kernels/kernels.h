@@ -6,19 +6,20 @@
 #include "base/base.h"
 
 typedef struct fmpnn_kernels {
-    const char *isa;
+    const char *isa, *precision;
 #define KERNEL(name, arguments) void (*name) arguments;
 #include "kernels.def"
 #undef KERNEL
 } fmpnn_kernels;
 
 /* Fill every slot with generic code, then let each level that `isa` allows and the machine has
- * overwrite what it does better. isa NULL: the best usable here. false if `isa` is unknown or
- * not usable here. Constant afterwards. */
-bool fmpnn_kernels_init(fmpnn_kernels *kernels, const char *isa);
+ * overwrite what it does better. isa NULL: the best usable here with code of its own for
+ * `precision`; precision NULL: "fp32". false if either is unknown, not usable here, or the
+ * instruction set has no such precision. Constant afterwards. */
+bool fmpnn_kernels_init(fmpnn_kernels *kernels, const char *isa, const char *precision);
 
-/* The table for an instruction set, made once; NULL as above. Thread-safe. */
-const fmpnn_kernels *fmpnn_kernels_for(const char *isa);
+/* The table for an instruction set and a precision, made once; NULL as above. Thread-safe. */
+const fmpnn_kernels *fmpnn_kernels_for(const char *isa, const char *precision);
 
 /* Packing: see kernels.def. */
 size_t fmpnn_panels_size(size_t N, size_t K); /* in floats */

@@ -1,17 +1,60 @@
-/* Packing of weights into panels of 16 columns; the layout is described in kernels.def. */
+/* Packing of weights into panels of 16 columns (kernels.def), and, on machines that have a
+ * bfloat16 matrix unit, of a copy for it behind them (amx_layout.h). */
+#include "kernels/amx_layout.h"
+#include "kernels/cpu.h"
 #include "kernels/kernels.h"
+
+#include <string.h>
 
 enum { PANEL = 16 };
 
-size_t fmpnn_panels_size(size_t N, size_t K)
+static size_t panel_floats(size_t N, size_t K)
 {
     return (N / PANEL + (N % PANEL != 0)) * PANEL * K;
 }
 
+size_t fmpnn_panels_size(size_t N, size_t K)
+{
+    return panel_floats(N, K) + (fmpnn_cpu_has_amx() ? amx_copy_floats(N, K) : 0);
+}
+
+/* Round to nearest, ties to even; weights are finite. */
+static uint16_t to_bfloat16(float x)
+{
+    uint32_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    return (uint16_t)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
+}
+
+static float from_bfloat16(uint16_t high)
+{
+    uint32_t bits = (uint32_t)high << 16;
+    float x;
+    memcpy(&x, &bits, sizeof x);
+    return x;
+}
+
+static void pack_bfloat16(uint16_t *copy, const float *w, size_t ldw, size_t N, size_t K)
+{
+    for (size_t first = 0; first < N; first += AMX_ROWS)
+        for (size_t step = 0; step < amx_steps(K); step++, copy += AMX_PARTS * AMX_TILE)
+            for (size_t k = 0; k < AMX_DEPTH; k++)
+                for (size_t n = 0; n < AMX_ROWS; n++) {
+                    size_t row = first + n, column = step * AMX_DEPTH + k;
+                    size_t at = (k / 2 * AMX_ROWS + n) * 2 + k % 2;
+                    float x = row < N && column < K ? w[row * ldw + column] : 0;
+                    copy[at] = to_bfloat16(x);
+                    copy[AMX_TILE + at] = to_bfloat16(x - from_bfloat16(copy[at]));
+                }
+}
+
 void fmpnn_panels_pack(float *panels, const float *w, size_t ldw, size_t N, size_t K)
 {
+    float *at = panels;
     for (size_t first = 0; first < N; first += PANEL)
         for (size_t k = 0; k < K; k++)
             for (size_t n = first; n < first + PANEL; n++)
-                *panels++ = n < N ? w[n * ldw + k] : 0.0f;
+                *at++ = n < N ? w[n * ldw + k] : 0.0f;
+    if (fmpnn_cpu_has_amx())
+        pack_bfloat16((uint16_t *)at, w, ldw, N, K);
 }

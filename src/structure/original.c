@@ -70,12 +70,28 @@ static bool is_blank(uint32_t code)
            code == 0x3000;
 }
 
+/* Printable ASCII, that is, nearly every line: characters are bytes. */
+static bool is_plain(const unsigned char *text, size_t size)
+{
+    unsigned char odd = 0;
+    for (size_t i = 0; i < size; i++)
+        odd |= (unsigned char)(text[i] - ' ') >= 0x7f - ' ';
+    return !odd;
+}
+
 /* Bytes that are no UTF-8 vanish, other characters take one column each: '?' stands for those
  * beyond ASCII, which fit nowhere. Trailing blanks are removed. Returns the columns filled. */
 static size_t to_columns(const fmpnn_line *line, char columns[COLUMNS])
 {
     const unsigned char *text = (const unsigned char *)line->text;
-    size_t used = 0, end = 0;
+    size_t used = 0, end = 0, whole = line->size < COLUMNS ? line->size : COLUMNS;
+    while (whole && is_blank(text[whole - 1]))
+        whole--;
+    if (is_plain(text, whole)) {
+        memcpy(columns, text, whole);
+        memset(columns + whole, ' ', COLUMNS - whole);
+        return whole;
+    }
     for (size_t i = 0; i < line->size && used < COLUMNS;) {
         uint32_t code = 0;
         size_t size = character_size(text + i, line->size - i, &code);
@@ -388,6 +404,15 @@ static bool has_residue(const fmpnn_structure *st, const fmpnn_group *group)
     return false;
 }
 
+static void note_left_out(const fmpnn_group *group, fmpnn_findings *findings)
+{
+    char name[40];
+    fmpnn_residue residue = {.number = group->number, .icode = group->icode};
+    memcpy(residue.chain, group->chain, sizeof residue.chain);
+    fmpnn_residue_name(&residue, name);
+    fmpnn_findings_add(findings, FMPNN_WARN_LEFT_OUT, "%s %s", name, group->name);
+}
+
 /* gemmi may refuse a file that this reading accepts; then there is nothing to write back. */
 static fmpnn_status attach_document(const fmpnn_source *source, fmpnn_structure *st,
                                     fmpnn_findings *findings, fmpnn_error *err)
@@ -409,8 +434,7 @@ static fmpnn_status attach_document(const fmpnn_source *source, fmpnn_structure 
             group->use = FMPNN_USE_RESIDUE;
         else if (!read && group->part != FMPNN_PART_OTHER &&
                  fmpnn_letter_of_name(group->name))
-            fmpnn_findings_add(findings, FMPNN_WARN_LEFT_OUT, "%s%d %s", group->chain,
-                               group->number, group->name);
+            note_left_out(group, findings);
     }
     return FMPNN_OK;
 }

@@ -89,15 +89,15 @@ fmpnn_status fmpnn_pdb_coordinates(const char *file, size_t line, const char *co
         const char *field = columns + FMPNN_PDB_X + 8 * k;
         if (read_number(field, 8, &xyz[k]) && fabs(xyz[k]) <= FMPNN_COORDINATE_LIMIT)
             continue;
-        char value[9], atom[5], residue[6], number[6];
+        char value[9], atom[5], residue[4], place[8];
         show(field, 8, value);
         show(columns + FMPNN_PDB_NAME, 4, atom);
-        show(columns + FMPNN_PDB_RESIDUE, 5, residue);
-        show(columns + FMPNN_PDB_NUMBER, 5, number);
+        show(columns + FMPNN_PDB_RESIDUE, 3, residue);
+        show(columns + FMPNN_PDB_RESIDUE + 3, 7, place);
         return fmpnn_fail(err, FMPNN_EFORMAT,
                           "%s:%zu: %c coordinate of atom %s of residue %s %s is \"%s\", "
                           "expected a number within +-100000",
-                          file, line, "xyz"[k], atom, residue, number, value);
+                          file, line, "xyz"[k], atom, residue, place, value);
     }
     return FMPNN_OK;
 }

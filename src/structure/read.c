@@ -106,6 +106,16 @@ static void note_residues(const fmpnn_structure *st, fmpnn_findings *findings)
     }
 }
 
+/* PDB has one column for the chain. Large structures use the one before it, too; but so do
+ * four-letter residue names, which then end up in a chain of their own. */
+static void note_wide_chains(const fmpnn_structure *st, fmpnn_findings *findings)
+{
+    for (size_t i = 0; i < st->length; i++)
+        if (st->residue[i].chain[1] && st->residue[i].chain[0] != '_' &&
+            (!i || st->residue[i].chain_id != st->residue[i - 1].chain_id))
+            fmpnn_findings_add(findings, FMPNN_WARN_WIDE_CHAIN, "%s", st->residue[i].chain);
+}
+
 /* Ligands, ions and nucleic acids by name, with their atoms. Waters are no news. */
 static void note_hetero(fmpnn_structure *st, fmpnn_findings *findings)
 {
@@ -146,6 +156,8 @@ static void note_all(const fmpnn_source *source, fmpnn_structure *st,
     const fmpnn_document *document = st->document;
     note_residues(st, findings);
     fmpnn_gaps_note(st, findings);
+    if (!source->cif)
+        note_wide_chains(st, findings);
     if (!document)
         return;
     note_hetero(st, findings);

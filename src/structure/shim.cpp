@@ -381,6 +381,13 @@ fmpnn_document *read_cif(const char *name, const char *bytes, size_t size)
     }
     if (atoms.empty())
         throw malformed("the _atom_site loop has no rows");
+    // some programs fill label_seq_id with '.' throughout: then it says nothing
+    bool polymers = false;
+    for (const fmpnn_group &group : groups)
+        polymers = polymers || group.part == FMPNN_PART_POLYMER;
+    if (!polymers)
+        for (fmpnn_group &group : groups)
+            group.part = FMPNN_PART_UNKNOWN;
     fmpnn_document *document = flatten(groups, atoms, group_of);
     document->models = models.size();
     return document;

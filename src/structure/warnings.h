@@ -10,6 +10,7 @@
 #define FMPNN_STRUCTURE_WARNINGS(X)                                                         \
     X(SEVERAL_MODELS, "several-models", "more than one model in the file")                  \
     X(BLANK_CHAIN, "blank-chain", "chain without a name")                                   \
+    X(WIDE_CHAIN, "wide-chain", "two characters before the number read as a chain name")    \
     X(DROP_UNUSED, "drop-unused", "nothing in the file is named")                           \
     X(DUPLICATE_RESIDUE, "duplicate-residue", "residue given twice, the first is kept")     \
     X(ALTLOC_CHOSEN, "altloc-chosen", "alternate location chosen")                          \

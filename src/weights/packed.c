@@ -10,9 +10,6 @@
 
 enum { LINE = 16 }; /* floats in a cache line: every array starts on one */
 
-/* Messages are summed over neighbours and divided by 30, whatever their number. */
-static const float MESSAGE_SCALE = 1.0f / 30;
-
 typedef struct walk {
     float *block; /* NULL while counting */
     size_t used;  /* floats */
@@ -39,11 +36,11 @@ static const float *pack_whole(walk *w, const fmpnn_linear *linear)
     return pack(w, linear, 0, linear->in);
 }
 
-static const float *copy(walk *w, const float *src, size_t count, float scale)
+static const float *copy(walk *w, const float *src, size_t count)
 {
     float *dst = take(w, count);
-    for (size_t n = 0; dst && n < count; n++)
-        dst[n] = src[n] * scale;
+    if (dst)
+        memcpy(dst, src, count * sizeof *dst);
     return dst;
 }
 
@@ -51,18 +48,12 @@ static fmpnn_packed_node pack_node(walk *w, const fmpnn_layer *layer)
 {
     size_t C = layer->W3.out;
     fmpnn_packed_node node = {.norm1 = layer->norm1, .norm2 = layer->norm2};
-    float *w3 = take(w, fmpnn_panels_size(C, C));
-    if (w3) {
-        fmpnn_panels_pack(w3, layer->W3.w, C, C, C);
-        for (size_t n = 0; n < fmpnn_panels_size(C, C); n++)
-            w3[n] *= MESSAGE_SCALE;
-    }
-    node.w3 = w3;
-    node.b3 = copy(w, layer->W3.b, C, MESSAGE_SCALE);
+    node.w3 = pack_whole(w, &layer->W3);
+    node.b3 = copy(w, layer->W3.b, C);
     node.w_in = pack_whole(w, &layer->W_in);
-    node.b_in = copy(w, layer->W_in.b, layer->W_in.out, 1);
+    node.b_in = copy(w, layer->W_in.b, layer->W_in.out);
     node.w_out = pack_whole(w, &layer->W_out);
-    node.b_out = copy(w, layer->W_out.b, C, 1);
+    node.b_out = copy(w, layer->W_out.b, C);
     return node;
 }
 
@@ -74,7 +65,7 @@ static fmpnn_packed_split pack_split(walk *w, const fmpnn_linear *w1)
         .own = pack(w, w1, 0, C),
         .edge = pack(w, w1, C, C),
         .neighbour = pack(w, w1, w1->in - C, C),
-        .bias = copy(w, w1->b, C, 1),
+        .bias = copy(w, w1->b, C),
     };
     return split;
 }
@@ -85,13 +76,13 @@ static fmpnn_packed_encoder pack_encoder(walk *w, const fmpnn_layer *layer)
     fmpnn_packed_encoder e = {.norm3 = layer->norm3};
     e.message = pack_split(w, &layer->W1);
     e.w2 = pack_whole(w, &layer->W2);
-    e.b2 = copy(w, layer->W2.b, C, 1);
+    e.b2 = copy(w, layer->W2.b, C);
     e.node = pack_node(w, layer);
     e.update = pack_split(w, &layer->W11);
     e.w12 = pack_whole(w, &layer->W12);
-    e.b12 = copy(w, layer->W12.b, C, 1);
+    e.b12 = copy(w, layer->W12.b, C);
     e.w13 = pack_whole(w, &layer->W13);
-    e.b13 = copy(w, layer->W13.b, C, 1);
+    e.b13 = copy(w, layer->W13.b, C);
     return e;
 }
 
@@ -117,7 +108,7 @@ static fmpnn_packed_decoder pack_decoder(walk *w, const fmpnn_model *model,
     d.message = pack_split(w, &layer->W1);
     d.letters = pack_letters(w, model, &layer->W1);
     d.w2 = pack_whole(w, &layer->W2);
-    d.b2 = copy(w, layer->W2.b, layer->W2.out, 1);
+    d.b2 = copy(w, layer->W2.b, layer->W2.out);
     d.node = pack_node(w, layer);
     return d;
 }
@@ -147,13 +138,13 @@ static void walk_model(walk *w, const fmpnn_model *model, fmpnn_packed *p)
     p->offset = pack_offsets(w, model);
     p->edge = pack(w, &model->edge, FMPNN_POSITIONAL, p->features);
     p->w_e = pack_whole(w, &model->W_e);
-    p->b_e = copy(w, model->W_e.b, model->C, 1);
+    p->b_e = copy(w, model->W_e.b, model->C);
     for (size_t n = 0; n < model->info.encoder_layers; n++)
         p->encoder[n] = pack_encoder(w, &model->encoder[n]);
     for (size_t n = 0; n < model->info.decoder_layers; n++)
         p->decoder[n] = pack_decoder(w, model, &model->decoder[n]);
     p->w_logits = pack_whole(w, &model->W_out);
-    p->b_logits = copy(w, model->W_out.b, FMPNN_LETTERS, 1);
+    p->b_logits = copy(w, model->W_out.b, FMPNN_LETTERS);
 }
 
 fmpnn_status fmpnn_packed_create(const fmpnn_model *model, fmpnn_packed **out, fmpnn_error *err)

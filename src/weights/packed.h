@@ -8,8 +8,7 @@
 
 /* A feed-forward block and the norms around it. */
 typedef struct fmpnn_packed_node {
-    const float *w3;               /* [C][C] panels, 1/30 folded in */
-    const float *b3;               /* [C], 1/30 folded in; counts once a summed neighbour */
+    const float *w3, *b3;          /* [C][C] panels, [C]; b3 counts once a summed neighbour */
     const float *w_in, *b_in;      /* [F][C] panels, [F] */
     const float *w_out, *b_out;    /* [C][F] panels, [C] */
     fmpnn_norm norm1, norm2;

@@ -163,7 +163,7 @@ int bench(const char *isa, const char *glob, uint64_t seed)
     for (size_t n = 0; n < fmpnn_isa_count() && isas < MAX_ISAS;
          n++) /* generic always: ratio */
         if (n == 0 || !isa || strcmp(isa, fmpnn_isa_name(n)) == 0)
-            kernels[isas++] = fmpnn_kernels_for(fmpnn_isa_name(n));
+            kernels[isas++] = fmpnn_kernels_for(fmpnn_isa_name(n), NULL);
     if (isa && strcmp(kernels[isas - 1]->isa, isa) != 0) {
         printf("instruction set %s is not to be had on this machine\n", isa);
         return 1;

@@ -108,7 +108,7 @@ static void radial_basis_rough(float *dst, size_t ldd, const float *distance, si
 
 const char *broken_table(size_t n, fmpnn_kernels *kernels, const char **slot)
 {
-    fmpnn_kernels_init(&good, "generic");
+    fmpnn_kernels_init(&good, "generic", NULL);
     *kernels = good;
     switch (n) {
 #define BROKEN(number, name, fault)                                                        \

@@ -21,6 +21,7 @@ static const struct slot {
 #include "kernels/kernels.def"
 #undef KERNEL
     {"float_mode", check_float_mode, NULL},
+    {"dispatch", check_dispatch, NULL},
 };
 
 enum { SLOTS = sizeof slots / sizeof *slots };
@@ -86,7 +87,7 @@ static int check_all(const options *o)
         if (o->isa && strcmp(o->isa, isa) != 0)
             continue;
         fmpnn_kernels kernels;
-        if (!fmpnn_kernels_init(&kernels, isa) || strcmp(kernels.isa, isa) != 0) {
+        if (!fmpnn_kernels_init(&kernels, isa, NULL) || strcmp(kernels.isa, isa) != 0) {
             printf("FAIL %s is listed but cannot be had\n", isa);
             return 1;
         }
@@ -132,7 +133,7 @@ static int self_test(const options *o)
                 missed += c.failures == 0;
                 planted[s]++;
             }
-    fmpnn_kernels_init(&kernels, "generic");
+    fmpnn_kernels_init(&kernels, "generic", NULL);
     for (size_t s = 0; s < SLOTS; s++) {
         const check c = run_slot(&kernels, "generic", &slots[s], o, true);
         if (c.failures || (slots[s].rows && !planted[s])) {

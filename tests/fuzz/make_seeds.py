@@ -177,7 +177,9 @@ SEEDS = {
     "structure": {"helix.pdb": b"\x00" + make_pdb(5), "original.pdb": b"\x01" + make_pdb(5),
                   "hetero.pdb": b"\x10" + make_pdb(3, HETERO), "helix.cif": b"\x00" + make_cif(3),
                   "helix.pdb.gz": b"\x00" + gzip.compress(make_pdb(3), mtime=0)},
-    "selection": {str(n): text.encode() for n, text in enumerate(SELECTIONS)},
+    # the first byte says which option the text is for
+    "selection": {f"{n}_{option}": bytes([option]) + text.encode()
+                  for n, text in enumerate(SELECTIONS) for option in range(7)},
 }
 
 if __name__ == "__main__":

@@ -60,7 +60,8 @@ static bool open_model(golden_case *c, golden_shelf *shelf, golden_report *repor
     }
     const fmpnn_model_info *info = &c->model->info;
     if (info->ca_only != c->ca_only)
-        golden_problem(report, "ca_only is %d, the weights say %d", c->ca_only, info->ca_only);
+        golden_problem(report, "ca_only is %d, the weights say %d", c->ca_only,
+                       info->ca_only);
     const json_t *edges = json_object_get(c->entry, "num_edges");
     const json_t *noise = json_object_get(c->entry, "noise_level");
     if (edges && json_integer_value(edges) != info->neighbours)
@@ -82,17 +83,35 @@ static bool same_dtype(const char *text, fmpnn_dtype dtype)
 {
     static const char *const names[] = {"float32", "float64", "float16", "bfloat16",
                                         "int32",   "int64",   "uint8",   "bool"};
-    return text && (size_t)dtype < sizeof names / sizeof *names && !strcmp(text, names[dtype]);
+    return text && (size_t)dtype < sizeof names / sizeof *names &&
+           !strcmp(text, names[dtype]);
 }
 
 /* The file holds exactly what the manifest announces. */
 static void check_listing(golden_case *c, golden_report *report)
 {
-    static const char *const needed[] = {
-        "X",      "atom_mask", "S",         "mask",           "chain_M", "chain_M_pos",
-        "logits", "log_probs", "E_idx",     "D_neighbors",    "randn",   "design_mask",
-        "score",  "omit_AA",   "bias_AA",   "decoding_order", "residue_score",
-        "h_V_enc3", "residue_idx", "global_score", "chain_encoding", "unconditional_log_probs"};
+    static const char *const needed[] = {"X",
+                                         "atom_mask",
+                                         "S",
+                                         "mask",
+                                         "chain_M",
+                                         "chain_M_pos",
+                                         "logits",
+                                         "log_probs",
+                                         "E_idx",
+                                         "D_neighbors",
+                                         "randn",
+                                         "design_mask",
+                                         "score",
+                                         "omit_AA",
+                                         "bias_AA",
+                                         "decoding_order",
+                                         "residue_score",
+                                         "h_V_enc3",
+                                         "residue_idx",
+                                         "global_score",
+                                         "chain_encoding",
+                                         "unconditional_log_probs"};
     const json_t *listed = json_object_get(c->entry, "tensors");
     const char *name;
     json_t *about;
@@ -105,7 +124,8 @@ static void check_listing(golden_case *c, golden_report *report)
         bool fits = array && json_array_size(shape) == array->rank &&
                     same_dtype(text_of(about, "dtype"), array->dtype);
         for (size_t d = 0; fits && d < array->rank; d++)
-            fits = (json_int_t)array->shape[d] == json_integer_value(json_array_get(shape, d));
+            fits =
+                (json_int_t)array->shape[d] == json_integer_value(json_array_get(shape, d));
         if (!array)
             golden_problem(report, "%s: in the manifest, but not in the file", name);
         else if (!fits)
@@ -136,11 +156,13 @@ bool golden_case_open(golden_case *c, const golden_options *options, golden_shel
         golden_problem(report, "%s", err.message);
         return false;
     }
+    golden_report_clear(report);
     golden_report_init(report, c->name ? c->name : "(unnamed)", "inputs", c->archive);
     check_listing(c, report);
     if (!open_structure(c, report) || !open_model(c, shelf, report))
         return false;
-    if (!golden_inputs(c, report) || !golden_settings(c, report) || !golden_orders(c, report))
+    if (!golden_inputs(c, report) || !golden_settings(c, report) ||
+        !golden_orders(c, report))
         return false;
     return !report->failed;
 }

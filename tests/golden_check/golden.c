@@ -10,10 +10,12 @@ static const char usage[] =
     "usage: golden DIR [--through engine|reference|both] [--precision P] [--isa NAME]\n"
     "              [--structures DIR] [--weights DIR] [--case GLOB] [--list]\n"
     "\n"
-    "Compute the cases of DIR/manifest.json again and compare every tensor. A line for each\n"
+    "Compute the cases of DIR/manifest.json again and compare every tensor. A line for "
+    "each\n"
     "case and path: largest absolute difference / limit for each tensor.\n"
     "Exit status: 0 all passed, 1 something failed or nothing matched, 2 usage.\n"
-    "  --through     engine (fused), reference (plain formulas, float64 and float32), or both\n"
+    "  --through     engine (fused), reference (plain formulas, float64 and float32), or "
+    "both\n"
     "  --isa         instruction set of the engine; not running it is a failure\n"
     "  --precision   precision of the engine, default fp32\n"
     "  --structures  structure files; default DIR/structures, else DIR/../../structures\n"
@@ -40,8 +42,10 @@ static int parse(int argc, char **argv, golden_options *o)
     const struct {
         const char *name;
         const char **value;
-    } table[] = {{"--precision", &o->precision}, {"--isa", &o->isa},
-                 {"--structures", &o->structures}, {"--weights", &o->weights},
+    } table[] = {{"--precision", &o->precision},
+                 {"--isa", &o->isa},
+                 {"--structures", &o->structures},
+                 {"--weights", &o->weights},
                  {"--case", &o->glob}};
     const char *through = "both";
     for (int n = 1; n < argc; n++) {
@@ -73,7 +77,8 @@ static int parse(int argc, char **argv, golden_options *o)
     if (!o->folder)
         return 1 + usage_error("%s", "no folder given");
     if (!choose_paths(o, through))
-        return 1 + usage_error("--through takes engine, reference or both, not %s", through);
+        return 1 +
+               usage_error("--through takes engine, reference or both, not %s", through);
     return 0;
 }
 
@@ -114,7 +119,8 @@ static int check(const golden_options *options)
         fprintf(stderr, "golden: %s:%d: %s\n", path, problem.line, problem.text);
         return 1;
     }
-    void (*walk)(const golden_options *, const json_t *, golden_totals *) = family_of(manifest);
+    void (*walk)(const golden_options *, const json_t *, golden_totals *) =
+        family_of(manifest);
     if (!walk)
         fprintf(stderr, "golden: %s: not a manifest of a known form\n", path);
     else if (!json_is_array(json_object_get(manifest, "cases")))

@@ -48,7 +48,10 @@ typedef struct golden_report {
 
 void golden_report_init(golden_report *report, const char *name, const char *path,
                         const fmpnn_archive *archive);
+/* What the making of the inputs has accounted for counts for each path. */
+void golden_report_inherit(golden_report *report, const golden_report *inputs);
 void golden_report_close(golden_report *report, golden_totals *totals); /* prints, clears */
+void golden_report_clear(golden_report *report);
 void golden_problem(golden_report *report, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 /* The tensor of that name and shape (rank sizes follow), marked as seen; NULL with a problem
@@ -114,9 +117,9 @@ typedef struct golden_case {
     size_t n_chains;
     uint8_t *in_designed_chain, *unfixed, *designed, *resolved; /* [L] */
     float *randn;                                               /* [L] */
-    uint32_t *order, *rank;             /* [L] of the teacher-forced pass */
+    uint32_t *order, *rank;                   /* [L] of the teacher-forced pass */
     uint32_t *order_sampling, *rank_sampling; /* [L] the same, or with groups together */
-    uint32_t *rank_base;                /* [L] order of |randn| alone: conditional passes */
+    uint32_t *rank_base; /* [L] order of |randn| alone: conditional passes */
     fmpnn_rules rules;
     golden_label *label;
     size_t n_labels;
@@ -130,40 +133,47 @@ bool golden_case_open(golden_case *c, const golden_options *options, golden_shel
                       const char *structures, const json_t *entry, golden_report *report);
 void golden_case_close(golden_case *c);
 
-bool golden_inputs(golden_case *c, golden_report *report);  /* inputs.c */
+bool golden_inputs(golden_case *c, golden_report *report);   /* inputs.c */
 bool golden_settings(golden_case *c, golden_report *report); /* settings.c */
-bool golden_orders(golden_case *c, golden_report *report);  /* order.c */
+bool golden_orders(golden_case *c, golden_report *report);   /* order.c */
 /* rank [L] of the conditional pass of residue i; true if that is rank_base with i last. */
 bool golden_conditional_rank(const golden_case *c, size_t i, uint32_t *rank);
 
 /* ---- results of a path, and how they compare (compare.c, limits.c) ---- */
 
 typedef struct golden_sample {
-    uint8_t *letters;                    /* [L] */
-    double *logits, *probs, *log_probs;  /* [L][21]; log_probs teacher-forced */
+    uint8_t *letters;                   /* [L] */
+    double *logits, *probs, *log_probs; /* [L][21]; log_probs teacher-forced */
 } golden_sample;
 
 /* All in double, whatever computed them; NULL: this path has none. */
 typedef struct golden_results {
-    double *distance;                    /* [L][K] */
-    double *edge_raw, *edge_norm;        /* [n_rows][K][..] */
-    double *h_E[FMPNN_MAX_LAYERS + 1];   /* [n_rows][K][C] */
-    double *h_V_enc[FMPNN_MAX_LAYERS + 1], *h_V_dec[FMPNN_MAX_LAYERS + 1]; /* [L][C] from 1 */
-    double *logits, *log_probs, *unconditional; /* [L][21]; the last are log-probabilities */
-    double *conditional;                 /* [L][21] log-probabilities; NULL if not stored */
-    golden_sample *sample;               /* [n_labels] */
+    double *distance;                  /* [L][K] */
+    double *edge_raw, *edge_norm;      /* [n_rows][K][..] */
+    double *h_E[FMPNN_MAX_LAYERS + 1]; /* [n_rows][K][C] */
+    double *h_V_enc[FMPNN_MAX_LAYERS + 1],
+        *h_V_dec[FMPNN_MAX_LAYERS + 1]; /* [L][C] from 1 */
+    double *logits, *log_probs,
+        *unconditional;    /* [L][21]; the last are log-probabilities */
+    double *conditional;   /* [L][21] log-probabilities; NULL if not stored */
+    golden_sample *sample; /* [n_labels] */
 } golden_results;
 
-typedef enum golden_grade { GOLDEN_ENGINE, GOLDEN_REFERENCE32, GOLDEN_REFERENCE64 } golden_grade;
+typedef enum golden_grade {
+    GOLDEN_ENGINE,
+    GOLDEN_REFERENCE32,
+    GOLDEN_REFERENCE64
+} golden_grade;
 
 /* The neighbours to go on with, [L][K]: own ones, or the stored order where it differs within
  * the rule; anything beyond the rule is a problem. wide: compare with f64.E_idx if there is. */
-const uint32_t *golden_neighbours(golden_case *c, golden_report *report, const uint32_t *own,
-                                  bool wide);
+const uint32_t *golden_neighbours(golden_case *c, golden_report *report,
+                                  const uint32_t *own, bool wide);
 void golden_compare(golden_case *c, golden_report *report, golden_grade grade,
                     const golden_results *results);
 /* Limit for a tensor, compared with the float64 one (wide) or the float32 one. */
-double golden_limit(const golden_case *c, golden_grade grade, const char *tensor, bool wide);
+double golden_limit(const golden_case *c, golden_grade grade, const char *tensor,
+                    bool wide);
 
 /* ---- paths ---- */
 

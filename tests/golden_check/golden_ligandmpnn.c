@@ -2,7 +2,8 @@
  * failure that says so. */
 #include "golden.h"
 
-void golden_ligandmpnn(const golden_options *options, const json_t *manifest, golden_totals *totals)
+void golden_ligandmpnn(const golden_options *options, const json_t *manifest,
+                       golden_totals *totals)
 {
     size_t n;
     json_t *entry;

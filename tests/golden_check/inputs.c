@@ -64,7 +64,8 @@ static void find_chains(golden_case *c, const char **designed, size_t n_designed
 }
 
 /* A list of chain names in the manifest against ours; `which`: 1 designed, 0 fixed, -1 all. */
-static void compare_chains(golden_case *c, golden_report *report, const char *key, int which)
+static void compare_chains(golden_case *c, golden_report *report, const char *key,
+                           int which)
 {
     const json_t *list = json_object_get(c->entry, key);
     size_t at = 0;
@@ -114,14 +115,15 @@ static bool fix_positions(golden_case *c, golden_report *report)
 
 /* Element n of a tensor must be exactly `want(c, n)`. */
 static void compare_input(golden_case *c, golden_report *report, const char *name,
-                          const fmpnn_array *array, double (*want)(const golden_case *, size_t))
+                          const fmpnn_array *array,
+                          double (*want)(const golden_case *, size_t))
 {
     if (!array)
         return;
     for (size_t n = 0; n < array->count; n++)
         if (!(golden_value(array, n) == want(c, n))) {
-            golden_problem(report, "input %s[%zu]: stored %.9g, the structure gives %.9g", name,
-                           n, golden_value(array, n), want(c, n));
+            golden_problem(report, "input %s[%zu]: stored %.9g, the structure gives %.9g",
+                           name, n, golden_value(array, n), want(c, n));
             return;
         }
 }
@@ -183,14 +185,15 @@ static void compare_inputs(golden_case *c, golden_report *report)
                   c->ca_only ? golden_tensor(report, "X", 2, c->L, (size_t)3)
                              : golden_tensor(report, "X", 3, c->L, (size_t)4, (size_t)3),
                   coordinate);
-    compare_input(c, report, "atom_mask", golden_tensor(report, "atom_mask", 2, c->L, atoms),
-                  present);
+    compare_input(c, report, "atom_mask",
+                  golden_tensor(report, "atom_mask", 2, c->L, atoms), present);
     for (size_t n = 0; n < sizeof flat / sizeof *flat; n++)
         compare_input(c, report, flat[n].name, golden_tensor(report, flat[n].name, 1, c->L),
                       flat[n].want);
 }
 
-static void compare_count(golden_case *c, golden_report *report, const char *key, size_t count)
+static void compare_count(golden_case *c, golden_report *report, const char *key,
+                          size_t count)
 {
     const json_t *stored = json_object_get(c->entry, key);
     if (stored && json_integer_value(stored) != (json_int_t)count)
@@ -214,8 +217,8 @@ static void compare_manifest(golden_case *c, golden_report *report)
     compare_chains(c, report, "fixed_chains", 0);
     const json_t *lengths = json_object_get(c->entry, "designed_chain_lengths");
     for (size_t n = 0; lengths && n < c->n_chains; n++)
-        if (c->chain[n].designed &&
-            json_integer_value(json_array_get(lengths, at++)) != (json_int_t)c->chain[n].length)
+        if (c->chain[n].designed && json_integer_value(json_array_get(lengths, at++)) !=
+                                        (json_int_t)c->chain[n].length)
             golden_problem(report, "designed_chain_lengths: chain %s has %zu residues",
                            c->chain[n].name, c->chain[n].length);
 }
@@ -239,7 +242,8 @@ bool golden_inputs(golden_case *c, golden_report *report)
     if (!fix_positions(c, report))
         return false;
     if (fmpnn_graph_create(c->L, in->xyz, in->mask, in->index, in->chain,
-                           (size_t)c->model->info.neighbours, c->ca_only, &c->graph, &err)) {
+                           (size_t)c->model->info.neighbours, c->ca_only, &c->graph,
+                           &err)) {
         golden_problem(report, "neighbours: %s", err.message);
         return false;
     }

@@ -72,8 +72,8 @@ static fmpnn_status parse_npy(const char *name, const unsigned char *bytes, size
                  !strcmp(type, "<i8");
     if (!known || !order || strncmp(order, "False", 5) != 0 ||
         !parse_shape(header_field(header, "shape"), out))
-        return fmpnn_fail(err, FMPNN_EFORMAT, "%s: type %s, order or shape not supported", name,
-                          type);
+        return fmpnn_fail(err, FMPNN_EFORMAT, "%s: type %s, order or shape not supported",
+                          name, type);
     size_t width = (size_t)(type[2] - '0');
     if (size - lead - length != out->count * width)
         return fmpnn_fail(err, FMPNN_EFORMAT, "%s: size does not fit the shape", name);

@@ -12,6 +12,21 @@ void golden_report_init(golden_report *report, const char *name, const char *pat
         report->seen = fmpnn_alloc_zero(fmpnn_archive_count(archive), 1);
 }
 
+void golden_report_inherit(golden_report *report, const golden_report *inputs)
+{
+    if (report->seen && inputs->seen)
+        memcpy(report->seen, inputs->seen, fmpnn_archive_count(report->archive));
+}
+
+void golden_report_clear(golden_report *report)
+{
+    fmpnn_text_clear(&report->skipped);
+    fmpnn_text_clear(&report->problems);
+    fmpnn_text_clear(&report->tensors);
+    fmpnn_release(report->seen);
+    report->seen = NULL;
+}
+
 void golden_problem(golden_report *report, const char *format, ...)
 {
     char line[1200];
@@ -48,10 +63,7 @@ void golden_report_close(golden_report *report, golden_totals *totals)
     totals->failed += report->failed;
     totals->reported += !report->failed && report->approximate;
     totals->passed += !report->failed && !report->approximate;
-    fmpnn_text_clear(&report->skipped);
-    fmpnn_text_clear(&report->problems);
-    fmpnn_text_clear(&report->tensors);
-    fmpnn_release(report->seen);
+    golden_report_clear(report);
 }
 
 static void mark(golden_report *report, const fmpnn_array *array)

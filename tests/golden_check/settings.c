@@ -30,8 +30,8 @@ static void compare(golden_report *report, const char *name, const fmpnn_array *
     for (size_t n = 0; n < array->count; n++) {
         double stored = golden_value(array, n);
         if (!(fabs(stored - (double)mine[n]) <= (double)(tolerance * fabsf(mine[n])))) {
-            golden_problem(report, "input %s[%zu]: stored %.9g, the options give %.9g", name, n,
-                           stored, (double)mine[n]);
+            golden_problem(report, "input %s[%zu]: stored %.9g, the options give %.9g",
+                           name, n, stored, (double)mine[n]);
             return;
         }
     }
@@ -56,8 +56,10 @@ static void read_letters(golden_case *c, golden_report *report, uint8_t *omit, d
         }
     }
     size_t letters = FMPNN_LETTERS;
-    compare(report, "omit_AA", golden_tensor(report, "omit_AA", 1, letters), omit_stored, 0);
-    compare(report, "bias_AA", golden_tensor(report, "bias_AA", 1, letters), bias_stored, 0);
+    compare(report, "omit_AA", golden_tensor(report, "omit_AA", 1, letters), omit_stored,
+            0);
+    compare(report, "bias_AA", golden_tensor(report, "bias_AA", 1, letters), bias_stored,
+            0);
 }
 
 /* [chain, first, last, letters, value]; later entries overwrite earlier ones. */
@@ -69,12 +71,14 @@ static bool read_bias_by_res(golden_case *c, golden_report *report, double *bias
     float *table = golden_alloc(&c->arena, c->L, FMPNN_LETTERS * sizeof *table);
     for (size_t n = 0; n < json_array_size(list); n++) {
         const json_t *item = json_array_get(list, n);
-        const golden_chain *chain = chain_named(c, json_string_value(json_array_get(item, 0)));
+        const golden_chain *chain =
+            chain_named(c, json_string_value(json_array_get(item, 0)));
         json_int_t first = json_integer_value(json_array_get(item, 1));
         json_int_t last = json_integer_value(json_array_get(item, 2));
         const char *letters = json_string_value(json_array_get(item, 3));
         double value = json_number_value(json_array_get(item, 4));
-        if (!chain || !letters || first < 1 || last < first || (size_t)last > chain->length) {
+        if (!chain || !letters || first < 1 || last < first ||
+            (size_t)last > chain->length) {
             golden_problem(report, "bias_by_res: entry %zu does not fit the structure", n);
             return false;
         }
@@ -125,7 +129,8 @@ static bool read_omit_by_position(golden_case *c, golden_report *report)
     for (size_t n = 0; n < cells; n++)
         stored[n] = omit[n];
     compare(report, "omit_AA_mask",
-            golden_tensor(report, "omit_AA_mask", 2, c->L, (size_t)FMPNN_LETTERS), stored, 0);
+            golden_tensor(report, "omit_AA_mask", 2, c->L, (size_t)FMPNN_LETTERS), stored,
+            0);
     c->rules.omit_last = omit;
     return true;
 }
@@ -134,7 +139,8 @@ static bool read_omit_by_position(golden_case *c, golden_report *report)
 
 /* <chain>_<what> of the npz into float rows of `width` at the chain's place. */
 static bool read_profile(golden_case *c, golden_report *report, const char *path,
-                         const golden_chain *chain, const char *what, size_t width, float *dst)
+                         const golden_chain *chain, const char *what, size_t width,
+                         float *dst)
 {
     char name[64];
     fmpnn_error err;
@@ -188,7 +194,8 @@ static bool read_pssm(golden_case *c, golden_report *report)
     compare(report, "pssm_bias", golden_tensor(report, "pssm_bias", 2, c->L, letters), bias,
             FLT_EPSILON);
     compare(report, "pssm_log_odds_mask",
-            golden_tensor(report, "pssm_log_odds_mask", 2, c->L, letters), allowed_stored, 0);
+            golden_tensor(report, "pssm_log_odds_mask", 2, c->L, letters), allowed_stored,
+            0);
     if (json_integer_value(json_object_get(pssm, "bias_flag"))) {
         c->rules.pssm_coef = golden_widen(&c->arena, coef, c->L);
         c->rules.pssm_bias = golden_widen(&c->arena, bias, cells);
@@ -218,7 +225,8 @@ static bool add_member(golden_case *c, golden_report *report, tie_list *ties,
     }
     size_t i = chain->start + (size_t)at - 1;
     if (ties->taken[i]) {
-        golden_problem(report, "tied: position %d of chain %s is in two groups", (int)at, name);
+        golden_problem(report, "tied: position %d of chain %s is in two groups", (int)at,
+                       name);
         return false;
     }
     ties->taken[i] = 1;
@@ -242,7 +250,8 @@ static bool add_group(golden_case *c, golden_report *report, tie_list *ties,
             betas = json_array_get(places, 1);
         }
         for (size_t k = 0; k < json_array_size(list); k++)
-            if (!add_member(c, report, ties, name, json_integer_value(json_array_get(list, k)),
+            if (!add_member(c, report, ties, name,
+                            json_integer_value(json_array_get(list, k)),
                             betas ? json_number_value(json_array_get(betas, k)) : 1))
                 return false;
     }
@@ -256,7 +265,8 @@ static bool add_homooligomer(golden_case *c, golden_report *report, tie_list *ti
 {
     const json_t *chains = json_object_get(tied, "homooligomer");
     const json_t *beta = json_object_get(tied, "beta");
-    const golden_chain *first = chain_named(c, json_string_value(json_array_get(chains, 0)));
+    const golden_chain *first =
+        chain_named(c, json_string_value(json_array_get(chains, 0)));
     for (size_t at = 1; first && at <= first->length; at++) {
         ties->start[ties->n + 1] = ties->start[ties->n];
         for (size_t n = 0; n < json_array_size(chains); n++) {
@@ -290,7 +300,8 @@ static void compare_ties(golden_case *c, golden_report *report, const tie_list *
     compare(report, "tied_beta", golden_tensor(report, "tied_beta", 1, c->L), beta, 0);
     const fmpnn_array *stored = fmpnn_archive_find(c->archive, "tied_groups");
     if (stored && !ties->n && !stored->count)
-        stored = golden_tensor(report, "tied_groups", stored->rank, stored->shape[0], widest);
+        stored =
+            golden_tensor(report, "tied_groups", stored->rank, stored->shape[0], widest);
     else
         compare(report, "tied_groups",
                 golden_tensor(report, "tied_groups", 2, ties->n, widest), table, 0);

@@ -1,5 +1,6 @@
 /* Weights by SHA-256: the installed catalogue first, then any checkpoint below --weights and
  * below the folder of installed weights. Models stay loaded for the cases that follow. */
+#define _XOPEN_SOURCE 700 /* nftw */
 #include "golden.h"
 
 #include <ftw.h>
@@ -44,7 +45,8 @@ static int note_file(const char *path, const struct stat *info, int kind, struct
     (void)info;
     (void)where;
     const char *dot = strrchr(path, '.');
-    if (kind != FTW_F || !dot || (strcmp(dot, ".pt") != 0 && strcmp(dot, ".safetensors") != 0))
+    if (kind != FTW_F || !dot ||
+        (strcmp(dot, ".pt") != 0 && strcmp(dot, ".safetensors") != 0))
         return 0;
     golden_shelf *shelf = searching;
     if (shelf->n_files == FILES)
@@ -71,7 +73,8 @@ static void search(golden_shelf *shelf)
 }
 
 /* A path below --weights, or of an installed file of that digest; NULL if there is none. */
-static const char *path_of(golden_shelf *shelf, const char *sha256, fmpnn_weights_entry *entry)
+static const char *path_of(golden_shelf *shelf, const char *sha256,
+                           fmpnn_weights_entry *entry)
 {
     for (size_t n = 0; n < fmpnn_weights_count(); n++)
         if (!fmpnn_weights_get(n, entry, NULL) && entry->installed &&
@@ -99,10 +102,11 @@ fmpnn_status golden_shelf_find(golden_shelf *shelf, const char *sha256,
     }
     const char *path = path_of(shelf, sha256, &entry);
     if (!path)
-        return fmpnn_fail(err, FMPNN_EWEIGHTS,
-                          "no weights of SHA-256 %s: install them (fusempnn weights get) or "
-                          "name their folder (--weights)",
-                          sha256);
+        return fmpnn_fail(
+            err, FMPNN_EWEIGHTS,
+            "no weights of SHA-256 %s: install them (fusempnn weights get) or "
+            "name their folder (--weights)",
+            sha256);
     if (shelf->n_models == MODELS)
         return fmpnn_fail(err, FMPNN_EINVAL, "more than %d different weights", MODELS);
     fmpnn_model *loaded;

@@ -1,0 +1,33 @@
+/* Where the bfloat16 copy of a packed matrix lies: behind its panels. For each panel of 16
+ * columns and each 32 k's two tiles, high parts then low parts, w ~ high + low. A tile is
+ * [16 pairs of k][16 columns][2], as the matrix unit wants its second operand. Zero beyond K
+ * and N. */
+#ifndef FMPNN_AMX_LAYOUT_H
+#define FMPNN_AMX_LAYOUT_H
+
+#include <stddef.h>
+
+enum {
+    AMX_ROWS = 16,      /* rows of a tile of the first operand, columns of one of the second */
+    AMX_DEPTH = 32,     /* k's of a tile */
+    AMX_TILE = 16 * 32, /* values of a tile: 1 KiB of bfloat16 */
+    AMX_PARTS = 2       /* high, low */
+};
+
+static inline size_t amx_steps(size_t K)
+{
+    return (K + AMX_DEPTH - 1) / AMX_DEPTH;
+}
+
+/* In floats. */
+static inline size_t amx_panels_floats(size_t N)
+{
+    return (N + AMX_ROWS - 1) / AMX_ROWS * AMX_ROWS;
+}
+
+static inline size_t amx_copy_floats(size_t N, size_t K)
+{
+    return amx_panels_floats(N) / AMX_ROWS * amx_steps(K) * AMX_PARTS * AMX_TILE / 2;
+}
+
+#endif
