@@ -156,6 +156,17 @@ static void free_data(void)
     data = (struct data){0};
 }
 
+/* The tables of one instruction set, float32 first. */
+static size_t add_tables(const fmpnn_kernels **kernels, const char *isa)
+{
+    static const char *const precisions[] = {"fp32", "bf16x3", "bf16"};
+    size_t count = 0;
+    for (size_t p = 0; p < sizeof precisions / sizeof *precisions; p++)
+        if ((kernels[count] = fmpnn_kernels_for(isa, precisions[p])) != NULL)
+            count++;
+    return count;
+}
+
 int bench(const char *isa, const char *glob, uint64_t seed)
 {
     const fmpnn_kernels *kernels[MAX_ISAS];
@@ -163,7 +174,7 @@ int bench(const char *isa, const char *glob, uint64_t seed)
     for (size_t n = 0; n < fmpnn_isa_count() && isas < MAX_ISAS;
          n++) /* generic always: ratio */
         if (n == 0 || !isa || strcmp(isa, fmpnn_isa_name(n)) == 0)
-            kernels[isas++] = fmpnn_kernels_for(fmpnn_isa_name(n), NULL);
+            isas += add_tables(kernels + isas, fmpnn_isa_name(n));
     if (isa && strcmp(kernels[isas - 1]->isa, isa) != 0) {
         printf("instruction set %s is not to be had on this machine\n", isa);
         return 1;

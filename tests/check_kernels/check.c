@@ -155,6 +155,18 @@ void check_digest(check *c, const float *values, size_t n)
                     UINT64_C(0x100000001b3);
 }
 
+void check_precision(const check *c, size_t n, double *tolerance, size_t count)
+{
+    /* bf16x3: both remainders of the split (2^-18 each) and the product of the low parts (2^-18),
+     * relative to a term; bf16: both operands rounded (2^-9 each). Next to 2^-24 (n + 2). */
+    const bool split = !strcmp(c->kernels->precision, "bf16x3");
+    const double added = split ? 0x3.1p-18 : 0x2.1p-9;
+    if (!strcmp(c->kernels->precision, "fp32"))
+        return;
+    for (size_t i = 0; i < count; i++)
+        tolerance[i] *= 1 + added / (((double)n + 2) * 0x1p-24);
+}
+
 void check_result(check *c, const matrix *out, const double *value, const double *tolerance)
 {
     for (size_t r = 0; r < out->rows; r++)

@@ -44,6 +44,9 @@ double *check_doubles(check *c, size_t count);
 /* Every value within its tolerance, every canary alive; outputs enter the digest. */
 void check_result(check *c, const matrix *out, const double *value,
                   const double *tolerance);
+/* Products of n terms in the precision of the table under test: the tolerances, derived for
+ * float32, grow by what splitting or rounding the operands to bfloat16 may add to a term. */
+void check_precision(const check *c, size_t n, double *tolerance, size_t count);
 void check_digest(check *c, const float *values, size_t n);
 /* Canaries alone. */
 void check_padding(check *c, const matrix *out);

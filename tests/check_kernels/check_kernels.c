@@ -10,7 +10,9 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { SKIPPED = 77, MAX_ISAS = 8 };
+enum { SKIPPED = 77, MAX_ISAS = 8, PRECISIONS = 3 };
+
+static const char *const precisions[PRECISIONS] = {"fp32", "bf16x3", "bf16"};
 
 static const struct slot {
     const char *name;
@@ -78,6 +80,25 @@ static size_t compare_digests(uint64_t digest[MAX_ISAS][SLOTS])
     return differing;
 }
 
+/* Every slot of one table. */
+static void check_table(const fmpnn_kernels *kernels, const char *isa, const options *o,
+                        uint64_t *digest, size_t *cases, size_t *failures)
+{
+    for (size_t s = 0; s < SLOTS; s++) {
+        if (o->glob && fnmatch(o->glob, slots[s].name, 0) != 0)
+            continue;
+        const check c = run_slot(kernels, isa, &slots[s], o, false);
+        printf("%-4s %-8s %-6s %-13s %5zu cases %9zu values  %016" PRIx64 "\n",
+               c.failures ? "FAIL" : "ok", isa, kernels->precision, c.slot, c.cases, c.values,
+               c.digest);
+        fflush(stdout);
+        if (digest)
+            digest[s] = c.digest;
+        *cases += c.cases;
+        *failures += c.failures;
+    }
+}
+
 static int check_all(const options *o)
 {
     uint64_t digest[MAX_ISAS][SLOTS] = {{0}};
@@ -92,17 +113,9 @@ static int check_all(const options *o)
             return 1;
         }
         isas++;
-        for (size_t s = 0; s < SLOTS; s++) {
-            if (o->glob && fnmatch(o->glob, slots[s].name, 0) != 0)
-                continue;
-            const check c = run_slot(&kernels, isa, &slots[s], o, false);
-            printf("%-4s %-8s %-13s %5zu cases %9zu values  %016" PRIx64 "\n",
-                   c.failures ? "FAIL" : "ok", isa, c.slot, c.cases, c.values, c.digest);
-            fflush(stdout);
-            digest[n][s] = c.digest;
-            cases += c.cases;
-            failures += c.failures;
-        }
+        for (size_t p = 0; p < PRECISIONS; p++)
+            if (fmpnn_kernels_init(&kernels, isa, precisions[p]))
+                check_table(&kernels, isa, o, p ? NULL : digest[n], &cases, &failures);
     }
     if (!isas) {
         printf("instruction set %s is not to be had on this machine\n", o->isa);

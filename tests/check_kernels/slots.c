@@ -53,6 +53,7 @@ static void gemm_case(check *c, size_t M, size_t K, size_t N)
         memcpy(dense.data + n * K, w.data + n * w.stride, K * sizeof(float));
     fmpnn_ref_gemm(value, tolerance, src.data, src.stride, M, K, dense.data, N,
                    with_bias ? bias.data : NULL, rows_ref, gelu);
+    check_precision(c, K, tolerance, M * N);
     c->kernels->gemm(dst.data, dst.stride, src.data, src.stride, M, K, panels, N,
                      with_bias ? bias.data : NULL, rows, gelu);
     check_result(c, &dst, value, tolerance);
@@ -92,6 +93,7 @@ static void gemm_sum_case(check *c, size_t M, size_t K, size_t N)
     double *value = check_doubles(c, N), *tolerance = check_doubles(c, N);
     fmpnn_ref_gemm_sum(value, tolerance, src.data, src.stride, M, K, w.data, N,
                        with_bias ? bias.data : NULL, with_weight ? weight.data : NULL);
+    check_precision(c, K, tolerance, N);
     c->kernels->gemm_sum(dst.data, src.data, src.stride, M, K, panels, N,
                          with_bias ? bias.data : NULL, with_weight ? weight.data : NULL);
     check_result(c, &dst, value, tolerance);
