@@ -199,7 +199,8 @@ static void plan(sampler *s)
 
 /* ---- the work ---- */
 
-/* The shared rows, in the first sequence's name; then their logits for everyone. */
+/* The shared rows, in the first sequence's name; then their logits for everyone, and the
+ * distributions that nobody draws from, where they are asked for. */
 static fmpnn_status compute_shared(sampler *s, fmpnn_error *err)
 {
     size_t count = 0, row_size = FMPNN_LETTERS * sizeof(float);
@@ -207,7 +208,6 @@ static fmpnn_status compute_shared(sampler *s, fmpnn_error *err)
     if (!row)
         return fmpnn_fail_memory(err, "sampling");
     fmpnn_sequence known = s->sequence[0];
-    known.group_of = NULL;
     for (size_t t = 0; t < s->n_shared; t++)
         if (s->slot[s->request[0].order[t]] != FMPNN_NO_SLOT)
             row[count++] = (fmpnn_row){&known, s->request[0].order[t]};
@@ -216,6 +216,12 @@ static fmpnn_status compute_shared(sampler *s, fmpnn_error *err)
         for (size_t n = 0; n < count; n++)
             memcpy(s->request[b].logits + row[n].i * FMPNN_LETTERS,
                    known.logits + row[n].i * FMPNN_LETTERS, row_size);
+    for (size_t b = 0; b < s->B && s->request[b].probs; b++)
+        for (size_t t = 0; t < s->n_shared && !status; t++) {
+            uint32_t i = s->request[b].order[t], group = s->rules->group_of[i];
+            if (i == s->rules->member[s->rules->start[group]])
+                status = draw(s->rules, group, &s->request[b], err);
+        }
     fmpnn_release(row);
     return status;
 }
