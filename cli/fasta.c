@@ -133,8 +133,9 @@ void fasta_digest(const fasta *f, char hex[17])
     for (size_t i = 0; i < f->count; i++) {
         const char *part[2] = {f->record[i].name, f->record[i].sequence};
         for (size_t p = 0; p < 2; p++) {
-            for (const char *at = part[p];; at++) { /* the final NUL too */
-                hash = (hash ^ (unsigned char)*at) * 1099511628211u;
+            for (const char *at = part[p];; at++) {        /* the final NUL too */
+                char c = p == 1 && *at == '/' ? ':' : *at; /* both separate chains */
+                hash = (hash ^ (unsigned char)c) * 1099511628211u;
                 if (!*at)
                     break;
             }

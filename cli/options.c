@@ -66,7 +66,7 @@ static const option_row table[] = {
      "number of the first sample: continue a run, or repeat one sample (1)"},
     {"fasta", 0, TEXT, AT(fasta), S, true, SAMPLING, "FILE", NULL, 0, 0,
      "score these sequences instead of the native one; chains joined by : or /"},
-    {"mode", 0, CHOICE, AT(mode), P, true, SAMPLING, "MODE", "unconditional|autoregressive|conditional", 0, 0,
+    {"mode", 0, CHOICE, AT(mode), P, true, SAMPLING, "unconditional|autoregressive|conditional", "unconditional|autoregressive|conditional", 0, 0,
      "given the backbone alone, the letters before in a random order, or all others (unconditional)"},
     {"orders", 0, WHOLE, AT(orders), S | P, true, SAMPLING, "N", NULL, 1, 1e6,
      "random decoding orders (score: 10, averaged; probs: 1)"},
@@ -87,17 +87,17 @@ static const option_row table[] = {
      "added to the logits before they are divided by T"},
     {"tie", 0, REPEAT, AT(tie), STRUCTURES, true, SELECTION, "\"A=B=C\"", NULL, 0, 0,
      "positions that share one letter; may be repeated"},
-    {"symmetry", 0, CHOICE, AT(symmetry), STRUCTURES, true, SELECTION, "KIND", "homooligomer", 0, 0,
+    {"symmetry", 0, CHOICE, AT(symmetry), STRUCTURES, true, SELECTION, "homooligomer", "homooligomer", 0, 0,
      "tie all designed chains of one sequence or length"},
 
-    {"reading", 0, CHOICE, AT(reading), ALL, true, READING, "HOW", "author|original", 0, 0,
-     "residues as printed in the file, or as the original program parses (author)"},
-    {"gaps", 0, CHOICE, AT(gaps), STRUCTURES, true, READING, "HOW", "bond", 0, 0,
+    {"reading", 0, CHOICE, AT(reading), ALL, true, READING, "author|original", "author|original", 0, 0,
+     "as printed in the file, or as the original program parses (author)"},
+    {"gaps", 0, CHOICE, AT(gaps), STRUCTURES, true, READING, "bond", "bond", 0, 0,
      "close numbering gaps whose C-N distance is that of a bond"},
     {"only", 0, TEXT, AT(only), STRUCTURES, true, READING, "A,B", NULL, 0, 0, "read only these chains"},
     {"drop", 0, TEXT, AT(drop), STRUCTURES, true, READING, "HOH,chain:C", NULL, 0, 0,
      "leave these residue kinds or chains out of the context"},
-    {"name-from", 0, CHOICE, AT(name_from), STRUCTURES, false, READING, "WHAT", "name|path", 0, 0,
+    {"name-from", 0, CHOICE, AT(name_from), STRUCTURES, false, READING, "name|path", "name|path", 0, 0,
      "name results after the file's name or its whole path (name)"},
 
     {"output", 'o', TEXT, AT(output), ALL, false, OUTPUT, "PLACE", NULL, 0, 0,
@@ -109,25 +109,25 @@ static const option_row table[] = {
      "keep results of the same settings, make what is missing"},
     {"with-native", 0, FLAG, AT(with_native), D, false, OUTPUT, NULL, NULL, 0, 0,
      "put the native sequence first"},
-    {"fasta-chains", 0, CHOICE, AT(fasta_chains), D, false, OUTPUT, "WHICH", "designed|all", 0, 0,
+    {"fasta-chains", 0, CHOICE, AT(fasta_chains), D, false, OUTPUT, "designed|all", "designed|all", 0, 0,
      "chains in the FASTA records (designed)"},
     {"separator", 0, TEXT, AT(separator), D, false, OUTPUT, "C", NULL, 0, 0, "between chains (:)"},
     {"gaps-as", 0, TEXT, AT(gaps_as), D, false, OUTPUT, "X", NULL, 0, 0,
      "show unresolved residues as this letter (left out)"},
     {"save-probs", 0, FLAG, AT(save_probs), D, false, OUTPUT, NULL, NULL, 0, 0,
      "also probs/NAME.npz: the distributions drawn from"},
-    {"backbones", 0, CHOICE, AT(backbones), D, false, OUTPUT, "FORMAT", "pdb|cif", 0, 0,
+    {"backbones", 0, CHOICE, AT(backbones), D, false, OUTPUT, "pdb|cif", "pdb|cif", 0, 0,
      "also backbones/: a structure for each sample"},
     {"residues", 0, FLAG, AT(residues), I, false, OUTPUT, NULL, NULL, 0, 0, "one row for each residue"},
     {"strict", 0, FLAG, AT(strict), I, false, OUTPUT, NULL, NULL, 0, 0, "exit with 1 on any warning"},
 
     {"weights", 0, TEXT, AT(weights), ALL, true, COMMON, "NAME|FILE", NULL, 0, 0,
      "published name, family (vanilla soluble ca) or file (vanilla/v_48_020)"},
-    {"threads", 0, WHOLE, AT(threads), ALL, false, COMMON, "N", NULL, 0, 4096, "0: all cores (0)"},
-    {"device", 0, CHOICE, AT(device), ALL, false, COMMON, "D", "cpu|auto", 0, 0, "cpu or auto (cpu)"},
+    {"threads", 0, WHOLE, AT(threads), ALL, false, COMMON, "N", NULL, 0, 4096, "threads; 0: as many as cores (0)"},
+    {"device", 0, CHOICE, AT(device), ALL, false, COMMON, "cpu|auto", "cpu|auto", 0, 0, "what computes (cpu)"},
     {"isa", 0, CHOICE, AT(isa), ALL, false, COMMON, "NAME", "generic|avx2|avx512|amx|neon", 0, 0,
      "instruction set; fusempnn doctor lists those usable here (the best)"},
-    {"precision", 0, CHOICE, AT(precision), ALL, false, COMMON, "P", "fp32", 0, 0, "fp32"},
+    {"precision", 0, CHOICE, AT(precision), ALL, false, COMMON, "fp32", "fp32", 0, 0, "arithmetic (fp32)"},
     {"quiet", 0, FLAG, AT(quiet), ALL, false, COMMON, NULL, NULL, 0, 0, "no notes and no progress"},
     {"help", 'h', FLAG, AT(help), ALL, false, COMMON, NULL, NULL, 0, 0, "this text"},
 };
@@ -353,14 +353,12 @@ const char *option_nearest(const verb *v, const char *name)
 
 static void print_row(const option_row *row)
 {
-    char left[64];
+    char left[80];
     int n = snprintf(left, sizeof left, "  %c%c%s --%s %s", row->letter ? '-' : ' ',
                      row->letter ? row->letter : ' ', row->letter ? "," : " ", row->name,
                      row->argument ? row->argument : "");
     const char *gap = n > 33 ? "\n                                  " : "";
     printf("%-33s%s %s\n", left, gap, row->help);
-    if (row->kind == CHOICE && strchr(row->choices, '|') && row->group != COMMON)
-        printf("%34s %s\n", "", row->choices);
 }
 
 static void print_help(const verb *v)

@@ -143,9 +143,10 @@ static void note_orders(batch *b, const options *o)
 static outcome score_one(batch *b, const input *in, fmpnn_job *job, fmpnn_error *err)
 {
     const fasta *file = file_of(b, in->options);
-    if (orders_of(in->options) > 1)
+    outcome how = file ? score_file(b, in, job, file, err) : score_native(b, in, job, err);
+    if (how == OUTCOME_DONE && orders_of(in->options) > 1)
         note_orders(b, in->options);
-    return file ? score_file(b, in, job, file, err) : score_native(b, in, job, err);
+    return how;
 }
 
 int cli_score(const verb *v, int argc, char **argv)

@@ -26,7 +26,6 @@ check() {
 }
 
 check qemu64,-sse3,-ssse3,-sse4.1,-sse4.2 "generic " "$@"
-check Nehalem "generic " "$@"
 if "$qemu" -cpu max "$program" --list | grep -q '^isa avx2$'; then
     check max "generic avx2 " --isa avx2 --kernel 'gemm' "$@"
     check max "generic avx2 " --isa avx2 --kernel 'radial_basis' "$@"

@@ -1,46 +1,47 @@
-/* edge_sum: the fused edge phase. Two vectors of channels and everything that belongs to them
- * stay in registers while the edges pass; nothing per edge is stored. */
+/* edge_sum: the fused edge phase. The sums of a group of channels stay in registers while all edges
+ * pass; nothing per edge is stored. `own` and the four rows of `we` are read again for each edge:
+ * they are in the first-level cache, whose ports are idle, and the registers are worth more to
+ * GELU's constants. */
 
-static inline __attribute__((always_inline)) vf
-edge_term(vf own, vf row, const float *geometry, const vf we[4], int tanh_form)
+/* Channels c .. c + V VF - 1, or `count` of the first VF if V is 1. */
+static inline __attribute__((always_inline)) void
+edge_sum_group(float *dst, const float *own, const float *const *rows,
+               const float *geometry, const float *we, size_t M, size_t C, size_t c,
+               size_t count, const size_t V, const int tanh_form)
 {
-    vf x = v_add(own, row);
-    UNROLL for (size_t q = 0; q < 4; q++) x = v_fma(v_set(geometry[q]), we[q], x);
-    return v_gelu(x, tanh_form);
+    vf sum[MAX_GROUP];
+    EACH (v, V)
+        sum[v] = v_set(0.0f);
+    for (size_t m = 0; m < M; m++, geometry += 4) {
+        vf x[MAX_GROUP];
+        EACH (v, V)
+            x[v] = v_add(v_load_some(own + c + v * VF, count),
+                         v_load_some(rows[m] + c + v * VF, count));
+        UNROLL for (size_t q = 0; q < 4; q++)
+        {
+            const vf g = v_set(geometry[q]);
+            EACH (v, V)
+                x[v] = v_fma(g, v_load_some(we + q * C + c + v * VF, count), x[v]);
+        }
+        v_gelu_each(x, V, tanh_form);
+        EACH (v, V)
+            sum[v] = v_add(sum[v], x[v]);
+    }
+    EACH (v, V)
+        v_store_some(dst + c + v * VF, sum[v], count);
 }
 
 static inline __attribute__((always_inline)) void
 edge_sum_form(float *dst, const float *own, const float *const *rows, const float *geometry,
               const float *we, size_t M, size_t C, const int tanh_form)
 {
-    enum { VECS = 2 };
     size_t c = 0;
-    for (; c + VECS * VF <= C; c += VECS * VF) {
-        vf sum[VECS], base[VECS], weight[VECS][4];
-        UNROLL for (size_t v = 0; v < VECS; v++)
-        {
-            sum[v] = v_set(0.0f);
-            base[v] = v_load(own + c + v * VF);
-            UNROLL for (size_t q = 0; q < 4; q++) weight[v][q] =
-                v_load(we + q * C + c + v * VF);
-        }
-        for (size_t m = 0; m < M; m++)
-            UNROLL for (size_t v = 0; v < VECS; v++) sum[v] =
-                v_add(sum[v], edge_term(base[v], v_load(rows[m] + c + v * VF),
-                                        geometry + 4 * m, weight[v], tanh_form));
-        UNROLL for (size_t v = 0; v < VECS; v++) v_store(dst + c + v * VF, sum[v]);
-    }
-    while (c < C) {
-        const size_t count = C - c < VF ? C - c : VF;
-        vf sum = v_set(0.0f), base = v_load_some(own + c, count), weight[4];
-        UNROLL for (size_t q = 0; q < 4; q++) weight[q] =
-            v_load_some(we + q * C + c, count);
-        for (size_t m = 0; m < M; m++)
-            sum = v_add(sum, edge_term(base, v_load_some(rows[m] + c, count),
-                                       geometry + 4 * m, weight, tanh_form));
-        v_store_some(dst + c, sum, count);
-        c += count;
-    }
+    for (; c + MAX_GROUP * VF <= C; c += MAX_GROUP * VF)
+        edge_sum_group(dst, own, rows, geometry, we, M, C, c, VF, MAX_GROUP, tanh_form);
+    for (; c + VF <= C; c += VF)
+        edge_sum_group(dst, own, rows, geometry, we, M, C, c, VF, 1, tanh_form);
+    if (c < C)
+        edge_sum_group(dst, own, rows, geometry, we, M, C, c, C - c, 1, tanh_form);
 }
 
 static void ISA(edge_sum)(float *dst, const float *own, const float *const *rows,

@@ -1,23 +1,58 @@
 /* gelu, gather_gelu and sum_rows: channel by channel. */
 
-static void ISA(gelu)(float *dst, const float *src, size_t n, int tanh_form)
+static inline __attribute__((always_inline)) void gelu_form(float *dst, const float *src,
+                                                            size_t n, const int tanh_form)
 {
     size_t i = 0;
+    for (; i + V_GROUP * VF <= n; i += V_GROUP * VF) {
+        vf x[V_GROUP];
+        EACH (v, V_GROUP)
+            x[v] = v_load(src + i + v * VF);
+        v_gelu_each(x, V_GROUP, tanh_form);
+        EACH (v, V_GROUP)
+            v_store(dst + i + v * VF, x[v]);
+    }
+    for (; i < n; i += VF)
+        v_store_some(dst + i, v_gelu(v_load_some(src + i, n - i), tanh_form), n - i);
+}
+
+static void ISA(gelu)(float *dst, const float *src, size_t n, int tanh_form)
+{
     if (tanh_form)
-        for (; i + VF <= n; i += VF)
-            v_store(dst + i, v_gelu_tanh(v_load(src + i)));
+        gelu_form(dst, src, n, 1);
     else
-        for (; i + VF <= n; i += VF)
-            v_store(dst + i, v_gelu_erf(v_load(src + i)));
-    if (i < n)
-        v_store_first(dst + i, v_gelu(v_load_first(src + i, n - i), tanh_form), n - i);
+        gelu_form(dst, src, n, 0);
+}
+
+/* One row: GELU of `own` and of `count` terms added in turn. */
+static inline __attribute__((always_inline)) void gather_row(float *dst, const float *own,
+                                                             const float *const *terms,
+                                                             const size_t count, size_t C)
+{
+    size_t c = 0;
+    for (; c + V_GROUP * VF <= C; c += V_GROUP * VF) {
+        vf x[V_GROUP];
+        EACH (v, V_GROUP)
+            x[v] = v_load(own + c + v * VF);
+        for (size_t t = 0; t < count; t++)
+            EACH (v, V_GROUP)
+                x[v] = v_add(x[v], v_load(terms[t] + c + v * VF));
+        v_gelu_each(x, V_GROUP, 0);
+        EACH (v, V_GROUP)
+            v_store(dst + c + v * VF, x[v]);
+    }
+    for (; c < C; c += VF) {
+        vf x = v_load_some(own + c, C - c);
+        for (size_t t = 0; t < count; t++)
+            x = v_add(x, v_load_some(terms[t] + c, C - c));
+        v_store_some(dst + c, v_gelu(x, 0), C - c);
+    }
 }
 
 static void ISA(gather_gelu)(float *dst, size_t ldd, const float *own,
                              const float *const *a, const float *const *b,
                              const float *const *d, size_t M, size_t C)
 {
-    const size_t whole = C - C % VF;
     for (size_t m = 0; m < M; m++, dst += ldd) {
         const float *terms[3];
         size_t count = 0;
@@ -27,17 +62,18 @@ static void ISA(gather_gelu)(float *dst, size_t ldd, const float *own,
             terms[count++] = b[m];
         if (d && d[m])
             terms[count++] = d[m];
-        for (size_t c = 0; c < whole; c += VF) {
-            vf x = v_load(own + c);
-            for (size_t t = 0; t < count; t++)
-                x = v_add(x, v_load(terms[t] + c));
-            v_store(dst + c, v_gelu_erf(x));
-        }
-        if (whole < C) {
-            vf x = v_load_first(own + whole, C - whole);
-            for (size_t t = 0; t < count; t++)
-                x = v_add(x, v_load_first(terms[t] + whole, C - whole));
-            v_store_first(dst + whole, v_gelu_erf(x), C - whole);
+        switch (count) { /* a loop of its own for each */
+        case 1:
+            gather_row(dst, own, terms, 1, C);
+            break;
+        case 2:
+            gather_row(dst, own, terms, 2, C);
+            break;
+        case 3:
+            gather_row(dst, own, terms, 3, C);
+            break;
+        default:
+            gather_row(dst, own, terms, 0, C);
         }
     }
 }

@@ -112,8 +112,7 @@ static const float *panels_at(const float *panels, size_t K, size_t column)
 static void gelu_tile(float *dst, size_t ldd, size_t rows, size_t columns)
 {
     for (size_t r = 0; r < rows; r++, dst += ldd)
-        for (size_t c = 0; c < columns; c += VF)
-            v_store(dst + c, v_gelu_erf(v_load(dst + c)));
+        gelu_form(dst, dst, columns, 0);
 }
 
 /* Copy `count` floats of a row into a tile's width, zeros behind. */
@@ -186,22 +185,36 @@ static void ISA(gemm)(float *dst, size_t ldd, const float *src, size_t lds, size
     gemm_rows(dst, ldd, src, lds, M - rest, M, rest, K, panels, N, bias, rows, gelu);
 }
 
-/* Add the rows of a finished tile to dst, GELU and weights applied. */
-static void sum_tile(float *dst, const float *out, size_t height, const tile_column *column,
+/* V vectors of a finished tile's rows into dst: GELU, then weights, row after row. */
+static inline __attribute__((always_inline)) void sum_vectors(float *dst, const float *out,
+                                                              size_t height, size_t count,
+                                                              const float *weight,
+                                                              const size_t V)
+{
+    vf sum[V_GROUP];
+    EACH (v, V)
+        sum[v] = v_load_some(dst + v * VF, count);
+    for (size_t r = 0; r < height; r++, out += MAX_WIDTH) {
+        vf message[V_GROUP];
+        EACH (v, V)
+            message[v] = v_load(out + v * VF);
+        v_gelu_each(message, V, 0);
+        const vf factor = v_set(weight ? weight[r] : 1.0f);
+        EACH (v, V)
+            sum[v] = v_fma(factor, message[v], sum[v]);
+    }
+    EACH (v, V)
+        v_store_some(dst + v * VF, sum[v], count);
+}
+
+static void sum_tile(float *dst, const float *out, size_t height, size_t columns,
                      const float *weight)
 {
-    for (size_t c = 0; c < column->count; c += VF) {
-        const size_t left = column->count - c;
-        vf sum = left < VF ? v_load_first(dst + c, left) : v_load(dst + c);
-        for (size_t r = 0; r < height; r++) {
-            const vf message = v_gelu_erf(v_load(out + r * MAX_WIDTH + c));
-            sum = v_fma(v_set(weight ? weight[r] : 1.0f), message, sum);
-        }
-        if (left < VF)
-            v_store_first(dst + c, sum, left);
-        else
-            v_store(dst + c, sum);
-    }
+    size_t c = 0;
+    for (; c + V_GROUP * VF <= columns; c += V_GROUP * VF)
+        sum_vectors(dst + c, out + c, height, VF, weight, V_GROUP);
+    for (; c < columns; c += VF)
+        sum_vectors(dst + c, out + c, height, columns - c, weight, 1);
 }
 
 static void gemm_sum_rows(float *dst, const float *src, size_t lds, size_t begin,
@@ -223,7 +236,7 @@ static void gemm_sum_rows(float *dst, const float *src, size_t lds, size_t begin
         for (size_t m = begin; m < end; m += height) {
             in.src = src + m * lds;
             column.run(out, MAX_WIDTH, &in);
-            sum_tile(dst + n, out, height, &column, weight ? weight + m : NULL);
+            sum_tile(dst + n, out, height, column.count, weight ? weight + m : NULL);
         }
     }
 }

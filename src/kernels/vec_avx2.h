@@ -14,7 +14,7 @@
 #include <stdint.h>
 #include <string.h>
 
-enum { VF = 8, TILE_ROWS = 6 };
+enum { VF = 8, TILE_ROWS = 6, V_GROUP = 2 };
 
 /* 16 registers: 6 x 2 sums, 2 weights, a row's value. */
 #define TILES(X) X(1, 8) X(2, 4) X(3, 4) X(4, 2) X(5, 2) X(6, 2)

@@ -13,7 +13,7 @@
 #include <stdint.h>
 #include <string.h>
 
-enum { VF = 16, TILE_ROWS = 6 };
+enum { VF = 16, TILE_ROWS = 6, V_GROUP = 4 };
 
 /* 32 registers: 6 x 4 sums, 4 weights, a row's value. */
 #define TILES(X) X(1, 4) X(2, 4) X(3, 4) X(4, 4) X(5, 4) X(6, 4)

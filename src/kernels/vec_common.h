@@ -9,6 +9,10 @@
 #define UNROLL _Pragma("GCC unroll 16")
 #endif
 
+/* The v-th of V vectors handled side by side, V a constant. */
+#define EACH(v, V) UNROLL for (size_t v = 0; v < (V); v++)
+enum { MAX_GROUP = 4 }; /* V_GROUP is at most that */
+
 /* VF lanes, or the first `count` where there are fewer. */
 static inline vf v_load_some(const float *p, size_t count)
 {

@@ -3,6 +3,7 @@
  *
  * The vocabulary, the same in every vec_*.h:
  *   vf, VF                  vector type, its lanes (a divisor of 16)
+ *   V_GROUP                 vectors that GELU takes side by side: what measured best
  *   TILE_ROWS, TILES(X)     register tiles of the GEMM: X(rows, vectors) for 1 .. TILE_ROWS rows
  *   v_load, v_store         VF floats, any alignment
  *   v_load_first, _store_   the first n < VF lanes; loading fills with 0
@@ -30,7 +31,7 @@
 #error "the portable kernels must be built without AVX"
 #endif
 
-enum { VF = 4, TILE_ROWS = 4 };
+enum { VF = 4, TILE_ROWS = 4, V_GROUP = 4 };
 
 /* 16 registers: 4 x 2 sums, 2 weights, a row's value, products. */
 #define TILES(X) X(1, 4) X(2, 4) X(3, 2) X(4, 2)

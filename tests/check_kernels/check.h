@@ -60,6 +60,7 @@ void check_same(check *c, const char *why, const float *got, const float *want, 
 void check_gelu_accuracy(check *c);
 void check_exp_accuracy(check *c);
 void check_float_mode(check *c);
+void check_dispatch(check *c);
 
 /* broken.c: tables with one planted fault each; NULL after the last. */
 const char *broken_table(size_t n, fmpnn_kernels *kernels, const char **slot);

@@ -21,6 +21,7 @@ static const struct slot {
 #include "kernels/kernels.def"
 #undef KERNEL
     {"float_mode", check_float_mode, NULL},
+    {"dispatch", check_dispatch, NULL},
 };
 
 enum { SLOTS = sizeof slots / sizeof *slots };

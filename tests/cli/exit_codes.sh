@@ -37,7 +37,8 @@ check "a file that exists" 2 "$fusempnn" design one.pdb -o x.fa --seed 1
 same "the file is as it was" alone x.fa
 check "refusal comes before work" 2 "$fusempnn" design one.pdb "$work" -o out1
 check "a file name the verb cannot fill" 2 "$fusempnn" design one.pdb -o x.npz
-check "an unwritable place" 1 "$fusempnn" design one.pdb -o absent-folder/x.fa
+check "an unwritable place" 1 "$fusempnn" design one.pdb -o one.pdb/x.fa
+one_line err
 check "an unwritable folder" 1 "$fusempnn" design one.pdb -o one.pdb/sub
 
 for verb in score probs inspect; do

@@ -10,11 +10,12 @@ truth "  holds nothing unfinished" test -z "$(find all -name '*.part*' -o -name 
 check "stdout" 0 run
 cat all/seqs/one.fa all/seqs/two.fa >both
 same "folder and stdout" both out
+cp out plain
 check ".fa" 0 run -o x.fa
-same "file and stdout" out x.fa
+same "file and stdout" plain x.fa
 check ".fa.gz" 0 run -o x.fa.gz
-gzip -dc x.fa.gz >part
-same "compressed" x.fa part
+gzip -dc x.fa.gz >inflated
+same "compressed" x.fa inflated
 check ".tsv" 0 run -o x.tsv
 has x.tsv "^id	name	T	sample	seed	score	global_score	confidence	recovery	n_designed	n_mut	mutations	sequence	chains	native_score	model	weights	precision"
 lines x.tsv "." 17

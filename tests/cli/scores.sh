@@ -9,8 +9,6 @@ truth "--quiet" test ! -s err
 "$fusempnn" design two.pdb --seed 5 -n 3 --chains A --quiet -o designs.fa
 check "score --fasta" 0 "$fusempnn" score two.pdb --chains A --fasta designs.fa
 for n in 1 2 3; do has out "^two_T0.1_s$n	"; done
-cut -f1,3-7 out >scores
-sed 's/:/\//' designs.fa >slash.fa
 "$fusempnn" design two.pdb --seed 5 -n 3 --quiet -o both.fa
 check "both chains" 0 "$fusempnn" score two.pdb --fasta both.fa
 cp out colon
