@@ -68,6 +68,7 @@ for path in engine reference; do
     mutant $path sample_argmax_logits 60 +0.001
     mutant $path E_idx 5 0
     mutant $path E_idx 7 100000
+    mutant $path E_idx 47 +1
     mutant $path D_neighbors 3 +0.001
     mutant $path h_V_enc3 17 +0.001
     mutant $path h_E_3 100 +0.001
