@@ -3,7 +3,8 @@
 #include <string.h>
 
 enum {
-    TRIES = 9,          /* the best counts: disturbances only take away */
+    TRIES = 40,         /* short ones, and the best counts: disturbances only take away */
+    COPY_TRIES = 5,
     GELU_VALUES = 2048, /* 8 KB */
     EDGES = 48,
     EDGE_CHANNELS = 64, /* rows of 12 KB: in the first-level cache with the rest */
@@ -13,7 +14,7 @@ enum {
 };
 
 #define COPY_BYTES ((size_t)256 << 20) /* of all threads together, read plus written */
-#define TRY_MS 1.5
+#define TRY_MS 0.4
 
 /* One thread's data. */
 typedef struct lane {
@@ -65,8 +66,8 @@ static double run_copy(lane *l)
     return 2.0 * (double)l->bytes;
 }
 
-/* Work a millisecond of all threads, best of TRIES. */
-static double best_rate(lane *lanes, int threads, body *run)
+/* Work a millisecond of all threads, best of `tries`. */
+static double best_rate(lane *lanes, int threads, body *run, int tries)
 {
     double best = 0;
     size_t repeats = 1;
@@ -78,7 +79,7 @@ static double best_rate(lane *lanes, int threads, body *run)
         if (took < TRY_MS / 2)
             repeats *= 2;
     }
-    for (int attempt = 0; attempt < TRIES; attempt++) {
+    for (int attempt = 0; attempt < tries; attempt++) {
         double work = 0, begin, end;
         int next = 0;
 #pragma omp parallel num_threads(threads) reduction(+ : work)
@@ -118,7 +119,7 @@ static double gemm_rate(lane *lanes, int threads)
             lanes[n].K = shapes[s][1];
             lanes[n].N = shapes[s][2];
         }
-        double rate = best_rate(lanes, threads, run_gemm);
+        double rate = best_rate(lanes, threads, run_gemm, TRIES);
         best = rate > best ? rate : best;
     }
     return best;
@@ -136,7 +137,7 @@ static double copy_rate(lane *lanes, int threads)
         lanes[n].to = lanes[n].from + each;
         lanes[n].bytes = each;
     }
-    double rate = best_rate(lanes, threads, run_copy);
+    double rate = best_rate(lanes, threads, run_copy, COPY_TRIES);
     fmpnn_release(block);
     return rate;
 }
@@ -159,10 +160,10 @@ fmpnn_status bench_ceilings_measure(const fmpnn_context *ctx, bench_ceilings *c,
         lanes[n].loops = bench_loops_for(fmpnn_context_isa(ctx));
         lanes[n].floats = floats + (size_t)n * LANE_FLOATS;
     }
-    c->fma_gflops = best_rate(lanes, threads, run_fma) * 1e-6;
+    c->fma_gflops = best_rate(lanes, threads, run_fma, TRIES) * 1e-6;
     c->gemm_gflops = gemm_rate(lanes, threads) * 1e-6;
-    c->gelu_gvalues = best_rate(lanes, threads, run_gelu) * 1e-6;
-    c->edge_gvalues = best_rate(lanes, threads, run_edge) * 1e-6;
+    c->gelu_gvalues = best_rate(lanes, threads, run_gelu, TRIES) * 1e-6;
+    c->edge_gvalues = best_rate(lanes, threads, run_edge, TRIES) * 1e-6;
     c->copy_gbytes = copy_rate(lanes, threads) * 1e-6;
     fmpnn_release(floats);
     fmpnn_release(lanes);

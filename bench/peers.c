@@ -131,7 +131,7 @@ static const char *text(const json_t *answer, const char *key)
 static void fail(bench_peer *peer, const char *why)
 {
     snprintf(peer->status, sizeof peer->status, "failed");
-    snprintf(peer->detail, sizeof peer->detail, "%s", why);
+    snprintf(peer->detail, sizeof peer->detail, "%.255s", why);
 }
 
 /* The first answer lists the peers: {"peers": [{name, status, detail}]}. */
@@ -165,7 +165,7 @@ static void all_missing(bench_peers *p, const char *list, const char *why)
             bench_peer *peer = &p->peer[p->count++];
             snprintf(peer->name, sizeof peer->name, "%s", n ? "mlx" : "pytorch_eager");
             snprintf(peer->status, sizeof peer->status, "missing");
-            snprintf(peer->detail, sizeof peer->detail, "%s", why);
+            snprintf(peer->detail, sizeof peer->detail, "%.255s", why);
             peer->max_diff = peer->mean_diff = NAN;
             peer->times = bench_times_of(NULL, 0);
         }
