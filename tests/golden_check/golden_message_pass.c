@@ -14,7 +14,7 @@ void golden_message_pass(const golden_options *options, const json_t *manifest,
             continue;
         golden_report report;
         golden_report_init(&report, name ? name : "(unnamed)", "engine", NULL);
-        golden_problem(&report, "this version has no message-pass");
+        golden_problem(&report, "this version has no check of message passing cases");
         golden_report_close(&report, totals);
     }
 }
