@@ -34,6 +34,9 @@ static const verb verbs[] = {
     {"doctor", VERB_DOCTOR, "[options]",
      "What this machine has or lacks, a line each, and what to do.",
      "  fusempnn doctor\n  fusempnn doctor --json\n", cli_doctor},
+    {"bench", 0, "fusion [options]",
+     "Benchmarks: how fast it is here, against what, and how near the machine's bounds.",
+     "  fusempnn bench fusion\n  fusempnn bench fusion --help\n", cli_bench},
 };
 
 enum { VERBS = sizeof verbs / sizeof verbs[0] };
@@ -47,7 +50,8 @@ static void print_help(FILE *out)
           "  probs STRUCTURE...     log-probabilities per position\n"
           "  inspect STRUCTURE...   what the model will see\n"
           "  weights list|get|verify  where weights are, hashes, licences\n"
-          "  doctor                 what this machine has or lacks\n\n"
+          "  doctor                 what this machine has or lacks\n"
+          "  bench fusion           time the fused operation, check it against float64\n\n"
           "fusempnn VERB --help lists a verb's options; --version says what this is.\n\n"
           "Examples:\n"
           "  fusempnn weights get\n"

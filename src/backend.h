@@ -21,7 +21,9 @@ typedef struct fmpnn_operation fmpnn_operation;
 /* One sequence to be sampled. */
 typedef struct fmpnn_draw_request {
     const uint32_t *order;  /* [L] residue at step t; members of a group adjacent, listed order */
-    const double *uniform;  /* [L] in [0,1), read at a group's first member; NULL: greedy */
+    const double *uniform;  /* [L] in [0,1), read at a group's first member */
+    const double *exponential; /* [L][21] read likewise, instead of uniform: the letter is the
+                                  first of largest p/exponential; both NULL: greedy */
     double temperature;     /* > 0; ignored (1) when greedy */
     uint8_t *letters;       /* [L] out */
     float *logits;          /* [L][21] out: W_out at the step of decoding; 0 where not computed */

@@ -192,7 +192,7 @@ static void check_sampling(const world *w, const fmpnn_reference64_encoding *e)
     static double seen[CELLS], forced[CELLS], probs[CELLS];
     uint8_t letters[L];
     fmpnn_rules rules = untied(w);
-    assert_int_equal(fmpnn_reference64_sample(e, &rules, w->order, w->uniform, 0.5, letters,
+    assert_int_equal(fmpnn_reference64_sample(e, &rules, w->order, w->uniform, NULL, 0.5, letters,
                                               seen, probs, NULL),
                      0);
     assert_int_equal(fmpnn_reference64_logits(e, letters, w->rank, forced, NULL, NULL), 0);
@@ -379,7 +379,7 @@ static void ties(void **unused)
     rules.group_of = group_of;
     rules.weight = weight;
     assert_true(fmpnn_order_group(&rules, w->order, order));
-    assert_int_equal(fmpnn_reference64_sample(e, &rules, order, w->uniform, 0.5, letters,
+    assert_int_equal(fmpnn_reference64_sample(e, &rules, order, w->uniform, NULL, 0.5, letters,
                                               logits, probs, NULL),
                      0);
     for (size_t i = 0; i < L / 2; i++)
@@ -421,13 +421,13 @@ static void refusals(void **unused)
     assert_int_equal(fmpnn_reference64_logits(e, letters, w->rank, logits, NULL, &err),
                      FMPNN_EINVAL);
     fmpnn_rules rules = untied(w);
-    assert_int_equal(fmpnn_reference64_sample(e, &rules, w->order, w->uniform, 0, letters,
+    assert_int_equal(fmpnn_reference64_sample(e, &rules, w->order, w->uniform, NULL, 0, letters,
                                               logits, NULL, &err),
                      FMPNN_EINVAL);
     uint8_t omit[CELLS];
     memset(omit, 1, sizeof omit);
     rules.omit = omit;
-    assert_int_equal(fmpnn_reference64_sample(e, &rules, w->order, w->uniform, 1, letters,
+    assert_int_equal(fmpnn_reference64_sample(e, &rules, w->order, w->uniform, NULL, 1, letters,
                                               logits, NULL, &err),
                      FMPNN_EINVAL);
     fmpnn_reference64_encoding_free(e);
@@ -496,7 +496,7 @@ static void backend(void **unused)
                                           .logits = logits[b]};
     assert_int_equal(ctx.backend->sample(&ctx, encoding, &rules, 0, 2, request, NULL), 0);
     uint8_t expected[L];
-    assert_int_equal(fmpnn_reference64_sample(e, &rules, w->order, w->uniform, 0.3,
+    assert_int_equal(fmpnn_reference64_sample(e, &rules, w->order, w->uniform, NULL, 0.3,
                                               expected, wide, NULL, NULL),
                      0);
     assert_memory_equal(letters[1], expected, L);

@@ -91,6 +91,15 @@ uint8_t fmpnn_draw(const double *p, double u)
     return possible; /* the sum fell short of u by rounding */
 }
 
+uint8_t fmpnn_draw_race(const double *p, const double *q)
+{
+    uint8_t best = 0;
+    for (uint8_t a = 1; a < LETTERS; a++)
+        if (p[a] / q[a] > p[best] / q[best])
+            best = a;
+    return best;
+}
+
 uint8_t fmpnn_draw_best(const double *p)
 {
     uint8_t best = 0;

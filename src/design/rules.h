@@ -45,6 +45,8 @@ fmpnn_status fmpnn_rules_distribution(const fmpnn_rules *rules, size_t t, const 
 /* First index whose cumulative probability exceeds u; u in [0, 1). If rounding keeps the whole
  * sum at or below u, the last letter that is possible at all. */
 uint8_t fmpnn_draw(const double *p, double u);
+/* First index of the largest p/q: with q exponential, an index drawn with probability p. */
+uint8_t fmpnn_draw_race(const double *p, const double *q);
 /* First index of the largest probability. */
 uint8_t fmpnn_draw_best(const double *p);
 

@@ -59,7 +59,8 @@ static fmpnn_status draw(const fmpnn_rules *rules, size_t group, fmpnn_draw_requ
 {
     size_t first = rules->start[group], end = rules->start[group + 1];
     size_t lead = rules->member[first], last = rules->member[end - 1];
-    double T = request->uniform ? request->temperature : 1, z[FMPNN_LETTERS] = {0};
+    bool greedy = !request->uniform && !request->exponential;
+    double T = greedy ? 1 : request->temperature, z[FMPNN_LETTERS] = {0};
     double p[FMPNN_LETTERS];
     uint8_t letter;
     if (forced_letter(rules, group, &letter)) {
@@ -81,7 +82,10 @@ static fmpnn_status draw(const fmpnn_rules *rules, size_t group, fmpnn_draw_requ
         return status;
     if (status) /* a fixed residue keeps its letter, whatever is omitted there */
         memset(p, 0, sizeof p);
-    letter = request->uniform ? fmpnn_draw(p, request->uniform[lead]) : fmpnn_draw_best(p);
+    if (request->exponential)
+        letter = fmpnn_draw_race(p, request->exponential + lead * FMPNN_LETTERS);
+    else
+        letter = greedy ? fmpnn_draw_best(p) : fmpnn_draw(p, request->uniform[lead]);
     give(rules, group, rules->designed[last] ? letter : rules->native[last], request->letters);
     for (size_t m = first; request->probs && m < end; m++)
         memcpy(request->probs + rules->member[m] * FMPNN_LETTERS, p, sizeof p);

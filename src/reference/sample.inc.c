@@ -40,8 +40,9 @@ static bool decode_group(const view *v, const fmpnn_rules *rules, const uint32_t
 /* One group: its last member decides about omissions, biases, PSSM and fixedness. */
 static fmpnn_status sample_group(const view *v, const fmpnn_rules *rules,
                                  const uint32_t *member, size_t n, const double *uniform,
-                                 double T, real *scratch, uint8_t *letters, real *embedding,
-                                 real *logits, double *probs, fmpnn_error *err)
+                                 const double *exponential, double T, real *scratch,
+                                 uint8_t *letters, real *embedding, real *logits,
+                                 double *probs, fmpnn_error *err)
 {
     real z[FMPNN_LETTERS];
     size_t stop = 0, last = member[n - 1];
@@ -59,7 +60,9 @@ static fmpnn_status sample_group(const view *v, const fmpnn_rules *rules,
         memcpy(probs + member[k] * FMPNN_LETTERS, p, sizeof p);
     uint8_t letter = rules->native[last];
     if (rules->designed[last])
-        letter = uniform ? fmpnn_draw(p, uniform[member[0]]) : fmpnn_draw_best(p);
+        letter = exponential ? fmpnn_draw_race(p, exponential + member[0] * FMPNN_LETTERS)
+                 : uniform   ? fmpnn_draw(p, uniform[member[0]])
+                             : fmpnn_draw_best(p);
     assign(v->e, member, n, letter, letters, embedding);
     return FMPNN_OK;
 }
@@ -76,8 +79,9 @@ static size_t group_at(const fmpnn_rules *rules, const uint32_t *order, size_t t
 }
 
 fmpnn_status REF(sample)(const ENCODING *e, const fmpnn_rules *rules, const uint32_t *order,
-                         const double *uniform, double temperature, uint8_t *letters,
-                         real *logits, double *probs, fmpnn_error *err)
+                         const double *uniform, const double *exponential,
+                         double temperature, uint8_t *letters, real *logits, double *probs,
+                         fmpnn_error *err)
 {
     fmpnn_status status = FMPNN_OK;
     decoding d = {0};
@@ -85,7 +89,7 @@ fmpnn_status REF(sample)(const ENCODING *e, const fmpnn_rules *rules, const uint
     if (rules->L != e->L)
         return fmpnn_fail(err, FMPNN_EINVAL, "rules for %zu residues, structure of %zu",
                           rules->L, e->L);
-    double T = uniform ? temperature : 1;
+    double T = uniform || exponential ? temperature : 1;
     if (!(T > 0))
         return fmpnn_fail(err, FMPNN_EINVAL, "temperature %g is not above 0", T);
     rank = fmpnn_alloc(e->L, sizeof *rank);
@@ -104,8 +108,8 @@ fmpnn_status REF(sample)(const ENCODING *e, const fmpnn_rules *rules, const uint
         if (n == 0)
             status = fmpnn_fail(err, FMPNN_EINVAL, "step %zu splits a tied group", t);
         else
-            status = sample_group(&v, rules, order + t, n, uniform, T, d.scratch, letters,
-                                  d.embedding, logits, probs, err);
+            status = sample_group(&v, rules, order + t, n, uniform, exponential, T,
+                                  d.scratch, letters, d.embedding, logits, probs, err);
     }
 done:
     fmpnn_release(d.block);

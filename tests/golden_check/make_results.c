@@ -144,8 +144,8 @@ void make_sample(maker *m, const char *label, double T, bool greedy)
         u[i] = make_uniform();
     for (int n = 0; n < ATTEMPTS && lead < L; n++) {
         make_check(fmpnn_reference64_sample(m->e, &m->rules, m->order_sampling,
-                                            greedy ? NULL : u, T, letters, logits, probs,
-                                            &err),
+                                            greedy ? NULL : u, NULL, T, letters, logits,
+                                            probs, &err),
                    &err);
         lead = greedy ? L : first_unclear(m, probs, u);
         if (lead < L)

@@ -87,8 +87,8 @@ static fmpnn_status sample(golden_case *c, const ENCODING *e, const golden_label
     s->letters = golden_alloc(&c->arena, c->L, 1);
     s->probs = golden_alloc(&c->arena, cells, sizeof *s->probs);
     fmpnn_status status =
-        REF(sample)(e, &c->rules, c->order_sampling, label->uniform, label->temperature,
-                    s->letters, logits, s->probs, err);
+        REF(sample)(e, &c->rules, c->order_sampling, label->uniform, NULL,
+                    label->temperature, s->letters, logits, s->probs, err);
     if (status)
         return status;
     s->logits = widen(c, logits, cells);
