@@ -73,4 +73,5 @@ void REF(log_softmax)(size_t n, const real *src, real *dst);
  */
 fmpnn_status REF(sample)(const ENCODING *encoding, const fmpnn_rules *rules,
                          const uint32_t *order, const double *uniform,
-                         const double *exponential, double temperature, uint8_t *letters, real *logits, double *probs, fmpnn_error *err);
+                         const double *exponential, double temperature, uint8_t *letters,
+                         real *logits, double *probs, fmpnn_error *err);
