@@ -34,6 +34,8 @@ static const verb verbs[] = {
     {"doctor", VERB_DOCTOR, "[options]",
      "What this machine has or lacks, a line each, and what to do.",
      "  fusempnn doctor\n  fusempnn doctor --json\n", cli_doctor},
+    {"protein_mpnn_run", 0, "[options]", "Stands in for protein_mpnn_run.py.", "",
+     cli_protein_mpnn_run},
 };
 
 enum { VERBS = sizeof verbs / sizeof verbs[0] };
@@ -47,7 +49,8 @@ static void print_help(FILE *out)
           "  probs STRUCTURE...     log-probabilities per position\n"
           "  inspect STRUCTURE...   what the model will see\n"
           "  weights list|get|verify  where weights are, hashes, licences\n"
-          "  doctor                 what this machine has or lacks\n\n"
+          "  doctor                 what this machine has or lacks\n"
+          "  protein_mpnn_run       stands in for protein_mpnn_run.py\n\n"
           "fusempnn VERB --help lists a verb's options; --version says what this is.\n\n"
           "Examples:\n"
           "  fusempnn weights get\n"

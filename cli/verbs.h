@@ -10,6 +10,9 @@ int cli_probs(const verb *v, int argc, char **argv);
 int cli_inspect(const verb *v, int argc, char **argv);
 int cli_doctor(const verb *v, int argc, char **argv);
 
+/* Drop-in fronts (front_*.c). */
+int cli_protein_mpnn_run(const verb *v, int argc, char **argv);
+
 /* argv[0] is "weights" (weights.c). */
 int cli_weights(int argc, char **argv);
 
