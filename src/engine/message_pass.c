@@ -179,21 +179,21 @@ static void node_parts(const call *c, size_t first, size_t M)
                            op->D, M, op->D, op->w_nodes, 2 * op->H, op->b_nodes, NULL, 0);
 }
 
-/* Differences and neighbours' parts of every edge of nodes [first, first + M). */
-static void gather(const call *c, size_t first, size_t M, lane *l)
+/* Differences and neighbours' parts of the edges of a node; `base` is where its batch element
+ * begins, and its neighbours stay inside. Not inlined: it needs all registers. */
+static __attribute__((noinline)) void
+gather(float *restrict delta, size_t stride, const float **restrict row,
+       const int32_t *restrict E, size_t k, const float *restrict x,
+       const float *restrict base, const float *parts, size_t part_stride)
 {
-    const fmpnn_operation *op = c->op;
-    size_t e = 0, edges = M * op->k;
-    for (size_t node = first; node < first + M; node++) {
-        size_t base = node / c->L * c->L; /* neighbours stay inside their batch element */
-        const float *x = c->X + node * 3;
-        for (size_t m = 0; m < op->k; m++, e++) {
-            size_t j = base + (size_t)c->E[node * op->k + m];
-            const float *y = c->X + j * 3;
-            for (size_t a = 0; a < 3; a++)
-                l->delta[a * edges + e] = y[a] - x[a];
-            l->row[e] = op->parts + j * 2 * op->H + op->H;
-        }
+    float *dx = delta, *dy = delta + stride, *dz = dy + stride;
+    for (size_t m = 0; m < k; m++) {
+        size_t j = (size_t)E[m];
+        const float *y = base + j * 3;
+        dx[m] = y[0] - x[0];
+        dy[m] = y[1] - x[1];
+        dz[m] = y[2] - x[2];
+        row[m] = parts + j * part_stride;
     }
 }
 
@@ -219,7 +219,12 @@ static void sum_edges(const call *c, size_t first, size_t M, lane *l)
     size_t count;
     for (size_t m = 0; m < M; m += count) {
         count = M - m < op->group ? M - m : op->group;
-        gather(c, first + m, count, l);
+        for (size_t n = 0; n < count; n++) {
+            size_t node = first + m + n, base = node - node % c->L;
+            gather(l->delta + n * op->k, count * op->k, l->row + n * op->k,
+                   c->E + node * op->k, op->k, c->X + node * 3, c->X + base * 3,
+                   op->parts + base * 2 * op->H + op->H, 2 * op->H);
+        }
         measure(l->geometry, l->delta, count * op->k);
         for (size_t n = 0; n < count; n++)
             op->ctx->kernels->edge_sum(
