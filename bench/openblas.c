@@ -35,7 +35,7 @@ static const char *better_core(const char *core)
     } table[] = {{"avx512", "SkylakeX", {"SkylakeX", "Cooperlake", "SapphireRapids"}},
                  {"avx2", "Haswell", {"Haswell", "Zen"}}};
     for (size_t n = 0; n < sizeof table / sizeof *table; n++) {
-        if (!fmpnn_kernels_for(table[n].isa))
+        if (!fmpnn_kernels_for(table[n].isa, NULL))
             continue;
         for (size_t g = 0; table[n].good[g]; g++)
             if (!strcasecmp(table[n].good[g], core))

@@ -37,6 +37,8 @@ static const verb verbs[] = {
     {"bench", 0, "fusion [options]",
      "Benchmarks: how fast it is here, against what, and how near the machine's bounds.",
      "  fusempnn bench fusion\n  fusempnn bench fusion --help\n", cli_bench},
+    {"protein_mpnn_run", 0, "[options]", "Stands in for protein_mpnn_run.py.", "",
+     cli_protein_mpnn_run},
 };
 
 enum { VERBS = sizeof verbs / sizeof verbs[0] };
@@ -51,7 +53,8 @@ static void print_help(FILE *out)
           "  inspect STRUCTURE...   what the model will see\n"
           "  weights list|get|verify  where weights are, hashes, licences\n"
           "  doctor                 what this machine has or lacks\n"
-          "  bench fusion           time the fused operation, check it against float64\n\n"
+          "  bench fusion           time the fused operation, check it against float64\n"
+          "  protein_mpnn_run       stands in for protein_mpnn_run.py\n\n"
           "fusempnn VERB --help lists a verb's options; --version says what this is.\n\n"
           "Examples:\n"
           "  fusempnn weights get\n"

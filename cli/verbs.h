@@ -12,6 +12,9 @@ int cli_doctor(const verb *v, int argc, char **argv);
 /* argv[0] is the benchmark. */
 int cli_bench(const verb *v, int argc, char **argv);
 
+/* Drop-in fronts (front_*.c). */
+int cli_protein_mpnn_run(const verb *v, int argc, char **argv);
+
 /* argv[0] is "weights" (weights.c). */
 int cli_weights(int argc, char **argv);
 

@@ -10,7 +10,8 @@
  *     fmpnn_design()           job -> sequences           (section 6)
  *     fmpnn_run_*()            sequences -> files         (section 7)
  *
- * Section 8 is the fused message-passing operation by itself.
+ * Section 8 is the fused message-passing operation by itself; section 9 stands in for the
+ * published program and its helper scripts.
  *
  * Conventions that hold everywhere:
  * - Functions return an fmpnn_status; FMPNN_OK is 0, all failures are negative. A failure
@@ -616,6 +617,80 @@ FMPNN_API fmpnn_status fmpnn_message_pass_run(fmpnn_message_pass *op, size_t B, 
                                               const float *h, const float *X, const int32_t *E,
                                               const float *mask, float *out, fmpnn_error *err);
 FMPNN_API void fmpnn_message_pass_free(fmpnn_message_pass *op);
+
+/* ------------------------------------------------------------------ 9. drop-in fronts */
+
+/** The options of the published program, by its names, with its meanings and defaults
+ *  (docs/compatibility.md). All texts are borrowed during the call; NULL and "" count as not
+ *  given. */
+typedef struct fmpnn_original_options {
+    int suppress_print;
+    bool ca_only;
+    const char *path_to_model_weights; /**< folder; one that is not there is noted, and ours
+                                            of the same file name are taken */
+    const char *model_name;            /**< "v_48_020" */
+    bool use_soluble_model;
+    int64_t seed; /**< as recorded; the stream uses its low 32 bits */
+    int save_score, save_probs;
+    int score_only, conditional_probs_only, conditional_probs_only_backbone;
+    int unconditional_probs_only;
+    const char *path_to_fasta;
+    double backbone_noise;
+    int64_t num_seq_per_target, batch_size, max_length;
+    const char *sampling_temp; /**< "0.1 0.2" */
+    const char *out_folder;
+    const char *pdb_path, *pdb_path_chains, *jsonl_path;
+    const char *chain_id_jsonl, *fixed_positions_jsonl, *omit_AA_jsonl, *bias_AA_jsonl;
+    const char *bias_by_res_jsonl, *pssm_jsonl, *tied_positions_jsonl;
+    const char *omit_AAs;
+    double pssm_multi, pssm_threshold;
+    int pssm_log_odds_flag, pssm_bias_flag;
+} fmpnn_original_options;
+
+FMPNN_API void fmpnn_original_options_default(fmpnn_original_options *options);
+
+/** Who hears what a run has to say. Any function may be NULL. */
+typedef struct fmpnn_original_listener {
+    void *user;
+    void (*print)(void *user, const char *line); /**< console text of the published program */
+    void (*note)(void *user, const char *text);  /**< what a person should know besides */
+} fmpnn_original_listener;
+
+/**
+ * Do what the published program would do with these options: read structures and dictionaries,
+ * check them against each other, compute, and leave the same files with the same names and
+ * fields in out_folder. Random numbers are PyTorch's on a CPU, so that a seed gives the
+ * sequences it gives there.
+ *
+ * @param ctx     what computes; precision "fp32" or better, else letters differ
+ * @return FMPNN_OK; FMPNN_EINVAL for an option out of range or a path that is not there;
+ *         FMPNN_EFORMAT for malformed files (FILE:LINE:COLUMN for JSON); FMPNN_ESELECT where
+ *         a dictionary does not fit a structure (FILE:LINE, name, chain, position); all these
+ *         before anything is computed. FMPNN_EWEIGHTS; FMPNN_EIO; FMPNN_ENOMEM.
+ */
+FMPNN_API fmpnn_status fmpnn_original_run(fmpnn_context *ctx,
+                                          const fmpnn_original_options *options,
+                                          const fmpnn_original_listener *listener,
+                                          fmpnn_error *err);
+
+/** The arguments of the published program's helper scripts, by their names. */
+typedef struct fmpnn_helper_options {
+    const char *input_path, *output_path;
+    const char *jsonl_input_path, *PSSM_input_path;
+    const char *chain_list, *position_list;
+    const char *AA_list, *bias_list;
+    const char *pos_neg_chain_list, *pos_neg_chain_betas;
+    bool ca_only, specify_non_fixed;
+    int homooligomer;
+} fmpnn_helper_options;
+
+/** The helper scripts there are: "parse_multiple_chains", ...; NULL for n beyond the last. */
+FMPNN_API const char *fmpnn_helper_name(size_t n);
+
+/** Do what the helper script of that name does. FMPNN_EINVAL for an unknown name or arguments
+ *  that do not fit each other; FMPNN_EFORMAT; FMPNN_EIO; FMPNN_ENOMEM. */
+FMPNN_API fmpnn_status fmpnn_helper_run(const char *name, const fmpnn_helper_options *options,
+                                        fmpnn_error *err);
 
 #ifdef __cplusplus
 }

@@ -12,7 +12,7 @@ enum { FMPNN_MT_WORDS = 624 };
 
 typedef struct fmpnn_torch {
     uint32_t word[FMPNN_MT_WORDS];
-    size_t used; /* of the words; all: the next one renews them */
+    size_t used;  /* of the words; all: the next one renews them */
     double spare; /* second half of the last pair of normal numbers */
     bool has_spare;
 } fmpnn_torch;
