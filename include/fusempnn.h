@@ -687,9 +687,10 @@ typedef struct fmpnn_helper_options {
 /** The helper scripts there are: "parse_multiple_chains", ...; NULL for n beyond the last. */
 FMPNN_API const char *fmpnn_helper_name(size_t n);
 
-/** Do what the helper script of that name does. FMPNN_EINVAL for an unknown name or arguments
- *  that do not fit each other; FMPNN_EFORMAT; FMPNN_EIO; FMPNN_ENOMEM. */
+/** Do what the helper script of that name does: write output_path. FMPNN_EINVAL for an unknown
+ *  name or arguments that do not fit each other; FMPNN_EFORMAT; FMPNN_EIO; FMPNN_ENOMEM. */
 FMPNN_API fmpnn_status fmpnn_helper_run(const char *name, const fmpnn_helper_options *options,
+                                        const fmpnn_original_listener *listener,
                                         fmpnn_error *err);
 
 #ifdef __cplusplus
