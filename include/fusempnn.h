@@ -645,6 +645,7 @@ typedef struct fmpnn_original_options {
     const char *omit_AAs;
     double pssm_multi, pssm_threshold;
     int pssm_log_odds_flag, pssm_bias_flag;
+    int save_draws; /**< ours: draws/NAME.npz, how close each draw of a letter was */
 } fmpnn_original_options;
 
 FMPNN_API void fmpnn_original_options_default(fmpnn_original_options *options);
