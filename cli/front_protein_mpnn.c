@@ -53,6 +53,7 @@ static const front_row rows[] = {
     {"pssm_log_odds_flag", FRONT_INT, RUN(pssm_log_odds_flag), "1: use log odds (0)"},
     {"pssm_bias_flag", FRONT_INT, RUN(pssm_bias_flag), "1: mix in the PSSM (0)"},
     {"tied_positions_jsonl", FRONT_TEXT, RUN(tied_positions_jsonl), "positions with one letter"},
+    {"save_draws", FRONT_INT, RUN(save_draws), "1: draws/NAME.npz, how close each draw was (0)"},
     {"rng", FRONT_TEXT, OWN(rng), "torch: random numbers of PyTorch on a CPU (torch)"},
     {"threads", FRONT_INT, OWN(threads), "threads (all usable cores)"},
     {"device", FRONT_TEXT, OWN(device), "cpu, auto or reference (cpu)"},

@@ -54,7 +54,8 @@ static void print_help(FILE *out)
           "  weights list|get|verify  where weights are, hashes, licences\n"
           "  doctor                 what this machine has or lacks\n"
           "  bench fusion           time the fused operation, check it against float64\n"
-          "  protein_mpnn_run       stands in for protein_mpnn_run.py\n\n"
+          "  protein_mpnn_run       stands in for protein_mpnn_run.py, as the names of its\n"
+          "                         helper scripts (parse_multiple_chains, ...) do for these\n\n"
           "fusempnn VERB --help lists a verb's options; --version says what this is.\n\n"
           "Examples:\n"
           "  fusempnn weights get\n"
@@ -65,7 +66,13 @@ static void print_help(FILE *out)
 
 static int run_verb(int argc, char **argv)
 {
-    const char *name = argv[1];
+    char name[64]; /* the published scripts may keep their ".py" */
+    size_t size = strlen(argv[1]);
+    if (size > 3 && !strcmp(argv[1] + size - 3, ".py"))
+        size -= 3;
+    snprintf(name, sizeof name, "%.*s", (int)(size < sizeof name ? size : 0), argv[1]);
+    if (cli_is_helper(name))
+        return cli_helper(name, argc - 2, argv + 2);
     if (!strcmp(name, "weights"))
         return cli_weights(argc - 1, argv + 1);
     for (size_t i = 0; i < VERBS; i++) {
@@ -73,7 +80,7 @@ static int run_verb(int argc, char **argv)
             return verbs[i].run(&verbs[i], argc - 2, argv + 2);
     }
     report_error("unknown %s '%s'; fusempnn --help lists the verbs",
-                 *name == '-' ? "option" : "verb", name);
+                 *argv[1] == '-' ? "option" : "verb", argv[1]);
     return EXIT_USAGE;
 }
 

@@ -14,6 +14,8 @@ int cli_bench(const verb *v, int argc, char **argv);
 
 /* Drop-in fronts (front_*.c). */
 int cli_protein_mpnn_run(const verb *v, int argc, char **argv);
+bool cli_is_helper(const char *name);
+int cli_helper(const char *name, int argc, char **argv);
 
 /* argv[0] is "weights" (weights.c). */
 int cli_weights(int argc, char **argv);

@@ -645,6 +645,7 @@ typedef struct fmpnn_original_options {
     const char *omit_AAs;
     double pssm_multi, pssm_threshold;
     int pssm_log_odds_flag, pssm_bias_flag;
+    int save_draws; /**< ours: draws/NAME.npz, how close each draw of a letter was */
 } fmpnn_original_options;
 
 FMPNN_API void fmpnn_original_options_default(fmpnn_original_options *options);
@@ -687,9 +688,10 @@ typedef struct fmpnn_helper_options {
 /** The helper scripts there are: "parse_multiple_chains", ...; NULL for n beyond the last. */
 FMPNN_API const char *fmpnn_helper_name(size_t n);
 
-/** Do what the helper script of that name does. FMPNN_EINVAL for an unknown name or arguments
- *  that do not fit each other; FMPNN_EFORMAT; FMPNN_EIO; FMPNN_ENOMEM. */
+/** Do what the helper script of that name does: write output_path. FMPNN_EINVAL for an unknown
+ *  name or arguments that do not fit each other; FMPNN_EFORMAT; FMPNN_EIO; FMPNN_ENOMEM. */
 FMPNN_API fmpnn_status fmpnn_helper_run(const char *name, const fmpnn_helper_options *options,
+                                        const fmpnn_original_listener *listener,
                                         fmpnn_error *err);
 
 #ifdef __cplusplus

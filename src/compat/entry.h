@@ -52,9 +52,6 @@ fmpnn_status fmpnn_entry_init(fmpnn_entry *entry, const fmpnn_structure *st,
                               fmpnn_error *err);
 void fmpnn_entry_clear(fmpnn_entry *entry);
 
-void fmpnn_original_note(const fmpnn_original_listener *listener, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-
 /* ---- parts of fmpnn_entry_init() ---- */
 
 /* An entry in the making. */

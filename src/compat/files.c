@@ -52,7 +52,8 @@ fmpnn_status fmpnn_original_make_folders(fmpnn_original *run)
                   {"score_only", o->score_only},
                   {"conditional_probs_only", o->conditional_probs_only},
                   {"unconditional_probs_only", o->unconditional_probs_only},
-                  {"probs", o->save_probs}};
+                  {"probs", o->save_probs},
+                  {"draws", o->save_draws}};
     fmpnn_status status = FMPNN_OK;
     for (size_t n = 0; n < sizeof folder / sizeof *folder && !status; n++) {
         fmpnn_text path;

@@ -34,4 +34,8 @@ fmpnn_status fmpnn_structures_read_parsed(fmpnn_structures *structures, const ch
                                           fmpnn_dropped *dropped, fmpnn_error *err);
 void fmpnn_structures_clear(fmpnn_structures *structures);
 
+/* Say something to a person; the listener may be NULL. */
+void fmpnn_original_note(const fmpnn_original_listener *listener, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
 #endif

@@ -12,7 +12,7 @@
 #include <string.h>
 
 enum {
-    BLOCK = 24,          /* nodes that share a walk through the weights */
+    BLOCK = 48,          /* nodes that share a walk through the weights */
     SMALLEST_BLOCK = 6,  /* a register tile: less would waste it */
     BLOCKS_A_THREAD = 4, /* so that threads can even out */
     EDGE_INPUTS = 4,
@@ -258,6 +258,8 @@ static void block(const call *c, size_t first, size_t M, lane *l)
 
 static size_t block_size(size_t total, int threads)
 {
+    if (threads == 1)
+        return BLOCK;
     size_t size = total / ((size_t)threads * BLOCKS_A_THREAD);
     size = size / SMALLEST_BLOCK * SMALLEST_BLOCK;
     return size < SMALLEST_BLOCK ? SMALLEST_BLOCK : size > BLOCK ? BLOCK : size;

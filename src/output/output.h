@@ -108,6 +108,18 @@ fmpnn_status fmpnn_npz_finish(fmpnn_npz *npz, fmpnn_text *out, fmpnn_error *err)
  * False if the file or the member is not there or not readable. */
 bool fmpnn_npz_peek(const char *path, const char *member, size_t *count, char text[65]);
 
+/* An array read back (npz_read.c). */
+enum { FMPNN_NPY_RANK = 8 };
+typedef struct fmpnn_npy {
+    char type[16]; /* "<f4", "<f8", "<i4", "<i8", "|b1", "<U12" */
+    size_t rank, shape[FMPNN_NPY_RANK], count, item;
+    double *data;         /* [count]; NULL for text */
+    unsigned char *bytes; /* [count][item] as in the file */
+} fmpnn_npy;
+fmpnn_status fmpnn_npz_read(const char *path, const char *name, fmpnn_npy *out,
+                            fmpnn_error *err);
+void fmpnn_npy_clear(fmpnn_npy *npy);
+
 /* ---- printed records, the run's parts ---- */
 
 typedef struct fmpnn_record fmpnn_record;

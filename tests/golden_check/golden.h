@@ -9,6 +9,7 @@
 
 #include "backend.h"
 #include "design/job.h"
+#include "output/output.h"
 #include "weights/model.h"
 
 #include <jansson.h>
@@ -78,15 +79,6 @@ golden_shelf *golden_shelf_create(const char *folder); /* --weights, or NULL */
 void golden_shelf_free(golden_shelf *shelf);
 fmpnn_status golden_shelf_find(golden_shelf *shelf, const char *sha256,
                                const fmpnn_model **model, fmpnn_error *err);
-
-/* ---- npz_read.c: one array of an .npz ---- */
-
-typedef struct golden_npy {
-    size_t rank, shape[4], count;
-    double *data; /* freed with fmpnn_release() */
-} golden_npy;
-fmpnn_status golden_npz_read(const char *path, const char *name, golden_npy *out,
-                             fmpnn_error *err);
 
 /* ---- case.c, inputs.c, order.c: a ProteinMPNN case, recomputed ---- */
 

@@ -145,19 +145,19 @@ static bool read_profile(golden_case *c, golden_report *report, const char *path
 {
     char name[64];
     fmpnn_error err;
-    golden_npy array;
+    fmpnn_npy array;
     snprintf(name, sizeof name, "%s_%s", chain->name, what);
-    if (golden_npz_read(path, name, &array, &err)) {
+    if (fmpnn_npz_read(path, name, &array, &err)) {
         golden_problem(report, "pssm: %s", err.message);
         return false;
     }
-    bool fits = array.count == chain->length * width && array.shape[0] == chain->length;
+    bool fits = array.data && array.count == chain->length * width && array.shape[0] == chain->length;
     for (size_t n = 0; fits && n < array.count; n++)
         dst[chain->start * width + n] = (float)array.data[n];
     if (!fits)
         golden_problem(report, "pssm: %s has another length than chain %s of %s", name,
                        chain->name, c->name);
-    fmpnn_release(array.data);
+    fmpnn_npy_clear(&array);
     return fits;
 }
 

@@ -1,5 +1,6 @@
-/* One array of an .npz archive: a zip of .npy files, little-endian numbers in C order. */
-#include "golden.h"
+/* One array of an .npz archive: a zip of .npy files, little-endian, in C order. Untrusted:
+ * sizes are checked against the archive before anything is allocated. */
+#include "output/output.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +17,7 @@ static const char *header_field(const char *header, const char *key)
     return at ? at + strlen(quoted) + strspn(at + strlen(quoted), " ") : NULL;
 }
 
-static bool parse_shape(const char *text, golden_npy *out)
+static bool parse_shape(const char *text, fmpnn_npy *out)
 {
     if (!text || *text++ != '(')
         return false;
@@ -24,7 +25,7 @@ static bool parse_shape(const char *text, golden_npy *out)
     for (out->rank = 0; *text && *text != ')';) {
         char *end;
         unsigned long long size = strtoull(text, &end, 10);
-        if (end == text || out->rank == 4 || size > NPY_LIMIT)
+        if (end == text || out->rank == FMPNN_NPY_RANK || size > NPY_LIMIT)
             return false;
         out->shape[out->rank++] = (size_t)size;
         out->count *= (size_t)size;
@@ -41,6 +42,8 @@ static double number(const char *type, const unsigned char *at)
     double d;
     int32_t i;
     int64_t l;
+    if (!strcmp(type, "|b1"))
+        return *at != 0;
     if (!strcmp(type, "<f4"))
         return memcpy(&f, at, 4), (double)f;
     if (!strcmp(type, "<f8"))
@@ -51,9 +54,9 @@ static double number(const char *type, const unsigned char *at)
 }
 
 static fmpnn_status parse_npy(const char *name, const unsigned char *bytes, size_t size,
-                              golden_npy *out, fmpnn_error *err)
+                              fmpnn_npy *out, fmpnn_error *err)
 {
-    char header[HEADER_LIMIT + 1], type[4] = "";
+    char header[HEADER_LIMIT + 1], *type = out->type;
     if (size < 12 || memcmp(bytes, "\x93NUMPY", 6) != 0)
         return fmpnn_fail(err, FMPNN_EFORMAT, "%s: not a .npy file", name);
     size_t lead = bytes[6] == 1 ? 10 : 12;
@@ -67,29 +70,45 @@ static fmpnn_status parse_npy(const char *name, const unsigned char *bytes, size
     const char *descr = header_field(header, "descr");
     const char *order = header_field(header, "fortran_order");
     if (descr && *descr == '\'')
-        memcpy(type, descr + 1, strnlen(descr + 1, 3));
-    bool known = !strcmp(type, "<f4") || !strcmp(type, "<f8") || !strcmp(type, "<i4") ||
-                 !strcmp(type, "<i8");
+        memcpy(type, descr + 1,
+               strcspn(descr + 1, "'") < sizeof out->type ? strcspn(descr + 1, "'")
+                                                          : sizeof out->type - 1);
+    bool text = !strncmp(type, "<U", 2);
+    bool known = text || !strcmp(type, "<f4") || !strcmp(type, "<f8") ||
+                 !strcmp(type, "<i4") || !strcmp(type, "<i8") || !strcmp(type, "|b1");
     if (!known || !order || strncmp(order, "False", 5) != 0 ||
         !parse_shape(header_field(header, "shape"), out))
         return fmpnn_fail(err, FMPNN_EFORMAT, "%s: type %s, order or shape not supported",
                           name, type);
-    size_t width = (size_t)(type[2] - '0');
-    if (size - lead - length != out->count * width)
+    size_t width = strtoul(type + 2, NULL, 10) * (text ? sizeof(uint32_t) : 1);
+    if (width > NPY_LIMIT || size - lead - length != out->count * width)
         return fmpnn_fail(err, FMPNN_EFORMAT, "%s: size does not fit the shape", name);
-    out->data = fmpnn_alloc(out->count, sizeof *out->data);
-    if (!out->data)
+    out->item = width;
+    out->bytes = fmpnn_alloc(out->count, width);
+    out->data = text ? NULL : fmpnn_alloc(out->count, sizeof *out->data);
+    if (!out->bytes || (!text && !out->data)) {
+        fmpnn_npy_clear(out);
         return fmpnn_fail_memory(err, "reading an array");
-    for (size_t n = 0; n < out->count; n++)
-        out->data[n] = number(type, bytes + lead + length + n * width);
+    }
+    memcpy(out->bytes, bytes + lead + length, out->count * width);
+    for (size_t n = 0; n < out->count && !text; n++)
+        out->data[n] = number(type, out->bytes + n * width);
     return FMPNN_OK;
 }
 
-fmpnn_status golden_npz_read(const char *path, const char *name, golden_npy *out,
-                             fmpnn_error *err)
+void fmpnn_npy_clear(fmpnn_npy *npy)
+{
+    fmpnn_release(npy->data);
+    fmpnn_release(npy->bytes);
+    *npy = (fmpnn_npy){0};
+}
+
+fmpnn_status fmpnn_npz_read(const char *path, const char *name, fmpnn_npy *out,
+                            fmpnn_error *err)
 {
     fmpnn_status status = FMPNN_OK;
     char member[256];
+    *out = (fmpnn_npy){0};
     unsigned char *bytes = NULL;
     zip_file_t *file = NULL;
     zip_stat_t info;
