@@ -70,7 +70,7 @@ if [ -x build/release/fusempnn ]; then
         scripts/check-old-cpu.sh build/release/tests/check_kernels/check_kernels
     check "build sanitize" build sanitize
     # Golden data are about numbers, and slow here; golden_made walks the same code.
-    check_tests sanitize -j "$cores" -E '^golden_(engine|reference|mutants_shared)$'
+    check_tests sanitize -j "$cores" -E '^(golden_(engine|reference.*|mutants.*)|bench_fusion|cli_interrupt)$'
     check "fuzz" scripts/fuzz.sh 10
 fi
 
