@@ -44,6 +44,8 @@ typedef struct options {
     double temperature[MAX_TEMPERATURES];
     size_t temperatures;
     double noise;
+    const char *pssm;
+    double pssm_weight;
     const char *mode, *fasta;
     /* output */
     const char *output, *separator, *gaps_as, *backbones, *fasta_chains;
