@@ -13,7 +13,8 @@ enum { /* for short rows */
        P = VERB_PROBS,
        I = VERB_INSPECT,
        STRUCTURES = D | S | P | I,
-       ALL = STRUCTURES | VERB_DOCTOR
+       ALL = STRUCTURES | VERB_DOCTOR,
+       F = VERB_BENCH_FUSION
 };
 
 typedef enum option_kind {
@@ -27,6 +28,7 @@ typedef enum option_kind {
 } option_kind;
 
 typedef enum option_group {
+    WORK,
     SAMPLING,
     SELECTION,
     READING,
@@ -35,7 +37,7 @@ typedef enum option_group {
     GROUPS
 } option_group;
 
-static const char *const group_title[GROUPS] = {"Sampling and scoring", "Selection",
+static const char *const group_title[GROUPS] = {"What is timed", "Sampling and scoring", "Selection",
                                                 "Reading", "Output", "Common"};
 
 struct option_row {
@@ -70,6 +72,17 @@ static const option_row table[] = {
      "given the backbone alone, the letters before in a random order, or all others (unconditional)"},
     {"orders", 0, WHOLE, AT(orders), S | P, true, SAMPLING, "N", NULL, 1, 1e6,
      "random decoding orders (score: 10, averaged; probs: 1)"},
+    {"batch", 0, WHOLE, AT(batch), F, false, WORK, "N", NULL, 1, 1e6, "batch elements (1)"},
+    {"length", 0, WHOLE, AT(length), F, false, WORK, "N", NULL, 1, 1e6, "residues of each (106)"},
+    {"hidden", 0, WHOLE, AT(hidden), F, false, WORK, "N", NULL, 1, 16384, "width of the node features (64)"},
+    {"neighbors", 0, WHOLE, AT(neighbors), F, false, WORK, "N", NULL, 1, 1e6,
+     "neighbours of each residue, at most --length (12)"},
+    {"tensors", 0, TEXT, AT(tensors), F, false, WORK, "FILE", NULL, 0, 0,
+     "inputs and weights from this .safetensors file, with their sizes"},
+    {"runs", 0, WHOLE, AT(runs), F, false, WORK, "N", NULL, 1, 1e7, "timed runs of each side (100)"},
+    {"peers", 0, TEXT, AT(peers), F, false, WORK, "pytorch,mlx", NULL, 0, 0,
+     "also time these, through python3 and bench/peers.py"},
+    {"seed", 0, WHOLE, AT(seed), F, false, WORK, "N", NULL, 0, SEED_MAX, "of tensors and weights (0)"},
     {"seed", 0, WHOLE, AT(seed), STRUCTURES, true, SAMPLING, "N", NULL, 0, SEED_MAX,
      "0 to 2^53-1 (design: drawn from the system and recorded; else 0)"},
     {"noise", 0, NUMBER, AT(noise), STRUCTURES, true, SAMPLING, "SIGMA", NULL, 0, 100,
@@ -106,6 +119,9 @@ static const option_row table[] = {
 
     {"output", 'o', TEXT, AT(output), ALL, false, OUTPUT, "PLACE", NULL, 0, 0,
      "a file (.fa .tsv .jsonl, + .gz; probs: .npz) or a folder (stdout)"},
+    {"output", 'o', TEXT, AT(output), F, false, OUTPUT, "FILE", NULL, 0, 0,
+     "the results in JSON, replaced if there (output/kernel_fusion_benchmark.json)"},
+    {"json", 0, FLAG, AT(json), F, false, OUTPUT, NULL, NULL, 0, 0, "print the JSON instead of the sections"},
     {"json", 0, FLAG, AT(json), ALL, false, OUTPUT, NULL, NULL, 0, 0, "JSON Lines instead of a table"},
     {"overwrite", 0, FLAG, AT(overwrite), ALL, false, OUTPUT, NULL, NULL, 0, 0,
      "replace results that are present"},
@@ -127,13 +143,13 @@ static const option_row table[] = {
 
     {"weights", 0, TEXT, AT(weights), ALL, true, COMMON, "NAME|FILE", NULL, 0, 0,
      "published name, family (vanilla soluble ca) or file (vanilla/v_48_020)"},
-    {"threads", 0, WHOLE, AT(threads), ALL, false, COMMON, "N", NULL, 0, 4096, "threads; 0: as many as cores (0)"},
+    {"threads", 0, WHOLE, AT(threads), ALL | F, false, COMMON, "N", NULL, 0, 4096, "threads; 0: as many as cores (0)"},
     {"device", 0, CHOICE, AT(device), ALL, false, COMMON, "cpu|auto", "cpu|auto", 0, 0, "what computes (cpu)"},
-    {"isa", 0, CHOICE, AT(isa), ALL, false, COMMON, "NAME", "generic|avx2|avx512|amx|neon", 0, 0,
+    {"isa", 0, CHOICE, AT(isa), ALL | F, false, COMMON, "NAME", "generic|avx2|avx512|amx|neon", 0, 0,
      "instruction set; fusempnn doctor lists those usable here (the best)"},
-    {"precision", 0, CHOICE, AT(precision), ALL, false, COMMON, "fp32", "fp32", 0, 0, "arithmetic (fp32)"},
+    {"precision", 0, CHOICE, AT(precision), ALL | F, false, COMMON, "fp32", "fp32", 0, 0, "arithmetic (fp32)"},
     {"quiet", 0, FLAG, AT(quiet), ALL, false, COMMON, NULL, NULL, 0, 0, "no notes and no progress"},
-    {"help", 'h', FLAG, AT(help), ALL, false, COMMON, NULL, NULL, 0, 0, "this text"},
+    {"help", 'h', FLAG, AT(help), ALL | F, false, COMMON, NULL, NULL, 0, 0, "this text"},
 };
 /* clang-format on */
 

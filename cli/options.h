@@ -14,7 +14,8 @@ enum {
     VERB_SCORE = 1 << 1,
     VERB_PROBS = 1 << 2,
     VERB_INSPECT = 1 << 3,
-    VERB_DOCTOR = 1 << 4
+    VERB_DOCTOR = 1 << 4,
+    VERB_BENCH_FUSION = 1 << 5
 };
 
 enum {
@@ -47,6 +48,9 @@ typedef struct options {
     const char *pssm;
     double pssm_weight;
     const char *mode, *fasta;
+    /* benchmarks; 0: not given */
+    int64_t batch, length, hidden, neighbors, runs;
+    const char *tensors, *peers;
     /* output */
     const char *output, *separator, *gaps_as, *backbones, *fasta_chains;
     bool json, quiet, overwrite, resume, with_native, save_probs, residues, strict, help;

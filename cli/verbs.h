@@ -9,6 +9,8 @@ int cli_score(const verb *v, int argc, char **argv);
 int cli_probs(const verb *v, int argc, char **argv);
 int cli_inspect(const verb *v, int argc, char **argv);
 int cli_doctor(const verb *v, int argc, char **argv);
+/* argv[0] is the benchmark. */
+int cli_bench(const verb *v, int argc, char **argv);
 
 /* Drop-in fronts (front_*.c). */
 int cli_protein_mpnn_run(const verb *v, int argc, char **argv);

@@ -326,7 +326,7 @@ FMPNN_API void fmpnn_settings_default(fmpnn_settings *settings);
  * @param st    borrowed until the job is freed
  * @param model borrowed until the job is freed
  * @return FMPNN_OK; FMPNN_ESELECT if a selection does not fit (the message names the nearest
- *         valid thing); FMPNN_EINVAL for a malformed setting or nothing to design;
+ *         valid thing), or leaves nothing to design; FMPNN_EINVAL for a malformed setting;
  *         FMPNN_EFORMAT if the structure cannot serve this model (CA-only atoms for a
  *         full-backbone model); FMPNN_ENOMEM.
  */

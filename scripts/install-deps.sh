@@ -34,6 +34,7 @@ llvm                readable stack traces of the sanitizers
 gcc-aarch64-linux-gnu    compiles the NEON kernels
 libc6-dev-arm64-cross    C library for them
 qemu-user           runs them, and an old x86 processor
+libopenblas0-pthread     the unfused baseline of fusempnn bench fusion
 '
 
 case ${1-} in

@@ -1,4 +1,5 @@
-# Install into a scratch folder and build small programs against what is there. They are run, so a cross build has to go without.
+# Install into a scratch folder and build small programs against what is there. They are run, so
+# a cross build has to go without.
 if(CMAKE_CROSSCOMPILING)
     return()
 endif()

@@ -338,7 +338,7 @@ static void test_tie_chains_by_number(void **state)
     assert_int_equal(fmpnn_job_position(job, B1).group, 0);
     assert_int_equal(fmpnn_job_position(job, 2).group, -1);
     assert_int_equal(fmpnn_job_position(job, 4).group, 2);
-    expect_echo(job, "tie", "B1=A1,B2=A2,B5=A5,B6=A6,B7=A7,B8=A8");
+    expect_echo(job, "tie", "B1-2=A1-2,B5-8=A5-8");
     fmpnn_job_free(job);
 }
 
@@ -375,7 +375,7 @@ static void test_tie_ranges_and_weights(void **state)
     assert_true(job->rules.weight[C101] == 1 && job->rules.weight[C101 + 2] == -0.5);
     assert_true(job->rules.weight[0] == 1);
     assert_string_equal(warning_of(job, "tie-by-order"), "");
-    expect_echo(job, "tie", "A1=A6,A2=A7,A3=A8,C101=C103*-0.5,C105=C106");
+    expect_echo(job, "tie", "A1-3=A6-8,C101=C103*-0.5,C105=C106");
     fmpnn_job_free(job);
 
     /* by offset: B4 is missing, so A3 and C103 stay together */
@@ -438,7 +438,7 @@ static void test_forced_letters(void **state)
     expect_group(job, A1, "0"); /* no draw is shared any more */
     assert_non_null(strstr(warning_of(job, "tie-forced"), "A1,C102"));
     expect_echo(job, "fixed", "A1-2,C101-102,D1-3");
-    assert_non_null(strstr(fmpnn_job_echo(job), "\"tie\":\"A1=C101,A2=C102,"));
+    assert_non_null(strstr(fmpnn_job_echo(job), "\"tie\":\"A1-8=C101-108\""));
     fmpnn_job_free(job);
 
     refuse((fmpnn_settings){.tie = "A=C", .fix = "A3,C103"}, FMPNN_ESELECT,
@@ -484,7 +484,7 @@ static void test_symmetry(void **state)
     job = make((fmpnn_settings){.symmetry = "homooligomer", .chains = "A,B"});
     expect_group(job, A1, "0 8");
     expect_group(job, C101, "15");
-    expect_echo(job, "tie", "A1=B1,A2=B2,A5=B5,A6=B6,A7=B7,A8=B8");
+    expect_echo(job, "tie", "A1-2=B1-2,A5-8=B5-8");
     fmpnn_job_free(job);
     job = make(
         (fmpnn_settings){.symmetry = "homooligomer", .chains = "A,B,D", .tie = "D1=D2"});
@@ -532,6 +532,15 @@ static void test_original_order(void **state)
     expect_echo(job, "designed", "b5-7,A2-4");
     fmpnn_job_free(job);
 
+    /* noise belongs to the residue, wherever the order puts it */
+    fmpnn_job *a = make_of(&old, &(fmpnn_settings){.noise = 0.3});
+    fmpnn_job *b = make_of(&old, &(fmpnn_settings){.noise = 0.3, .chains = "b"});
+    assert_int_equal(a->inputs->residue_of[8], 0); /* b, last of all chains */
+    assert_int_equal(b->inputs->residue_of[0], 0); /* b, the only one designed */
+    assert_memory_equal(a->graph->xyz + (size_t)8 * 12, b->graph->xyz, 12 * sizeof(float));
+    fmpnn_job_free(b);
+    fmpnn_job_free(a);
+
     fmpnn_inputs *inputs;
     assert_int_equal(fmpnn_inputs_create(&old.st, NULL, 0, false, &inputs, NULL), FMPNN_OK);
     assert_int_equal(inputs->residue_of[0], 7); /* all designed: digits before letters */
@@ -570,6 +579,9 @@ static void test_noise(void **state)
     for (size_t i = 0; i < n; i++) {
         double moved = (double)job->graph->xyz[i] - still->graph->xyz[i];
         bool absent = i / 3 == B3 * 4 + FMPNN_ATOM_O;
+        if (i >= 12 && !absent) /* no two residues move alike */
+            assert_true(fabs(moved - ((double)job->graph->xyz[i - 12] -
+                                      still->graph->xyz[i - 12])) > 1e-5);
         assert_int_equal(moved == 0, absent);
         square += moved * moved;
     }
@@ -697,6 +709,9 @@ static void test_echo_is_language(void **state)
     };
     fmpnn_job *copy = make(again);
     assert_string_equal(fmpnn_job_echo(copy), fmpnn_job_echo(job));
+    assert_memory_equal(copy->tie_group, job->tie_group, LENGTH * sizeof *job->tie_group);
+    assert_memory_equal(copy->tie_weight, job->tie_weight,
+                        LENGTH * sizeof *job->tie_weight);
     for (size_t i = 0; i < LENGTH; i++)
         for (size_t a = 0; a < 21 && job->designed[i]; a++) {
             assert_int_equal(job->rules.omit[i * 21 + a], copy->rules.omit[i * 21 + a]);

@@ -42,6 +42,9 @@ static int build(void **state)
     small_chain(&jumble, "A", 10, "EFG"); /* 10..12 */
     small_placeholder(&jumble, "A", 13);
     small_chain(&jumble, "A", 14, "HI"); /* 14, 15 */
+    small_chain(&jumble, "N", 1, "A");   /* 1, 3, 2 */
+    small_chain(&jumble, "N", 3, "C");
+    small_chain(&jumble, "N", 2, "D");
     return 0;
 }
 
@@ -156,6 +159,8 @@ static void test_file_order(void **state)
     expect_as(&jumble, "A51-11", false, "A51-11");
     expect_as(&jumble, "A12-14", false, "A12-14");
     expect_as(&jumble, "A", false, "A50-15");
+    expect_as(&jumble, "N1-3", false, "N1-3"); /* not 2, which stands behind */
+    expect_as(&jumble, "N1-2", false, "N1-2"); /* with 3, which stands between */
     refuse_as(&jumble, "A10-51", false, FMPNN_ESELECT, "A10-51|backwards");
     refuse_as(&jumble, "A13", false, FMPNN_ESELECT, "A13|nearest: A12");
 }
@@ -202,10 +207,9 @@ static void test_absent(void **state)
 static void test_malformed(void **state)
 {
     (void)state;
-    const char *const wrong[] = {"10",   "10-20", "A1-",      "A1-B2",  "A-",
-                                 "A1--", "A1.5",  "A1x2",     "A:x",    ":5",
-                                 ":",    "A1..",  "-5",       "A1-2-3", "A99999999999",
-                                 "A+5",  "*", "A1=B1"};
+    const char *const wrong[] = {"10",   "10-20",  "A1-",          "A1-B2", "A-", "A1--",
+                                 "A1.5", "A1x2",   "A:x",          ":5",    ":",  "A1..",
+                                 "-5",   "A1-2-3", "A99999999999", "A+5",   "*",  "A1=B1"};
     for (size_t n = 0; n < sizeof wrong / sizeof *wrong; n++)
         refuse(wrong[n], FMPNN_EINVAL, "write A10, A10-25, B82A");
 }

@@ -28,16 +28,24 @@ fmpnn_status fmpnn_fail(fmpnn_error *err, fmpnn_status status, const char *forma
 
 fmpnn_status fmpnn_fail_in(fmpnn_error *err, fmpnn_status status, const char *format, ...)
 {
-    if (err) {
-        char before[sizeof err->message];
-        memcpy(before, err->message, sizeof before);
-        va_list arguments;
-        va_start(arguments, format);
-        int used = vsnprintf(err->message, sizeof err->message, format, arguments);
-        va_end(arguments);
-        if (used >= 0 && (size_t)used < sizeof err->message)
-            snprintf(err->message + used, sizeof err->message - (size_t)used, ": %s", before);
-    }
+    if (!err)
+        return status;
+    fmpnn_error prefix;
+    va_list arguments;
+    va_start(arguments, format);
+    int size = vsnprintf(prefix.message, sizeof prefix.message - 2, format, arguments);
+    va_end(arguments);
+    if (size < 0)
+        return status;
+    /* "PREFIX: " goes before the message, which loses its end if it grows too long */
+    size_t used = strlen(prefix.message);
+    memcpy(prefix.message + used, ": ", 2);
+    used += 2;
+    size_t room = sizeof err->message - used - 1, kept = strlen(err->message);
+    kept = kept < room ? kept : room;
+    memmove(err->message + used, err->message, kept);
+    memcpy(err->message, prefix.message, used);
+    err->message[used + kept] = '\0';
     return status;
 }
 

@@ -113,24 +113,73 @@ static void print_table(fmpnn_resolver *r, const void *table, size_t width,
     }
 }
 
-/* "A1=B1,A2*1.0=B2*-0.5": members of a tie stand together in the rules. */
+/* The residue after this one in its chain, placeholders passed over; length if there is none. */
+static size_t next_residue(const fmpnn_structure *st, size_t i)
+{
+    size_t next = i + 1;
+    while (next < st->length && st->residue[next].placeholder)
+        next++;
+    return next < st->length && st->residue[next].chain_id == st->residue[i].chain_id
+               ? next
+               : st->length;
+}
+
+/* Do ties a and b of `size` members stand side by side, so that one range names both? Numbers
+ * and codes must go on alike in all members, as ranges are tied by number. */
+static bool continues(const fmpnn_job *job, const uint32_t *a, const uint32_t *b,
+                      size_t size)
+{
+    const fmpnn_structure *st = job->st;
+    for (size_t n = 0; n < size; n++) {
+        const fmpnn_residue *x = residue_at(job, a[n]), *y = residue_at(job, b[n]);
+        if (next_residue(st, job->inputs->residue_of[a[n]]) !=
+                job->inputs->residue_of[b[n]] ||
+            job->tie_weight[a[n]] != job->tie_weight[b[n]] ||
+            y->icode != residue_at(job, b[0])->icode ||
+            (int64_t)y->number - x->number !=
+                (int64_t)residue_at(job, b[0])->number - residue_at(job, a[0])->number)
+            return false;
+    }
+    return true;
+}
+
+/* Members n, n + 1, ... of the rules that belong to one tie. */
+static size_t tie_size(const fmpnn_resolver *r, size_t n)
+{
+    const fmpnn_job *job = r->job;
+    size_t L = job->inputs->L, end = n;
+    while (end < L && job->tie_group[r->member[end]] == job->tie_group[r->member[n]])
+        end++;
+    return end - n;
+}
+
+/* "A1-40=B1-40,A41=B41*-0.5": members of a tie stand together in the rules. */
 static void print_ties(const fmpnn_resolver *r, fmpnn_text *out)
 {
     const fmpnn_job *job = r->job;
-    int32_t before = -1;
-    for (size_t n = 0; n < job->inputs->L; n++) {
-        uint32_t i = r->member[n];
-        int32_t tie = job->tie_group[i];
-        char name[40], weight[32];
-        if (tie >= 0) {
-            fmpnn_residue_name(residue_at(job, i), name);
-            fmpnn_text_print(out, "%s%s", tie == before ? "=" : out->size ? "," : "", name);
+    const uint32_t *member = r->member;
+    bool clear = fmpnn_short_is_clear(job->st);
+    size_t L = job->inputs->L;
+    for (size_t first = 0, next; first < L; first = next) {
+        next = first + 1;
+        if (job->tie_group[member[first]] < 0)
+            continue;
+        size_t size = tie_size(r, first), last = first;
+        for (next = first + size; next + size <= L && job->tie_group[member[next]] >= 0 &&
+                                  tie_size(r, next) == size &&
+                                  continues(job, member + last, member + next, size);
+             next += size)
+            last = next;
+        for (size_t n = 0; n < size; n++) {
+            double weight = job->tie_weight[member[first + n]];
+            char number[32];
+            fmpnn_text_print(out, "%s", n ? "=" : out->size ? "," : "");
+            fmpnn_range_print(job->st, job->inputs->residue_of[member[first + n]],
+                              job->inputs->residue_of[member[last + n]], clear, out);
+            fmpnn_format_double(weight, number);
+            if (weight != 1)
+                fmpnn_text_print(out, "*%s", number);
         }
-        if (tie >= 0 && job->tie_weight[i] != 1) {
-            fmpnn_format_double(job->tie_weight[i], weight);
-            fmpnn_text_print(out, "*%s", weight);
-        }
-        before = tie;
     }
 }
 

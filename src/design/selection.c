@@ -383,7 +383,8 @@ fmpnn_status fmpnn_select(const fmpnn_selector *s, const char *setting, uint8_t 
     return status;
 }
 
-fmpnn_status fmpnn_select_chains(const fmpnn_selector *s, const char *setting, uint8_t *chosen)
+fmpnn_status fmpnn_select_chains(const fmpnn_selector *s, const char *setting,
+                                 uint8_t *chosen)
 {
     fmpnn_items items;
     fmpnn_status status = fmpnn_items_open(&items, s, setting);
@@ -403,8 +404,7 @@ fmpnn_status fmpnn_select_chains(const fmpnn_selector *s, const char *setting, u
 
 /* ---- residues as text ---- */
 
-/* The short form is unambiguous if no chain has a name of several characters. */
-static bool short_is_clear(const fmpnn_structure *st)
+bool fmpnn_short_is_clear(const fmpnn_structure *st)
 {
     for (size_t i = 0; i < st->length; i++)
         if (strlen(st->residue[i].chain) != 1)
@@ -412,8 +412,8 @@ static bool short_is_clear(const fmpnn_structure *st)
     return true;
 }
 
-static void print_run(const fmpnn_structure *st, size_t first, size_t last, bool clear,
-                      fmpnn_text *out)
+void fmpnn_range_print(const fmpnn_structure *st, size_t first, size_t last, bool clear,
+                       fmpnn_text *out)
 {
     const char *chain = st->residue[first].chain;
     bool plain = clear && isalpha((unsigned char)*chain);
@@ -428,7 +428,7 @@ static void print_run(const fmpnn_structure *st, size_t first, size_t last, bool
 void fmpnn_selection_print(const fmpnn_structure *st, const uint8_t *chosen, size_t limit,
                            fmpnn_text *out)
 {
-    bool clear = short_is_clear(st);
+    bool clear = fmpnn_short_is_clear(st);
     size_t runs = 0, i = 0;
     while (i < st->length) {
         if (!chosen[i] || st->residue[i].placeholder) {
@@ -447,7 +447,7 @@ void fmpnn_selection_print(const fmpnn_structure *st, const uint8_t *chosen, siz
         if (runs > 0 && runs < limit)
             fmpnn_text_add(out, ",", 1);
         if (runs++ < limit)
-            print_run(st, first, last, clear, out);
+            fmpnn_range_print(st, first, last, clear, out);
     }
     if (runs > limit)
         fmpnn_text_print(out, " and %zu more", runs - limit);

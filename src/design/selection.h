@@ -85,6 +85,11 @@ fmpnn_status fmpnn_select_chains(const fmpnn_selector *selector, const char *set
  * " and 3 more". Reading the text again gives the same residues. */
 void fmpnn_selection_print(const fmpnn_structure *st, const uint8_t *chosen, size_t limit,
                            fmpnn_text *out);
+/* Residues first..last of one chain as one item, in the long form unless `clear`. */
+void fmpnn_range_print(const fmpnn_structure *st, size_t first, size_t last, bool clear,
+                       fmpnn_text *out);
+/* May short forms be printed? Only if no chain has a name of several characters. */
+bool fmpnn_short_is_clear(const fmpnn_structure *st);
 /* The chains of the structure, "A, B, C", in order of appearance. */
 void fmpnn_chains_print(const fmpnn_structure *st, const char *separator, size_t limit,
                         fmpnn_text *out);

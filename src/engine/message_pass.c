@@ -12,32 +12,35 @@
 #include <string.h>
 
 enum {
-    BLOCK = 24,          /* nodes that share a walk through the weights */
+    BLOCK = 48,          /* nodes that share a walk through the weights */
     SMALLEST_BLOCK = 6,  /* a register tile: less would waste it */
     BLOCKS_A_THREAD = 4, /* so that threads can even out */
-    EDGE_INPUTS = 4
+    EDGE_INPUTS = 4,
+    EDGES = 64 /* whose geometry is computed together, if a node has no more */
 };
 
 /* Work memory of one thread. */
 typedef struct lane {
     float *s, *t;      /* [BLOCK][2D] */
-    float *geometry;   /* [k][4] */
-    const float **row; /* [k] */
+    float *delta;      /* [3][group k] X_j - X_i, for a group of nodes */
+    float *geometry;   /* [group k][4] distance, direction */
+    const float **row; /* [group k] neighbours' parts */
 } lane;
 
 struct fmpnn_operation {
     fmpnn_context *ctx;
     size_t D, H, k, nodes; /* H = 2D */
+    size_t group;          /* nodes whose geometry is computed together */
     bool tanh_form;
-    float *w_nodes, *b_nodes; /* [Wi; Wj] as panels [4D][D], and [b1 | 0] */
-    float *w_edge;            /* [4][2D] */
+    float *w_nodes, *b_nodes;   /* [Wi; Wj] as panels [4D][D], and [b1 | 0] */
+    float *w_edge;              /* [4][2D] */
     float *w_update, *b_update; /* U1 W2 / k as panels [2D][2D], and U1 b2 + c1 */
-    float *w_out, *b_out;     /* U2 as panels [D][2D], and c2 */
+    float *w_out, *b_out;       /* U2 as panels [D][2D], and c2 */
     float *gamma, *beta;
-    float *parts;             /* [nodes][4D] Wi h + b1, Wj h */
-    lane *lanes;              /* [threads] */
-    float *floats;            /* owner of all floats */
-    const float **rows;       /* owner of all row pointers */
+    float *parts;       /* [nodes][4D] Wi h + b1, Wj h */
+    lane *lanes;        /* [threads] */
+    float *floats;      /* owner of all floats */
+    const float **rows; /* owner of all row pointers */
 };
 
 /* ---- preparation ---- */
@@ -67,8 +70,9 @@ static size_t lay_out(fmpnn_operation *op)
         lane *l = &op->lanes[n];
         l->s = take(op, &used, BLOCK * H);
         l->t = take(op, &used, BLOCK * H);
-        l->geometry = take(op, &used, op->k * EDGE_INPUTS);
-        l->row = op->rows + (size_t)n * op->k;
+        l->delta = take(op, &used, 3 * op->group * op->k);
+        l->geometry = take(op, &used, op->group * op->k * EDGE_INPUTS);
+        l->row = op->rows + (size_t)n * op->group * op->k;
     }
     return used;
 }
@@ -111,9 +115,10 @@ static void pack(fmpnn_operation *op, const fmpnn_message_weights *w, float *pla
     memcpy(op->beta, w->beta, D * sizeof(float));
 }
 
-fmpnn_status fmpnn_engine_operation_create(fmpnn_context *ctx, const fmpnn_message_weights *weights,
-                                       size_t nodes, size_t k, fmpnn_operation **out,
-                                       fmpnn_error *err)
+fmpnn_status fmpnn_engine_operation_create(fmpnn_context *ctx,
+                                           const fmpnn_message_weights *weights,
+                                           size_t nodes, size_t k, fmpnn_operation **out,
+                                           fmpnn_error *err)
 {
     size_t D = weights->D;
     float *plain = NULL;
@@ -126,9 +131,10 @@ fmpnn_status fmpnn_engine_operation_create(fmpnn_context *ctx, const fmpnn_messa
     op->H = 2 * D;
     op->k = k;
     op->nodes = nodes;
+    op->group = k < EDGES ? EDGES / k : 1;
     op->tanh_form = weights->tanh_form;
     op->lanes = fmpnn_alloc_zero((size_t)ctx->threads, sizeof *op->lanes);
-    op->rows = fmpnn_alloc((size_t)ctx->threads * k, sizeof *op->rows);
+    op->rows = fmpnn_alloc((size_t)ctx->threads * op->group * k, sizeof *op->rows);
     plain = fmpnn_alloc(op->H * op->H, sizeof *plain);
     if (op->lanes && op->rows && plain)
         op->floats = fmpnn_alloc(lay_out(op), sizeof *op->floats);
@@ -169,28 +175,62 @@ typedef struct call {
 static void node_parts(const call *c, size_t first, size_t M)
 {
     const fmpnn_operation *op = c->op;
-    op->ctx->kernels->gemm(op->parts + first * 2 * op->H, 2 * op->H, c->h + first * op->D, op->D,
-                           M, op->D, op->w_nodes, 2 * op->H, op->b_nodes, NULL, 0);
+    op->ctx->kernels->gemm(op->parts + first * 2 * op->H, 2 * op->H, c->h + first * op->D,
+                           op->D, M, op->D, op->w_nodes, 2 * op->H, op->b_nodes, NULL, 0);
 }
 
-/* Distance, direction and the neighbour's part of every edge of `node`. */
-static void gather(const call *c, size_t node, lane *l)
+/* Differences and neighbours' parts of the edges of a node; `base` is where its batch element
+ * begins, and its neighbours stay inside. Not inlined: it needs all registers. */
+static __attribute__((noinline)) void
+gather(float *restrict delta, size_t stride, const float **restrict row,
+       const int32_t *restrict E, size_t k, const float *restrict x,
+       const float *restrict base, const float *parts, size_t part_stride)
+{
+    float *dx = delta, *dy = delta + stride, *dz = dy + stride;
+    for (size_t m = 0; m < k; m++) {
+        size_t j = (size_t)E[m];
+        const float *y = base + j * 3;
+        dx[m] = y[0] - x[0];
+        dy[m] = y[1] - x[1];
+        dz[m] = y[2] - x[2];
+        row[m] = parts + j * part_stride;
+    }
+}
+
+/* Distance and direction. A loop of its own over many edges, apart from the gathering: the
+ * compiler makes vectors of it, and roots and divisions then cost a third. */
+static void measure(float *restrict geometry, const float *restrict delta, size_t edges)
+{
+    const float *dx = delta, *dy = dx + edges, *dz = dy + edges;
+    for (size_t e = 0; e < edges; e++) {
+        float distance = sqrtf(dx[e] * dx[e] + dy[e] * dy[e] + dz[e] * dz[e] + 1e-8f);
+        float scale = 1 / (distance + 1e-8f);
+        geometry[EDGE_INPUTS * e] = distance;
+        geometry[EDGE_INPUTS * e + 1] = dx[e] * scale;
+        geometry[EDGE_INPUTS * e + 2] = dy[e] * scale;
+        geometry[EDGE_INPUTS * e + 3] = dz[e] * scale;
+    }
+}
+
+/* s = sum of GELU over the edges of each of M nodes. */
+static void sum_edges(const call *c, size_t first, size_t M, lane *l)
 {
     const fmpnn_operation *op = c->op;
-    size_t base = node / c->L * c->L; /* neighbours stay inside their batch element */
-    const float *x = c->X + node * 3;
-    for (size_t m = 0; m < op->k; m++) {
-        size_t j = base + (size_t)c->E[node * op->k + m];
-        const float *y = c->X + j * 3;
-        float dx = y[0] - x[0], dy = y[1] - x[1], dz = y[2] - x[2];
-        float distance = sqrtf(dx * dx + dy * dy + dz * dz + 1e-8f);
-        float scale = 1 / (distance + 1e-8f);
-        float *g = l->geometry + m * EDGE_INPUTS;
-        g[0] = distance;
-        g[1] = dx * scale;
-        g[2] = dy * scale;
-        g[3] = dz * scale;
-        l->row[m] = op->parts + j * 2 * op->H + op->H;
+    size_t count;
+    for (size_t m = 0; m < M; m += count) {
+        count = M - m < op->group ? M - m : op->group;
+        for (size_t n = 0; n < count; n++) {
+            size_t node = first + m + n, base = node - node % c->L;
+            gather(l->delta + n * op->k, count * op->k, l->row + n * op->k,
+                   c->E + node * op->k, op->k, c->X + node * 3, c->X + base * 3,
+                   op->parts + base * 2 * op->H + op->H, 2 * op->H);
+        }
+        measure(l->geometry, l->delta, count * op->k);
+        for (size_t n = 0; n < count; n++)
+            op->ctx->kernels->edge_sum(
+                l->s + (m + n) * op->H, op->parts + (first + m + n) * 2 * op->H,
+                l->row + n * op->k, l->geometry + n * op->k * EDGE_INPUTS, op->w_edge,
+                op->k, op->H, op->tanh_form);
     }
 }
 
@@ -201,13 +241,11 @@ static void block(const call *c, size_t first, size_t M, lane *l)
     size_t D = op->D, H = op->H;
     const float *residual[BLOCK];
     float *out = c->out + first * D;
-    for (size_t m = 0; m < M; m++) {
-        gather(c, first + m, l);
-        kernels->edge_sum(l->s + m * H, op->parts + (first + m) * 2 * H, l->row, l->geometry,
-                          op->w_edge, op->k, H, op->tanh_form);
+    sum_edges(c, first, M, l);
+    for (size_t m = 0; m < M; m++)
         residual[m] = c->h + (first + m) * D;
-    }
-    kernels->gemm(l->t, H, l->s, H, M, H, op->w_update, H, op->b_update, NULL, !op->tanh_form);
+    kernels->gemm(l->t, H, l->s, H, M, H, op->w_update, H, op->b_update, NULL,
+                  !op->tanh_form);
     if (op->tanh_form)
         kernels->gelu(l->t, l->t, M * H, 1);
     kernels->gemm(out, D, l->t, H, M, H, op->w_out, D, op->b_out, residual, 0);
@@ -220,15 +258,19 @@ static void block(const call *c, size_t first, size_t M, lane *l)
 
 static size_t block_size(size_t total, int threads)
 {
+    if (threads == 1)
+        return BLOCK;
     size_t size = total / ((size_t)threads * BLOCKS_A_THREAD);
     size = size / SMALLEST_BLOCK * SMALLEST_BLOCK;
     return size < SMALLEST_BLOCK ? SMALLEST_BLOCK : size > BLOCK ? BLOCK : size;
 }
 
 void fmpnn_engine_operation_run(fmpnn_operation *op, size_t B, size_t L, const float *h,
-                                const float *X, const int32_t *E, const float *mask, float *out)
+                                const float *X, const int32_t *E, const float *mask,
+                                float *out)
 {
-    call c = {.op = op, .L = L, .total = B * L, .h = h, .X = X, .E = E, .mask = mask, .out = out};
+    call c = {
+        .op = op, .L = L, .total = B * L, .h = h, .X = X, .E = E, .mask = mask, .out = out};
     size_t size = block_size(c.total, op->ctx->threads);
     size_t blocks = (c.total + size - 1) / size;
     int next = 0;
@@ -243,7 +285,8 @@ void fmpnn_engine_operation_run(fmpnn_operation *op, size_t B, size_t L, const f
             node_parts(&c, b * size, b + 1 < blocks ? size : c.total - b * size);
 #pragma omp for schedule(dynamic, 1)
         for (size_t b = 0; b < blocks; b++)
-            block(&c, b * size, b + 1 < blocks ? size : c.total - b * size, &op->lanes[mine]);
+            block(&c, b * size, b + 1 < blocks ? size : c.total - b * size,
+                  &op->lanes[mine]);
         fmpnn_float_mode_leave(mode);
     }
 }

@@ -102,8 +102,8 @@ static fmpnn_status sample(fmpnn_context *ctx, const fmpnn_encoding *encoding,
     fmpnn_status status = FMPNN_OK;
     for (size_t b = 0; b < B && !status; b++) {
         fmpnn_draw_request *r = &request[b];
-        status = fmpnn_reference64_sample(e, rules, r->order, r->uniform, r->exponential, r->temperature,
-                                          r->letters, wide, r->probs, err);
+        status = fmpnn_reference64_sample(e, rules, r->order, r->uniform, r->exponential,
+                                          r->temperature, r->letters, wide, r->probs, err);
         if (!status)
             narrow(r->logits, wide, e->L * FMPNN_LETTERS);
     }

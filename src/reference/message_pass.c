@@ -20,8 +20,8 @@ static double activation(double x, bool tanh_form)
 }
 
 /* dst = W src + b */
-static void linear(double *dst, const float *W, const float *b, const double *src, size_t out,
-                   size_t in)
+static void linear(double *dst, const float *W, const float *b, const double *src,
+                   size_t out, size_t in)
 {
     for (size_t n = 0; n < out; n++) {
         double sum = b[n];
@@ -32,8 +32,9 @@ static void linear(double *dst, const float *W, const float *b, const double *sr
 }
 
 fmpnn_status fmpnn_reference_operation_create(fmpnn_context *ctx,
-                                              const fmpnn_message_weights *weights, size_t nodes,
-                                              size_t k, fmpnn_operation **out, fmpnn_error *err)
+                                              const fmpnn_message_weights *weights,
+                                              size_t nodes, size_t k, fmpnn_operation **out,
+                                              fmpnn_error *err)
 {
     (void)ctx;
     (void)nodes;
@@ -42,9 +43,10 @@ fmpnn_status fmpnn_reference_operation_create(fmpnn_context *ctx,
         const float *src;
         size_t count;
     } parts[] = {
-        {weights->W1, H * (H + 4)}, {weights->b1, H}, {weights->W2, D * H}, {weights->b2, D},
-        {weights->U1, H * D},       {weights->c1, H}, {weights->U2, D * H}, {weights->c2, D},
-        {weights->gamma, D},        {weights->beta, D},
+        {weights->W1, H * (H + 4)}, {weights->b1, H},     {weights->W2, D * H},
+        {weights->b2, D},           {weights->U1, H * D}, {weights->c1, H},
+        {weights->U2, D * H},       {weights->c2, D},     {weights->gamma, D},
+        {weights->beta, D},
     };
     size_t total = 0, used = 0;
     for (size_t n = 0; n < sizeof parts / sizeof *parts; n++)
@@ -75,8 +77,8 @@ fmpnn_status fmpnn_reference_operation_create(fmpnn_context *ctx,
 }
 
 /* One message added to op->mean. */
-static void add_message(fmpnn_operation *op, const float *h_i, const float *h_j, const float *x_i,
-                        const float *x_j)
+static void add_message(fmpnn_operation *op, const float *h_i, const float *h_j,
+                        const float *x_i, const float *x_j)
 {
     size_t D = op->w.D, H = 2 * D;
     double delta[3], square = 0;
@@ -115,12 +117,14 @@ static void update_node(fmpnn_operation *op, const float *h, float mask, float *
     for (size_t d = 0; d < D; d++)
         variance += (op->update[d] - mean) * (op->update[d] - mean) / (double)D;
     for (size_t d = 0; d < D; d++)
-        out[d] = (float)(mask * ((op->update[d] - mean) / sqrt(variance + 1e-5) * op->w.gamma[d] +
-                                 op->w.beta[d]));
+        out[d] = (float)(mask *
+                         ((op->update[d] - mean) / sqrt(variance + 1e-5) * op->w.gamma[d] +
+                          op->w.beta[d]));
 }
 
 void fmpnn_reference_operation_run(fmpnn_operation *op, size_t B, size_t L, const float *h,
-                                   const float *X, const int32_t *E, const float *mask, float *out)
+                                   const float *X, const int32_t *E, const float *mask,
+                                   float *out)
 {
     size_t D = op->w.D;
     for (size_t i = 0; i < B * L; i++) {

@@ -64,7 +64,9 @@ void REF(log_softmax)(size_t n, const real *src, real *dst);
  * Sample one sequence, residue by residue.
  *
  * @param order   [L] members of a tied group adjacent, in listed order
- * @param uniform [L] read at a group's first member; NULL: greedy, temperature 1
+ * @param uniform [L] read at a group's first member
+ * @param exponential [L][21] the same, the letter being the winner of a race
+ *                (fmpnn_draw_race); goes before uniform. Both NULL: greedy, temperature 1
  * @param letters [L] out
  * @param logits  [L][21] out, as met when the residue was decoded; 0 where none were computed
  * @param probs   [L][21] out, distribution drawn from; 0 where none; or NULL
@@ -73,4 +75,5 @@ void REF(log_softmax)(size_t n, const real *src, real *dst);
  */
 fmpnn_status REF(sample)(const ENCODING *encoding, const fmpnn_rules *rules,
                          const uint32_t *order, const double *uniform,
-                         const double *exponential, double temperature, uint8_t *letters, real *logits, double *probs, fmpnn_error *err);
+                         const double *exponential, double temperature, uint8_t *letters,
+                         real *logits, double *probs, fmpnn_error *err);

@@ -45,12 +45,13 @@ typedef struct fmpnn_reference_options {
 /* ---- the message-passing operation alone (message_pass.c), double inside ---- */
 
 fmpnn_status fmpnn_reference_operation_create(fmpnn_context *ctx,
-                                              const fmpnn_message_weights *weights, size_t nodes,
-                                              size_t k, fmpnn_operation **operation,
+                                              const fmpnn_message_weights *weights,
+                                              size_t nodes, size_t k,
+                                              fmpnn_operation **operation,
                                               fmpnn_error *err);
-void fmpnn_reference_operation_run(fmpnn_operation *operation, size_t B, size_t L, const float *h,
-                                   const float *X, const int32_t *E, const float *mask,
-                                   float *out);
+void fmpnn_reference_operation_run(fmpnn_operation *operation, size_t B, size_t L,
+                                   const float *h, const float *X, const int32_t *E,
+                                   const float *mask, float *out);
 void fmpnn_reference_operation_free(fmpnn_operation *operation);
 
 #endif

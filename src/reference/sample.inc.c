@@ -1,5 +1,5 @@
 /* Sampling of one precision: residues in order, tied groups as one draw.
- * docs/math.md, "Sampling", "Tied positions". */
+ * docs/math.md, "From logits to a letter". */
 
 /* All members get one letter, and its embedding becomes visible to those that follow. */
 static void assign(const ENCODING *e, const uint32_t *member, size_t n, uint8_t letter,
@@ -40,8 +40,9 @@ static bool decode_group(const view *v, const fmpnn_rules *rules, const uint32_t
 /* One group: its last member decides about omissions, biases, PSSM and fixedness. */
 static fmpnn_status sample_group(const view *v, const fmpnn_rules *rules,
                                  const uint32_t *member, size_t n, const double *uniform,
-                                 const double *exponential, double T, real *scratch, uint8_t *letters, real *embedding,
-                                 real *logits, double *probs, fmpnn_error *err)
+                                 const double *exponential, double T, real *scratch,
+                                 uint8_t *letters, real *embedding, real *logits,
+                                 double *probs, fmpnn_error *err)
 {
     real z[FMPNN_LETTERS];
     size_t stop = 0, last = member[n - 1];
@@ -79,8 +80,8 @@ static size_t group_at(const fmpnn_rules *rules, const uint32_t *order, size_t t
 
 fmpnn_status REF(sample)(const ENCODING *e, const fmpnn_rules *rules, const uint32_t *order,
                          const double *uniform, const double *exponential,
-                         double temperature, uint8_t *letters,
-                         real *logits, double *probs, fmpnn_error *err)
+                         double temperature, uint8_t *letters, real *logits, double *probs,
+                         fmpnn_error *err)
 {
     fmpnn_status status = FMPNN_OK;
     decoding d = {0};
@@ -107,8 +108,8 @@ fmpnn_status REF(sample)(const ENCODING *e, const fmpnn_rules *rules, const uint
         if (n == 0)
             status = fmpnn_fail(err, FMPNN_EINVAL, "step %zu splits a tied group", t);
         else
-            status = sample_group(&v, rules, order + t, n, uniform, exponential, T, d.scratch, letters,
-                                  d.embedding, logits, probs, err);
+            status = sample_group(&v, rules, order + t, n, uniform, exponential, T,
+                                  d.scratch, letters, d.embedding, logits, probs, err);
     }
 done:
     fmpnn_release(d.block);

@@ -8,7 +8,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-enum { BUFFERS = 24, BUFFER_BYTES = 2 << 20, GUARD_FLOATS = 64, SHOWN = 8 };
+enum { BUFFERS = 64, BUFFER_BYTES = 2 << 20, GUARD_FLOATS = 64, SHOWN = 8 };
 
 static const uint32_t CANARY = 0x7fc0ca7a; /* a NaN that no operation makes */
 

@@ -21,7 +21,7 @@ typedef struct check {
     size_t buffers; /* in use */
 } check;
 
-/* A slot's outputs begin with: c->what described, buffers given back. */
+/* Begin a case: describe it for messages, give all buffers of the last one back. */
 void check_case(check *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void check_fail(check *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
@@ -53,7 +53,8 @@ void check_padding(check *c, const matrix *out);
 /* The same bits (any NaN equals any NaN). */
 void check_same(check *c, const char *why, const float *got, const float *want, size_t n);
 
-/* Slots (slots.c, rows.c, accuracy.c): one of each for every line of kernels.def. */
+/* For every line of kernels.def: values against ref.c (slots.c), and bits that must not depend on
+ * what else is computed (rows.c). */
 #define KERNEL(name, arguments)                                                            \
     void check_##name(check *c);                                                           \
     void check_rows_##name(check *c);

@@ -6,18 +6,19 @@
 
 enum { M = 31 };
 
-static matrix packed(check *c, size_t N, size_t K)
+/* The first N rows of w, packed. */
+static matrix pack(check *c, const matrix *w, size_t N)
 {
-    const matrix w = check_input(c, N, K, K, 1);
-    matrix panels = check_input(c, 1, fmpnn_panels_size(N, K), fmpnn_panels_size(N, K), 1);
-    fmpnn_panels_pack(panels.data, w.data, K, N, K);
+    const size_t K = w->columns, size = fmpnn_panels_size(N, K);
+    matrix panels = check_input(c, 1, size, size, 1);
+    fmpnn_panels_pack(panels.data, w->data, w->stride, N, K);
     return panels;
 }
 
 static void gemm_shape(check *c, size_t K, size_t N, int gelu)
 {
     check_case(c, "row independence, K=%zu N=%zu gelu=%d", K, N, gelu);
-    const matrix panels = packed(c, N, K);
+    const matrix w = check_input(c, N, K, K, 1), panels = pack(c, &w, N);
     const matrix src = check_input(c, M, K, K + 3, 1), bias = check_input(c, 1, N, N, 1);
     const matrix table = check_input(c, 5, N, N, 1);
     const float **rows = check_rows(c, &table, M);
@@ -31,10 +32,11 @@ static void gemm_shape(check *c, size_t K, size_t N, int gelu)
         check_same(c, "some rows of a batch", part.data, all.data + first * N, count * N);
     }
     for (size_t narrow = 1; narrow < N;
-         narrow += 5) { /* fewer columns of the same panels */
+         narrow += 5) { /* fewer columns of the same matrix */
         const size_t m = check_below(c, M);
+        const matrix fewer = pack(c, &w, narrow);
         c->kernels->gemm(part.data, N, src.data + m * src.stride, src.stride, 1, K,
-                         panels.data, narrow, bias.data, rows + m, gelu);
+                         fewer.data, narrow, bias.data, rows + m, gelu);
         check_same(c, "some columns", part.data, all.data + m * N, narrow);
     }
 }
@@ -51,7 +53,8 @@ void check_rows_gemm_sum(check *c)
     /* Rows of weight 0 add nothing, so a batch cut short must give the same bits. */
     const size_t K = 40, N = 150;
     check_case(c, "row independence, K=%zu N=%zu", K, N);
-    const matrix panels = packed(c, N, K), weight = check_input(c, 1, M, M, 2);
+    const matrix w = check_input(c, N, K, K, 1), panels = pack(c, &w, N);
+    const matrix weight = check_input(c, 1, M, M, 2);
     const matrix src = check_input(c, M, K, K + 1, 1), bias = check_input(c, 1, N, N, 1);
     const matrix all = check_output(c, 1, N, N), part = check_output(c, 1, N, N);
     for (size_t count = M - 1; count > 0; count--) {
@@ -61,7 +64,8 @@ void check_rows_gemm_sum(check *c)
         c->kernels->gemm_sum(part.data, src.data, src.stride, count, K, panels.data, N,
                              bias.data, weight.data);
         check_same(c, "first rows of a batch", part.data, all.data, N);
-        c->kernels->gemm_sum(part.data, src.data, src.stride, count, K, panels.data,
+        const matrix fewer = pack(c, &w, 1 + 4 * count);
+        c->kernels->gemm_sum(part.data, src.data, src.stride, count, K, fewer.data,
                              1 + 4 * count, bias.data, weight.data);
         check_same(c, "first columns", part.data, all.data, 1 + 4 * count);
     }

@@ -55,6 +55,13 @@ truth "  shows the unresolved one" test "$(tail -1 out | tr -d '\n' | wc -c)" -e
 "$make" --length 60 --missing 20 --format cif >loops.cif
 check "mmCIF with missing loops" 0 "$fusempnn" design loops.cif --seed 1
 truth "  are left out" test "$(tail -1 out | tr -d '\n' | wc -c)" -eq 57
+awk '!($3 == "C" && $6 > 40)' one.pdb >most.pdb
+check "fewer resolved residues than neighbours, in more residues" 0 "$fusempnn" design most.pdb --seed 1
+truth "  a sequence of 40" test "$(tail -1 out | tr -d '\n' | wc -c)" -eq 40
+tail -1 out >a
+check "  by the reference" 0 env FMPNN_DEVICE=reference "$fusempnn" design most.pdb --seed 1
+tail -1 out >b
+same "  engine and reference draw the same letters" a b
 check "a chain that does not exist" 2 "$fusempnn" design two.pdb --chains C
 has err "A.*B"
 one_line err

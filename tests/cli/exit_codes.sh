@@ -35,7 +35,9 @@ check "--overwrite" 0 "$fusempnn" design two.pdb -o out1 --seed 1 --overwrite
 check "-o a file" 0 "$fusempnn" design one.pdb -o x.fa --seed 1
 check "a file that exists" 2 "$fusempnn" design one.pdb -o x.fa --seed 1
 same "the file is as it was" alone x.fa
-check "refusal comes before work" 2 "$fusempnn" design one.pdb "$work" -o out1
+cp one.pdb new.pdb
+check "refusal comes before work" 2 "$fusempnn" design new.pdb two.pdb -o out1 --seed 1
+truth "  nothing was made" test ! -e out1/seqs/new.fa
 check "a file name the verb cannot fill" 2 "$fusempnn" design one.pdb -o x.npz
 check "an unwritable place" 1 "$fusempnn" design one.pdb -o one.pdb/x.fa
 one_line err

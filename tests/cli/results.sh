@@ -41,6 +41,10 @@ check "--resume refuses other settings" 2 "$fusempnn" design one.pdb two.pdb --s
     -T 0.1,0.5 -o part --resume
 has err "settings"
 same "  and leaves the results" all/seqs/one.fa part/seqs/one.fa
+check "a run of 2 samples" 0 "$fusempnn" design one.pdb --seed 3 -n 2 -o grow
+check "--resume to 4" 0 "$fusempnn" design one.pdb --seed 3 -n 4 -o grow --resume
+grep -A1 "^>one_T0.1_" all/seqs/one.fa | grep -v '^--$' >four
+same "  the bytes of a run of 4" four grow/seqs/one.fa
 check "parallel tasks share a folder" 0 "$fusempnn" design one.pdb --seed 3 -n 4 -T 0.1,0.5 -o share
 check "  the other task" 0 "$fusempnn" design two.pdb --seed 3 -n 4 -T 0.1,0.5 -o share
 same "  one" all/seqs/one.fa share/seqs/one.fa

@@ -23,7 +23,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         memcpy(file + PREFIX, data, size);
     fmpnn_tensors tensors;
     fmpnn_error err;
-    if (fmpnn_safetensors_parse("fuzz", file, PREFIX + size + DATA, &tensors, &err) == FMPNN_OK) {
+    if (fmpnn_safetensors_parse("fuzz", file, PREFIX + size + DATA, &tensors, &err) ==
+        FMPNN_OK) {
         fmpnn_model *model = NULL;
         if (fmpnn_model_from_tensors("fuzz", "", &tensors, &model, &err) == FMPNN_OK)
             fmpnn_model_free(model);

@@ -31,6 +31,15 @@ static void demand(bool good)
         abort();
 }
 
+/* A residue that follows a fixed partner is told as fixed, which contradicts its own letter. */
+static bool is_forced(const fmpnn_job *job)
+{
+    for (size_t n = 0; n < fmpnn_job_warning_count(job); n++)
+        if (!strcmp(fmpnn_job_warning(job, n).code, "tie-forced"))
+            return true;
+    return false;
+}
+
 /* The settings that a job says it has must be settings again. */
 static void read_echo(const fmpnn_job *job)
 {
@@ -41,10 +50,17 @@ static void read_echo(const fmpnn_job *job)
         .redesign = json_string_value(json_object_get(echo, "designed")),
         .omit = json_string_value(json_object_get(echo, "omit")),
         .bias = json_string_value(json_object_get(echo, "bias")),
+        .tie = is_forced(job) ? NULL : json_string_value(json_object_get(echo, "tie")),
     };
     fmpnn_job *again = NULL;
     demand(!fmpnn_job_create(&small.st, &model, &settings, &again, NULL));
     demand(!memcmp(again->designed, job->designed, small.st.length));
+    if (!is_forced(job)) {
+        demand(
+            !memcmp(again->tie_group, job->tie_group, small.st.length * sizeof(int32_t)));
+        demand(
+            !memcmp(again->tie_weight, job->tie_weight, small.st.length * sizeof(double)));
+    }
     fmpnn_job_free(again);
     json_decref(echo);
 }

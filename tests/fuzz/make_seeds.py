@@ -92,16 +92,21 @@ class Pickler(pickle.Pickler):
         return None
 
 
-def make_pt(shapes, protocol):
+def make_pickle(shapes, protocol):
     storages = {name: Storage(str(n), math.prod(s)) for n, (name, s) in enumerate(shapes.items())}
     state = collections.OrderedDict(
         (name, Tensor(storages[name], shape)) for name, shape in shapes.items())
     data = io.BytesIO()
     Pickler(data, protocol).dump(
         {"num_edges": 48, "noise_level": 0.2, "model_state_dict": state})
+    return data.getvalue(), storages
+
+
+def make_pt(shapes, protocol):
+    data, storages = make_pickle(shapes, protocol)
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
-        archive.writestr("archive/data.pkl", data.getvalue())
+        archive.writestr("archive/data.pkl", data)
         for storage in storages.values():
             archive.writestr(f"archive/data/{storage.key}", bytes(4 * storage.count))
         archive.writestr("archive/version", "3\n")
@@ -162,12 +167,16 @@ SELECTIONS = [
 shapes = tensor_shapes()
 SEEDS = {
     "pt": {"protocol2.pt": make_pt(shapes, 2), "protocol4.pt": make_pt(shapes, 4),
-           "ca.pt": make_pt(tensor_shapes(columns=167), 2)},
+           "ca.pt": make_pt(tensor_shapes(columns=167), 2),
+           "protocol2.pkl": make_pickle(shapes, 2)[0], "protocol4.pkl": make_pickle(shapes, 4)[0]},
     "safetensors": {"f32": make_safetensors(shapes), "bf16": make_safetensors(shapes, "BF16", 2)},
     "json": {"header": make_header(shapes)[0], "empty": b"{}",
              "one": make_header({"W_s.weight": (21, 16)})[0]},
-    "structure": {"helix.pdb": make_pdb(5), "hetero.pdb": make_pdb(3, HETERO),
-                  "helix.cif": make_cif(3), "helix.pdb.gz": gzip.compress(make_pdb(3), mtime=0)},
+    # The first byte chooses how fuzz_structure.c reads: 0 as the author numbered it, 1 as the
+    # original program does, 16 also writes mmCIF.
+    "structure": {"helix.pdb": b"\x00" + make_pdb(5), "original.pdb": b"\x01" + make_pdb(5),
+                  "hetero.pdb": b"\x10" + make_pdb(3, HETERO), "helix.cif": b"\x00" + make_cif(3),
+                  "helix.pdb.gz": b"\x00" + gzip.compress(make_pdb(3), mtime=0)},
     # the first byte says which option the text is for
     "selection": {f"{n}_{option}": bytes([option]) + text.encode()
                   for n, text in enumerate(SELECTIONS) for option in range(7)},

@@ -259,6 +259,8 @@ static void compare_states(comparison *k, const golden_results *r)
         snprintf(name, sizeof name, "h_V_enc%zu", n);
         if (n)
             compare_plain(k, name, r->h_V_enc[n], 2, c->L, model->C);
+        if (n == model->info.encoder_layers && !fmpnn_archive_find(c->archive, name))
+            golden_problem(k->report, "%s: missing", name);
     }
     for (size_t n = 1; n <= model->info.decoder_layers; n++) {
         snprintf(name, sizeof name, "h_V_dec%zu", n);

@@ -99,8 +99,7 @@ static void (*family_of(const json_t *m))(const golden_options *, const json_t *
     const char *kind = json_string_value(json_object_get(m, "kind"));
     if (kind && !strcmp(kind, "message_pass"))
         return golden_message_pass;
-    if (json_is_string(json_object_get(m, "producer")) &&
-        json_is_object(json_object_get(m, "meaning")))
+    if (json_object_get(m, "producer") && json_is_object(json_object_get(m, "meaning")))
         return golden_ligandmpnn;
     if (json_is_string(json_object_get(m, "format")) &&
         json_is_string(json_object_get(m, "alphabet")))

@@ -127,7 +127,12 @@ void golden_case_close(golden_case *c);
 
 bool golden_inputs(golden_case *c, golden_report *report);   /* inputs.c */
 bool golden_settings(golden_case *c, golden_report *report); /* settings.c */
-bool golden_orders(golden_case *c, golden_report *report);   /* order.c */
+bool golden_ties(golden_case *c, golden_report *report);     /* ties.c */
+/* For settings.c and ties.c: a chain by name or NULL; numbers that a stored tensor must have. */
+const golden_chain *golden_chain_named(const golden_case *c, const char *name);
+void golden_compare_input(golden_report *report, const char *name, const fmpnn_array *array,
+                          const float *mine, float tolerance);
+bool golden_orders(golden_case *c, golden_report *report); /* order.c */
 /* rank [L] of the conditional pass of residue i; true if that is rank_base with i last. */
 bool golden_conditional_rank(const golden_case *c, size_t i, uint32_t *rank);
 

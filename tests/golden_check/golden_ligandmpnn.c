@@ -14,7 +14,7 @@ void golden_ligandmpnn(const golden_options *options, const json_t *manifest,
             continue;
         golden_report report;
         golden_report_init(&report, name ? name : "(unnamed)", "engine", NULL);
-        golden_problem(&report, "this version has no LigandMPNN");
+        golden_problem(&report, "this version has no check of LigandMPNN cases");
         golden_report_close(&report, totals);
     }
 }

@@ -75,12 +75,30 @@ static void through_reference(golden_case *c, void (*run)(golden_case *, golden_
     golden_report_close(&report, totals);
 }
 
+/* Wrong inputs fail the case through every path that was asked for. */
+static void fail_paths(session *s, golden_report *inputs, golden_totals *totals)
+{
+    const bool wanted[] = {s->options->reference, s->options->engine};
+    static const char *const paths[] = {"reference", "engine"};
+    for (size_t n = 0; n < 2; n++) {
+        golden_report report;
+        if (!wanted[n])
+            continue;
+        golden_report_init(&report, inputs->name, paths[n], NULL);
+        report.failed = true;
+        if (inputs->problems.size)
+            fmpnn_text_add(&report.problems, inputs->problems.data, inputs->problems.size);
+        golden_report_close(&report, totals);
+    }
+    golden_report_clear(inputs);
+}
+
 static void check_case(session *s, const json_t *entry, golden_totals *totals)
 {
     golden_case c;
     golden_report inputs;
     if (!golden_case_open(&c, s->options, s->shelf, s->structures, entry, &inputs)) {
-        golden_report_close(&inputs, totals);
+        fail_paths(s, &inputs, totals);
         golden_case_close(&c);
         return;
     }

@@ -123,8 +123,53 @@ static size_t count_shared(const golden_case *c)
     return whole;
 }
 
+static double furthest(const double *a, const double *b, size_t count)
+{
+    double largest = 0;
+    for (size_t n = 0; n < count; n++) {
+        double d = fabs(a[n] - b[n]);
+        largest = d <= largest ? largest : d; /* keeps a NaN */
+    }
+    return largest;
+}
+
+/* Again, saying which leading steps are shared: nothing may change beyond rounding. */
+static fmpnn_status check_shared(engine_run *run, golden_report *report,
+                                 const fmpnn_draw_request *known, size_t B,
+                                 fmpnn_error *err)
+{
+    golden_case *c = run->c;
+    size_t cells = c->L * FMPNN_LETTERS, shared = count_shared(c);
+    fmpnn_draw_request *again = golden_alloc(&c->arena, B, sizeof *again);
+    memcpy(again, known, B * sizeof *again);
+    for (size_t b = 0; b < B; b++) {
+        again[b].letters = golden_alloc(&c->arena, c->L, 1);
+        again[b].logits = new_logits(c, 1);
+        again[b].probs = golden_alloc(&c->arena, cells, sizeof(double));
+    }
+    fmpnn_status status = run->ctx->backend->sample(run->ctx, run->encoding, &c->rules,
+                                                    shared, B, again, err);
+    for (size_t b = 0; !status && b < B; b++) {
+        char probs[80];
+        snprintf(probs, sizeof probs, "sample_%s_probs", c->label[b].name);
+        double apart = furthest(again[b].probs, known[b].probs, cells);
+        double moved = furthest(golden_widen(&c->arena, again[b].logits, cells),
+                                golden_widen(&c->arena, known[b].logits, cells), cells);
+        if (memcmp(again[b].letters, known[b].letters, c->L) != 0)
+            golden_problem(report, "sample_%s: other letters with %zu shared steps",
+                           c->label[b].name, shared);
+        if (!(moved <= golden_limit(c, GOLDEN_ENGINE, "logits", false)) ||
+            !(apart <= golden_limit(c, GOLDEN_ENGINE, probs, false)))
+            golden_problem(report,
+                           "sample_%s: logits move by %.2g, probabilities by %.2g with %zu "
+                           "shared steps",
+                           c->label[b].name, moved, apart, shared);
+    }
+    return status;
+}
+
 /* All labels as one batch, then their teacher-forced passes as another. */
-static fmpnn_status samples(engine_run *run, fmpnn_error *err)
+static fmpnn_status samples(engine_run *run, golden_report *report, fmpnn_error *err)
 {
     golden_case *c = run->c;
     const fmpnn_backend *backend = run->ctx->backend;
@@ -145,8 +190,10 @@ static fmpnn_status samples(engine_run *run, fmpnn_error *err)
                                           .logits = logits + b * cells,
                                           .probs = s[b].probs};
     }
-    fmpnn_status status = backend->sample(run->ctx, run->encoding, &c->rules,
-                                          count_shared(c), B, request, err);
+    fmpnn_status status =
+        backend->sample(run->ctx, run->encoding, &c->rules, 0, B, request, err);
+    if (!status)
+        status = check_shared(run, report, request, B, err);
     if (status)
         return status;
     for (size_t b = 0; b < B; b++)
@@ -176,7 +223,7 @@ void golden_run_engine(golden_case *c, fmpnn_context *ctx, golden_report *report
     if (!status && fmpnn_archive_find(c->archive, "cond_log_probs"))
         status = conditional(&run, &err);
     if (!status)
-        status = samples(&run, &err);
+        status = samples(&run, report, &err);
     if (status)
         golden_problem(report, "engine: %s", err.message);
     else

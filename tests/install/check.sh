@@ -29,7 +29,7 @@ strict="-Wall -Wextra -Wpedantic -Werror -fsyntax-only"
 $CC $strict -std=c11 -x c "$work/usr/include/fusempnn.h" || fail "header alone, as C"
 $CXX $strict -std=c++11 -x c++ "$work/usr/include/fusempnn.h" || fail "header alone, as C++"
 
-# The shared library exports nothing that the header does not declare.
+# The shared library exports what the header declares, and nothing else.
 tr '\n' ' ' <"$work/usr/include/fusempnn.h" | grep -o 'FMPNN_API [^(;]*(' |
     grep -o 'fmpnn_[a-z0-9_]*(' | tr -d '(' | sort -u >"$work/declared"
 nm -D --defined-only "$lib/libfusempnn.so.0" | awk '$2 != "A" { print $3 }' |
@@ -37,6 +37,8 @@ nm -D --defined-only "$lib/libfusempnn.so.0" | awk '$2 != "A" { print $3 }' |
 [ -s "$work/declared" ] && [ -s "$work/exported" ] || fail "no symbols found"
 extra=$(comm -13 "$work/declared" "$work/exported")
 [ -z "$extra" ] || fail "exported, but not in the header:" $extra
+absent=$(comm -23 "$work/declared" "$work/exported")
+[ -z "$absent" ] || fail "in the header, but not exported:" $absent
 
 # pkg-config.
 export PKG_CONFIG_PATH="$lib/pkgconfig" LD_LIBRARY_PATH="$lib"
