@@ -1,5 +1,6 @@
 /* Sampling. What the published program computes batch after batch is drawn batch after batch,
  * but computed several batches at a time: the random numbers do not depend on results. */
+#define _POSIX_C_SOURCE 200809L /* clock_gettime */
 #include "compat/samples.h"
 #include "design/order.h"
 
