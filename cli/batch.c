@@ -205,6 +205,8 @@ static fmpnn_status create_job(const batch *b, const input *in, const fmpnn_stru
     settings.symmetry = o->symmetry;
     settings.seed = batch_seed(b, o);
     settings.noise = o->noise;
+    settings.pssm = o->pssm;
+    settings.pssm_weight = o->pssm_weight;
     fmpnn_status status = fmpnn_job_create(st, model, &settings, job, err);
     free(ties);
     return status;

@@ -45,6 +45,8 @@ typedef struct options {
     double temperature[MAX_TEMPERATURES];
     size_t temperatures;
     double noise;
+    const char *pssm;
+    double pssm_weight;
     const char *mode, *fasta;
     /* benchmarks; 0: not given */
     int64_t batch, length, hidden, neighbors, runs;

@@ -313,6 +313,9 @@ typedef struct fmpnn_settings {
     const char *symmetry; /**< "homooligomer": tie all designed chains */
     uint64_t seed;        /**< 0 .. 2^53-1 */
     double noise;         /**< standard deviation of backbone noise, Angstrom; 0: none */
+    const char *pssm;     /**< .npz with CHAIN_coef [n] and CHAIN_bias [n][21], or a folder with
+                               NAME.npz: probabilities mixed into those that are sampled */
+    double pssm_weight;   /**< share of the PSSM where its coefficient is 1; above 0, at most 1 */
 } fmpnn_settings;
 
 FMPNN_API void fmpnn_settings_default(fmpnn_settings *settings);

@@ -73,7 +73,7 @@ if [ -x build/release/fusempnn ]; then
     check "a processor without AVX, emulated" scripts/check-old-cpu.sh "$kernels"
     check "build sanitize" build sanitize
     # Golden data are about numbers, and slow here; golden_made walks the same code.
-    check_tests sanitize -j "$cores" -E '^golden_(engine|reference|mutants_shared)$'
+    check_tests sanitize -j "$cores" -E '^(golden_(engine|reference.*|mutants.*)|bench_fusion|cli_interrupt)$'
     check "fuzz" scripts/fuzz.sh 10
 fi
 

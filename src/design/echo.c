@@ -197,6 +197,16 @@ static bool put_text(json_t *object, const char *key, fmpnn_text *text)
     return good;
 }
 
+/* Residues whose letters a PSSM takes part in. */
+static void print_pssm(const fmpnn_resolver *r, fmpnn_text *text)
+{
+    const fmpnn_job *job = r->job;
+    for (size_t i = 0; i < job->inputs->L; i++)
+        r->marked[job->inputs->residue_of[i]] = job->pssm_coef[i] > 0;
+    fmpnn_selection_print(job->st, r->marked, SIZE_MAX, text);
+    memset(r->marked, 0, job->st->length);
+}
+
 static bool fill_object(fmpnn_resolver *r, json_t *object)
 {
     const fmpnn_job *job = r->job;
@@ -221,6 +231,13 @@ static bool fill_object(fmpnn_resolver *r, json_t *object)
     good = put_text(object, "bias", &text) && good;
     print_ties(r, &text);
     good = put_text(object, "tie", &text) && good;
+    if (job->pssm_coef) {
+        print_pssm(r, &text);
+        good = put_text(object, "pssm", &text) && good;
+        good = !json_object_set_new(object, "pssm_weight",
+                                    json_real(r->settings->pssm_weight)) &&
+               good;
+    }
     good =
         !json_object_set_new(object, "seed", json_integer((json_int_t)job->seed)) && good;
     good = !json_object_set_new(object, "noise", json_real(r->settings->noise)) && good;
@@ -278,6 +295,13 @@ static void add_rules(fmpnn_sha256 *hash, const fmpnn_resolver *r)
     }
     for (size_t n = 0; n < table; n++) /* a bias of 0 everywhere is no bias */
         add_double(hash, r->bias ? r->bias[n] : 0);
+    if (!job->pssm_coef)
+        return;
+    add_double(hash, r->settings->pssm_weight);
+    for (size_t n = 0; n < L; n++)
+        add_double(hash, job->pssm_coef[n]);
+    for (size_t n = 0; n < table; n++)
+        add_double(hash, job->pssm_bias[n]);
 }
 
 fmpnn_status fmpnn_resolve_digest(fmpnn_resolver *r)

@@ -96,6 +96,8 @@ void fmpnn_job_free(fmpnn_job *job)
     fmpnn_release(job->echo);
     fmpnn_graph_free(job->graph);
     fmpnn_release(job->fixed_order);
+    fmpnn_release(job->pssm_bias);
+    fmpnn_release(job->pssm_coef);
     fmpnn_release(job->owned);
     fmpnn_release(job->tie_group);
     fmpnn_release(job->tie_weight);
@@ -330,6 +332,8 @@ static fmpnn_status resolve(fmpnn_resolver *r)
         status = fmpnn_resolve_ties(r);
     if (!status)
         status = fmpnn_resolve_groups(r);
+    if (!status)
+        status = fmpnn_resolve_pssm(r);
     if (!status)
         status = check_designed(r);
     if (!status)

@@ -37,6 +37,7 @@ struct fmpnn_job {
     fmpnn_rules rules;           /* points into arrays of `owned` and the ones above */
     double *tie_weight;          /* [L] */
     int32_t *tie_group;          /* [L] number of its tied group for people, or -1 */
+    double *pssm_coef, *pssm_bias; /* [L], [L][21]; NULL without --pssm */
     void *owned;                 /* one block behind rules' remaining pointers */
     uint32_t *fixed_order;       /* [L] the first fixed_count: what is not designed, in the order
                                     in which every sample visits it (order.h) */

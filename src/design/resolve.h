@@ -34,6 +34,9 @@ fmpnn_status fmpnn_resolve_ties(fmpnn_resolver *r);
  * May turn designed residues into fixed ones. */
 fmpnn_status fmpnn_resolve_groups(fmpnn_resolver *r);
 
+/* pssm.c: --pssm and --pssm-weight into job->pssm_coef and pssm_bias and the rules. */
+fmpnn_status fmpnn_resolve_pssm(fmpnn_resolver *r);
+
 /* echo.c: job->echo and job->digest, when all else is done. */
 fmpnn_status fmpnn_resolve_echo(fmpnn_resolver *r);
 fmpnn_status fmpnn_resolve_digest(fmpnn_resolver *r);

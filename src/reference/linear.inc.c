@@ -1,5 +1,5 @@
 /* Small pieces of one precision: the model's numbers as `real`, products, LayerNorm, GELU,
- * log softmax. docs/math.md, "Notation". */
+ * log softmax. docs/math.md opens with the notation. */
 
 typedef struct
     linear {       /* y = x w + b, w transposed so that the inner loop runs over outputs */

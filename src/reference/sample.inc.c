@@ -1,5 +1,5 @@
 /* Sampling of one precision: residues in order, tied groups as one draw.
- * docs/math.md, "Sampling", "Tied positions". */
+ * docs/math.md, "From logits to a letter". */
 
 /* All members get one letter, and its embedding becomes visible to those that follow. */
 static void assign(const ENCODING *e, const uint32_t *member, size_t n, uint8_t letter,

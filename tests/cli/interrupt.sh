@@ -1,10 +1,10 @@
 # SIGINT in a run of many: what is finished stays, --resume completes it to the same bytes.
 mkdir many
 for n in 1 2 3 4 5 6 7 8; do "$make" --length 80 --seed $n >many/m$n.pdb; done
-"$fusempnn" design many -n 60 --seed 11 --quiet -o whole || fail "the whole run"
+"$fusempnn" design many -n 40 --seed 11 --quiet -o whole || fail "the whole run"
 for signal in INT TERM; do
     # A non-interactive shell starts background jobs with SIGINT ignored; the program listens.
-    "$fusempnn" design many -n 60 --seed 11 --threads 1 -o cut$signal >out 2>err &
+    "$fusempnn" design many -n 40 --seed 11 --threads 1 -o cut$signal >out 2>err &
     pid=$!
     tries=0
     while [ ! -e cut$signal/seqs/m1.fa ] && [ $tries -lt 600 ]; do
@@ -25,7 +25,7 @@ for signal in INT TERM; do
         same "  $(basename $file) is whole" whole/seqs/$(basename $file) $file
     done
     truth "  nothing unfinished lies about" test -z "$(find cut$signal -name '*.part*' -o -name '*.tmp*')"
-    check "--resume" 0 "$fusempnn" design many -n 60 --seed 11 -o cut$signal --resume
+    check "--resume" 0 "$fusempnn" design many -n 40 --seed 11 -o cut$signal --resume
     for n in 1 2 3 4 5 6 7 8; do
         same "  m$n" whole/seqs/m$n.fa cut$signal/seqs/m$n.fa
         same "  m$n table" whole/tables/m$n.tsv cut$signal/tables/m$n.tsv

@@ -1,4 +1,4 @@
-/* Arrays: names, types, shapes; numbers within 1e-4, all else exactly. */
+/* Arrays: names, types, shapes; log-probabilities and scores within 1e-4, all else exactly. */
 #include "compare.h"
 
 #include <math.h>
@@ -6,6 +6,8 @@
 #include <zip.h>
 
 #define LIMIT 1e-4
+/* Sampling distributions: logits divided by T, down to 0.1, so ten times their rounding. */
+#define LIMIT_OF_PROBS 1e-3
 
 /* Values of samples that fell another way say nothing. */
 static bool counts(const fmpnn_npy *array, size_t n, const char *name, const flips *f)
@@ -19,6 +21,7 @@ static void compare_values(comparison *c, const char *file, const char *name,
                            const fmpnn_npy *a, const fmpnn_npy *b, const flips *f)
 {
     bool real = a->data && a->type[1] == 'f';
+    double limit = strcmp(name, "probs") ? LIMIT : LIMIT_OF_PROBS;
     for (size_t n = 0; n < a->count; n++) {
         if (!counts(a, n, name, f))
             continue;
@@ -26,7 +29,7 @@ static void compare_values(comparison *c, const char *file, const char *name,
         bool same = !memcmp(a->bytes + n * a->item, b->bytes + n * b->item, a->item);
         if (real && !same) {
             double distance = fabs(a->data[n] - b->data[n]);
-            same = distance <= LIMIT || (isnan(a->data[n]) && isnan(b->data[n]));
+            same = distance <= limit || (isnan(a->data[n]) && isnan(b->data[n]));
             c->largest = distance > c->largest ? distance : c->largest;
         }
         if (!same) {

@@ -1,0 +1,188 @@
+#!/bin/sh
+# What the drop-in front refuses, and how it says so; then, with weights, that it gives the same
+# results by every way in. refusals.sh FUSEMPNN MAKE_STRUCTURE COMPARE. Needs no reference data.
+set -u
+absolute() { echo "$(cd "$(dirname "$1")" && pwd)/$(basename "$1")"; }
+fusempnn=$(absolute "$1")
+make=$(absolute "$2")
+compare=$(absolute "$3")
+work=$(mktemp -d) || exit 1
+trap 'rm -rf "$work"' EXIT
+cd "$work" || exit 1
+unset FMPNN_DEVICE FMPNN_ISA FMPNN_PRECISION
+failures=0
+checks=0
+
+report() { # report GOOD TEXT
+    checks=$((checks + 1))
+    if [ "$1" = yes ]; then echo "ok    $2"; else
+        echo "FAIL  $2"
+        sed 's/^/      /' err
+        failures=$((failures + 1))
+    fi
+}
+# refused CODE PATTERN OPTIONS...: that exit code, a message of that pattern, nothing written
+refused() {
+    expected=$1 pattern=$2
+    shift 2
+    "$fusempnn" protein_mpnn_run --out_folder out --seed 1 "$@" >console 2>err </dev/null
+    code=$?
+    good=no
+    [ $code -eq "$expected" ] && grep -Eq -- "$pattern" err && [ ! -e out ] && good=yes
+    report $good "exit $code: $(tail -n 1 err | cut -c 1-150)"
+}
+helper_refused() {
+    expected=$1 pattern=$2
+    shift 2
+    "$fusempnn" "$@" --output_path out.jsonl >console 2>err </dev/null
+    code=$?
+    good=no
+    [ $code -eq "$expected" ] && grep -Eq -- "$pattern" err && [ ! -e out.jsonl ] && good=yes
+    report $good "exit $code: $(tail -n 1 err | cut -c 1-150)"
+}
+
+mkdir pdbs
+"$make" --length 12 --chains AB --identical >pdbs/dimer.pdb
+"$make" --length 9 --missing 4 >pdbs/gap.pdb
+"$fusempnn" parse_multiple_chains --input_path pdbs --output_path all.jsonl
+head -n 1 all.jsonl >dimer.jsonl
+grep -q NaN all.jsonl || { : >err; report no "a gap is parsed as NaN"; }
+pdb=pdbs/dimer.pdb
+
+# JSON: file, line, column
+printf '{"dimer": [["A"], ["B"]]}\n\n{"dimer": [["A"], "B"}\n' >bad.jsonl
+refused 3 '^fusempnn: bad.jsonl:3:2[0-9]: ' --jsonl_path dimer.jsonl --chain_id_jsonl bad.jsonl
+printf '{"dimer": {"A": [1, 2, NaN3]}}\n' >bad.jsonl
+refused 3 '^fusempnn: bad.jsonl:1:2[0-9]: ' --jsonl_path dimer.jsonl --fixed_positions_jsonl bad.jsonl
+sed 's/"num_of_chains"/num_of_chains/' all.jsonl | head -n 1 >bad.jsonl
+refused 3 '^fusempnn: bad.jsonl:1:[0-9]+: ' --jsonl_path bad.jsonl
+printf '[1]\n' >bad.jsonl
+refused 3 'bad.jsonl:1:1: .*expected an object' --jsonl_path dimer.jsonl --omit_AA_jsonl bad.jsonl
+: >bad.jsonl
+refused 3 'bad.jsonl: .*empty' --jsonl_path dimer.jsonl --bias_AA_jsonl bad.jsonl
+sed 's/"seq": ".*"/"seq": "ACD"/' dimer.jsonl >bad.jsonl
+refused 3 'bad.jsonl:1: dimer, chain A: "seq" is shorter' --jsonl_path bad.jsonl
+sed 's/"CA_chain_A": \[\[[^]]*\], /"CA_chain_A": [/' dimer.jsonl >bad.jsonl
+refused 3 'dimer, chain A: CA_chain_A has 11 entries, the sequence has 12' --jsonl_path bad.jsonl
+
+# paths that are not there
+for option in pdb_path jsonl_path; do refused 2 "--$option: nowhere: no such file" --$option nowhere; done
+for option in chain_id fixed_positions omit_AA bias_AA bias_by_res pssm tied_positions; do
+    refused 2 "--${option}_jsonl: nowhere: no such file" --pdb_path $pdb --${option}_jsonl nowhere
+done
+refused 2 "--path_to_fasta: nowhere: no such file" --pdb_path $pdb --score_only 1 --path_to_fasta nowhere
+
+# chains
+refused 2 '--pdb_path_chains: dimer has no chain C' --pdb_path $pdb --pdb_path_chains "A C"
+printf '{"dimer": [["A"], ["C"]]}\n' >d.jsonl
+refused 2 'd.jsonl:1: .*dimer, chain C: the structure has no such chain' --jsonl_path dimer.jsonl --chain_id_jsonl d.jsonl
+printf '{"dimer": [["A", "B"], ["B"]]}\n' >d.jsonl
+refused 2 'd.jsonl:1: .*dimer, chain B: named twice' --jsonl_path dimer.jsonl --chain_id_jsonl d.jsonl
+printf '{"other": [["A"], ["B"]]}\n' >d.jsonl
+refused 2 'd.jsonl:1: .*dimer: the dictionary has no such structure' --jsonl_path dimer.jsonl --chain_id_jsonl d.jsonl
+
+# positions
+printf '{"dimer": {"A": [1, 0], "B": []}}\n' >d.jsonl
+refused 2 'd.jsonl:1: .*dimer, chain A: position 0, expected 1 to 12' --pdb_path $pdb --fixed_positions_jsonl d.jsonl
+printf '{"dimer": {"A": [], "B": [13]}}\n' >d.jsonl
+refused 2 'dimer, chain B: position 13, expected 1 to 12' --pdb_path $pdb --fixed_positions_jsonl d.jsonl
+printf '{"dimer": {"A": [], "B": [], "C": [1]}}\n' >d.jsonl
+refused 2 'dimer, chain C: the structure has no such chain' --pdb_path $pdb --fixed_positions_jsonl d.jsonl
+printf '{"dimer": {"A": [1]}}\n' >d.jsonl
+refused 2 'dimer, chain B: a designed chain is not in the dictionary' --pdb_path $pdb --fixed_positions_jsonl d.jsonl
+printf '{"dimer": {"A": [[[0], "G"]], "B": []}}\n' >d.jsonl
+refused 2 'dimer, chain A: position 0' --pdb_path $pdb --omit_AA_jsonl d.jsonl
+printf '{"dimer": {"A": [[[1], "GJ"]], "B": []}}\n' >d.jsonl
+refused 2 "dimer, chain A: 'J' is not one of" --pdb_path $pdb --omit_AA_jsonl d.jsonl
+printf '{"dimer": {"A": [[[3], "ACDEFGHIKLMNPQRSTVWY"]], "B": []}}\n' >d.jsonl
+refused 2 'dimer, chain A, position 3: every letter is omitted' --pdb_path $pdb --omit_AA_jsonl d.jsonl
+refused 2 'position 1: every letter is omitted' --pdb_path $pdb --omit_AAs ACDEFGHIKLMNPQRSTVWYX
+printf '{"dimer": {"A": [[0, 1]], "B": []}}\n' >d.jsonl
+refused 2 'dimer, chain A: 1 rows for 12 residues' --pdb_path $pdb --bias_by_res_jsonl d.jsonl
+
+# ties
+printf '{"dimer": [{"A": [1], "B": [1]}, {"A": [2], "B": [1]}]}\n' >d.jsonl
+refused 2 'dimer, chain B: position 1 is tied twice' --pdb_path $pdb --tied_positions_jsonl d.jsonl
+printf '{"dimer": [{"A": [1], "C": [1]}]}\n' >d.jsonl
+refused 2 'dimer, chain C: the structure has no such chain' --pdb_path $pdb --tied_positions_jsonl d.jsonl
+printf '{"dimer": [{"A": [[1, 2], [1.0]]}]}\n' >d.jsonl
+refused 2 'dimer, chain A: 1 betas for 2 positions' --pdb_path $pdb --tied_positions_jsonl d.jsonl
+
+# PSSM
+pssm() { # pssm BIAS: a dictionary whose rows all hold that number
+    row=$(printf -- "$1%.0s, " 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20)
+    rows=$(for n in 1 2 3 4 5 6 7 8 9 10 11 12; do printf '[%s%s]%s' "$row" "$1" "$([ $n -lt 12 ] && echo ', ')"; done)
+    ones=$(printf '1.0, %.0s' 1 2 3 4 5 6 7 8 9 10 11)1.0
+    printf '{"dimer": {"A": {"pssm_coef": [%s], "pssm_bias": [%s], "pssm_log_odds": [%s]}, "B": {}}}\n' "$ones" "$rows" "$rows"
+}
+pssm 0.0 >d.jsonl
+refused 2 'dimer, chain A: position 1: pssm_bias sums to 0' --pdb_path $pdb --pssm_jsonl d.jsonl --pssm_multi 0.5 --pssm_bias_flag 1
+pssm -0.1 >d.jsonl
+refused 2 'dimer, chain A: position 1: pssm_bias has a negative entry' --pdb_path $pdb --pssm_jsonl d.jsonl --pssm_multi 0.5 --pssm_bias_flag 1
+
+# options and sequences
+refused 2 "'abc' is no number" --pdb_path $pdb --backbone_noise abc
+refused 2 "unknown option '--nonsense'" --pdb_path $pdb --nonsense 1
+refused 2 "more than one option begins with '--p'" --p $pdb
+refused 2 "'-1' is no temperature" --pdb_path $pdb --sampling_temp "0.1 -1"
+refused 2 'expected 1 or more' --pdb_path $pdb --num_seq_per_target 0
+refused 2 'no structure' --num_seq_per_target 1
+printf '>a\nACDJ\n' >f.fa
+refused 3 'f.fa:2:4: expected one of' --pdb_path $pdb --score_only 1 --path_to_fasta f.fa
+printf '>a\nACD\n\nAC\n' >f.fa
+refused 3 'f.fa:3:1: a blank line' --pdb_path $pdb --score_only 1 --path_to_fasta f.fa
+printf '>a\nACDACDACDACDACDACDACDACDACD\n' >f.fa
+refused 2 'f.fa:1: sequence 1 has 27 letters, dimer has 24 residues' --pdb_path $pdb --score_only 1 --path_to_fasta f.fa
+
+# helpers
+helper_refused 2 'nowhere' parse_multiple_chains --input_path nowhere
+helper_refused 2 'list.* 2 chains|1 lists' make_fixed_positions_dict --input_path all.jsonl --chain_list "A B" --position_list "1 2"
+helper_refused 2 "'x' is no whole number" make_fixed_positions_dict --input_path all.jsonl --chain_list "A" --position_list "1 x"
+helper_refused 2 'chain B has fewer positions' make_tied_positions_dict --input_path all.jsonl --chain_list "A B" --position_list "1 2, 1"
+helper_refused 2 'pos_neg_chain_list' make_pos_neg_tied_positions_dict --input_path all.jsonl --homooligomer 1
+helper_refused 2 "'b' is no number" make_bias_AA --AA_list "A" --bias_list b
+
+if "$fusempnn" doctor --json | grep -q '"vanilla/v_48_020","installed":true'; then
+    : >err
+    same() { # same A B WHAT
+        "$compare" "$1" "$2" >err 2>&1 && report yes "$3" || report no "$3"
+    }
+    run() { "$fusempnn" protein_mpnn_run --seed 5 --suppress_print 1 "$@" 2>err || report no "run $*"; }
+    run --pdb_path pdbs/gap.pdb --num_seq_per_target 4 --batch_size 2 --out_folder a --save_probs 1
+    run --jsonl-path=all.jsonl --num-seq-per-target 2 --out-folder b
+    "$fusempnn" parse_multiple_chains --input_path pdbs --output_path gap_all.jsonl
+    tail -n 1 gap_all.jsonl >gap.jsonl
+    run --jsonl_path gap.jsonl --num_seq_per_target 4 --batch_size 2 --out_folder c --save_probs 1
+    same a c "a parsed structure gives what the PDB file gives"
+    run --pdb_path pdbs/gap.pdb --num_seq_per_target 4 --batch_size 2 --out_folder d --save_probs 1 --device reference
+    same a d "so do the plain formulas in double"
+    run --pdb_path pdbs/gap.pdb --num_seq_per_target 4 --batch_size 2 --out_folder e --save_probs 1 --threads 1 --isa generic
+    same a e "so do one thread and the generic instruction set"
+    run --pdb_path pdbs/gap.pdb --num_seq_per_target 5 --batch_size 2 --out_folder f --save_probs 1
+    grep -q 'rounded down to 4' err && same a f "5 sequences in batches of 2 are 4, and said so"
+    run --pdb_path pdbs/gap.pdb --num_seq_per_target 2 --batch_size 8 --out_folder g
+    [ "$(grep -c '>' g/seqs/gap.fa)" = 3 ] && report yes "a batch larger than the number" ||
+        report no "a batch larger than the number"
+    run --pdb_path pdbs/gap.pdb --num_seq_per_target 4 --batch_size 2 --out_folder h --save_probs 1 --path_to_model_weights nowhere/vanilla_model_weights
+    grep -q 'using installed weights vanilla/v_48_020' err && same a h "weights that are not there are ours, and said so"
+    printf '{"dimer": [["A"], []]}\n' >d.jsonl
+    run --jsonl_path dimer.jsonl --chain_id_jsonl d.jsonl --out_folder i
+    grep -q 'left out' err && grep -q "fixed_chains=\[\], designed_chains=\['A'\]" i/seqs/dimer.fa &&
+        report yes "a chain in neither list is left out, and said so" || report no "a chain in neither list"
+    printf '{"dimer": [["A"], []]}\n{"dimer": [["B"], ["A"]]}\n' >d.jsonl
+    run --jsonl_path dimer.jsonl --chain_id_jsonl d.jsonl --out_folder j
+    grep -q '2 lines; the last one counts' err && grep -q "designed_chains=\['B'\]" j/seqs/dimer.fa &&
+        report yes "the last line of a dictionary counts, and said so" || report no "the last line of a dictionary counts"
+    printf '{"dimer": [[], ["A", "B"]]}\n' >d.jsonl
+    run --jsonl_path dimer.jsonl --chain_id_jsonl d.jsonl --out_folder k --score_only 1
+    grep -q 'nothing is designed' err && report yes "nothing designed is said" || report no "nothing designed is said"
+    printf '{"dimer": []}\n' >d.jsonl
+    run --jsonl_path dimer.jsonl --tied_positions_jsonl d.jsonl --num_seq_per_target 2 --out_folder l
+    head -n 1 all.jsonl >first.jsonl
+    run --jsonl_path first.jsonl --num_seq_per_target 2 --out_folder m
+    same m l "no groups, same letters"
+else
+    echo "skipped: what needs weights vanilla/v_48_020 (fusempnn weights get)"
+fi
+echo "$checks checks, $failures failed"
+[ "$checks" -gt 40 ] && [ $failures -eq 0 ]
