@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs the build in $BUILD into a scratch folder, moves that folder, and builds and runs
 # programs against it: through pkg-config and CMake, in C and C++, shared and static.
-# Also from the environment (ctest sets all): CMAKE LIBDIR CC CFLAGS CXX CXXFLAGS.
+# Also from the environment (ctest sets all): CMAKE GENERATOR LIBDIR CC CFLAGS CXX CXXFLAGS.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 work=$(mktemp -d)
@@ -62,7 +62,7 @@ if ldd "$work/pc_static" | grep libfusempnn; then
 fi
 
 # CMake.
-"$CMAKE" -S "$here" -B "$work/build" -DCMAKE_PREFIX_PATH="$work/usr" -DCMAKE_C_COMPILER="$CC" \
+"$CMAKE" -G "$GENERATOR" -S "$here" -B "$work/build" -DCMAKE_PREFIX_PATH="$work/usr" -DCMAKE_C_COMPILER="$CC" \
     -DCMAKE_CXX_COMPILER="$CXX" -DCMAKE_C_FLAGS="$CFLAGS" -DCMAKE_CXX_FLAGS="$CXXFLAGS" \
     >"$work/log" 2>&1 && "$CMAKE" --build "$work/build" >>"$work/log" 2>&1 ||
     fail "find_package: $(cat "$work/log")"
