@@ -157,10 +157,11 @@ void check_digest(check *c, const float *values, size_t n)
 
 void check_precision(const check *c, size_t n, double *tolerance, size_t count)
 {
-    /* bf16x3: both remainders of the split (2^-18 each) and the product of the low parts (2^-18),
-     * relative to a term; bf16: both operands rounded (2^-9 each). Next to 2^-24 (n + 2). */
+    /* bfloat16 has 8 significant bits, so rounding to it is off by 2^-8 at most. bf16x3: the two
+     * remainders of the split and the product of the low parts, 2^-16 each, relative to a term;
+     * bf16: both operands rounded. Next to (n + 2) 2^-24. */
     const bool split = !strcmp(c->kernels->precision, "bf16x3");
-    const double added = split ? 0x3.1p-18 : 0x2.1p-9;
+    const double added = split ? 0x3.1p-16 : 0x2.1p-8;
     if (!strcmp(c->kernels->precision, "fp32"))
         return;
     for (size_t i = 0; i < count; i++)
