@@ -446,10 +446,10 @@ class Writer
         gemmi::setup_entities(st);
         if (!output_.cif) {
             gemmi::PdbWriteOptions options;
-            options.seqres_records = options.ssbond_records = options.cryst1_record = false;
+            options.seqres_records = options.ssbond_records = false;
             options.link_records = options.cispep_records = false;
             gemmi::write_pdb(st, out, options);
-            return out.str();
+            return without_cell(out.str());
         }
         gemmi::MmcifOutputGroups groups(false);
         groups.atoms = groups.block_name = groups.entry = groups.entity = true;
@@ -459,6 +459,17 @@ class Writer
     }
 
   private:
+    /* No cell was read, so none is written. gemmi 0.5.3 has no option for that. */
+    static std::string without_cell(std::string pdb)
+    {
+        std::size_t begin = pdb.rfind("CRYST1", 0) ? pdb.find("\nCRYST1") : 0;
+        if (begin == std::string::npos)
+            return pdb;
+        begin += pdb[begin] == '\n';
+        std::size_t end = pdb.find('\n', begin);
+        return pdb.erase(begin, end == std::string::npos ? end : end - begin + 1);
+    }
+
     gemmi::Chain &chain(const char *name)
     {
         const char *blank = output_.document->blank;
