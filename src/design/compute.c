@@ -165,8 +165,7 @@ static fmpnn_status logits_of_tied(fmpnn_context *ctx, const fmpnn_job *job,
     if (!rank)
         return fmpnn_fail_memory(err, "scoring samples");
     for (size_t s = 0; s < samples->count && !status; s++) {
-        for (size_t t = 0; t < L; t++)
-            rank[order[s * L + t]] = (uint32_t)t;
+        fmpnn_order_rank(L, order + s * L, rank);
         status = ctx->backend->logits(ctx, job->encoding, 1, samples->sample[s].letters, rank,
                                       samples->sample[s].log_probs, err);
     }
@@ -245,8 +244,7 @@ static fmpnn_status rank_of(const fmpnn_job *job, size_t n, uint32_t *order, uin
     if (!fmpnn_stream_init(&stream, job->seed, fmpnn_structure_digest(job->st), 1))
         return fmpnn_fail_memory(err, "drawing a decoding order");
     fmpnn_order_native(job, &stream, n, order, &n_shared);
-    for (size_t t = 0; t < job->inputs->L; t++)
-        rank[order[t]] = (uint32_t)t;
+    fmpnn_order_rank(job->inputs->L, order, rank);
     return FMPNN_OK;
 }
 
