@@ -25,7 +25,7 @@ typedef struct lane {
     char *from, *to;
     size_t bytes;
     float sink;
-    double begin, end;
+    double begin, end, work;
 } lane;
 
 typedef double body(lane *l); /* returns the work done */
@@ -66,40 +66,50 @@ static double run_copy(lane *l)
     return 2.0 * (double)l->bytes;
 }
 
-/* Work a millisecond of all threads, best of `tries`. */
-static double best_rate(lane *lanes, int threads, body *run, int tries)
+/* All threads at once: a phase to meet, a phase to measure. */
+typedef struct race {
+    lane *lanes;
+    body *run;
+    size_t repeats;
+} race;
+
+static void run_lane(void *of, size_t phase, size_t n, void *unused)
 {
+    race *r = of;
+    lane *l = &r->lanes[n];
+    (void)unused;
+    if (phase == 0) {
+        l->work = 0;
+        return;
+    }
+    unsigned mode = fmpnn_float_mode_enter();
+    l->begin = bench_now();
+    for (size_t repeat = 0; repeat < r->repeats; repeat++)
+        l->work += r->run(l);
+    l->end = bench_now();
+    fmpnn_float_mode_leave(mode);
+}
+
+/* Work a millisecond of all threads, best of `tries`. */
+static double best_rate(const fmpnn_context *ctx, lane *lanes, body *run, int tries)
+{
+    int threads = fmpnn_pool_start(ctx->pool, ctx->threads);
+    race r = {lanes, run, 1};
+    fmpnn_task task = {.of = &r, .phases = 2, .item = run_lane, .fixed = true};
     double best = 0;
-    size_t repeats = 1;
     for (double took = 0; took < TRY_MS / 2;) {
         double begin = bench_now();
-        for (size_t n = 0; n < repeats; n++)
+        for (size_t n = 0; n < r.repeats; n++)
             run(&lanes[0]);
         took = bench_now() - begin;
         if (took < TRY_MS / 2)
-            repeats *= 2;
+            r.repeats *= 2;
     }
     for (int attempt = 0; attempt < tries; attempt++) {
-        double work = 0, begin, end;
-        int next = 0;
-#pragma omp parallel num_threads(threads) reduction(+ : work)
-        {
-            int mine;
-            unsigned mode = fmpnn_float_mode_enter();
-#pragma omp atomic capture
-            mine = next++;
-            lane *l = &lanes[mine];
-#pragma omp barrier
-            l->begin = bench_now();
-            for (size_t n = 0; n < repeats; n++)
-                work += run(l);
-            l->end = bench_now();
-            fmpnn_float_mode_leave(mode);
-        }
-        begin = lanes[0].begin;
-        end = lanes[0].end;
-        for (int n = 1; n < next;
-             n++) { /* fewer than asked for where the system has no more */
+        fmpnn_pool_run(ctx->pool, threads, &task);
+        double work = lanes[0].work, begin = lanes[0].begin, end = lanes[0].end;
+        for (int n = 1; n < threads; n++) {
+            work += lanes[n].work;
             begin = lanes[n].begin < begin ? lanes[n].begin : begin;
             end = lanes[n].end > end ? lanes[n].end : end;
         }
@@ -108,25 +118,26 @@ static double best_rate(lane *lanes, int threads, body *run, int tries)
     return best;
 }
 
-static double gemm_rate(lane *lanes, int threads)
+static double gemm_rate(const fmpnn_context *ctx, lane *lanes)
 {
     static const size_t shapes[][3] = {
         {24, 64, 64}, {96, 64, 128}, {24, 128, 128}, {96, 128, 128}, {48, 256, 256}};
     double best = 0;
     for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++) {
-        for (int n = 0; n < threads; n++) {
+        for (int n = 0; n < ctx->threads; n++) {
             lanes[n].M = shapes[s][0];
             lanes[n].K = shapes[s][1];
             lanes[n].N = shapes[s][2];
         }
-        double rate = best_rate(lanes, threads, run_gemm, TRIES);
+        double rate = best_rate(ctx, lanes, run_gemm, TRIES);
         best = rate > best ? rate : best;
     }
     return best;
 }
 
-static double copy_rate(lane *lanes, int threads)
+static double copy_rate(const fmpnn_context *ctx, lane *lanes)
 {
+    int threads = ctx->threads;
     size_t each = COPY_BYTES / 2 / (size_t)threads / 64 * 64;
     char *block = fmpnn_alloc(2 * (size_t)threads, each);
     if (!block)
@@ -137,7 +148,7 @@ static double copy_rate(lane *lanes, int threads)
         lanes[n].to = lanes[n].from + each;
         lanes[n].bytes = each;
     }
-    double rate = best_rate(lanes, threads, run_copy, COPY_TRIES);
+    double rate = best_rate(ctx, lanes, run_copy, COPY_TRIES);
     fmpnn_release(block);
     return rate;
 }
@@ -160,11 +171,11 @@ fmpnn_status bench_ceilings_measure(const fmpnn_context *ctx, bench_ceilings *c,
         lanes[n].loops = bench_loops_for(fmpnn_context_isa(ctx));
         lanes[n].floats = floats + (size_t)n * LANE_FLOATS;
     }
-    c->fma_gflops = best_rate(lanes, threads, run_fma, TRIES) * 1e-6;
-    c->gemm_gflops = gemm_rate(lanes, threads) * 1e-6;
-    c->gelu_gvalues = best_rate(lanes, threads, run_gelu, TRIES) * 1e-6;
-    c->edge_gvalues = best_rate(lanes, threads, run_edge, TRIES) * 1e-6;
-    c->copy_gbytes = copy_rate(lanes, threads) * 1e-6;
+    c->fma_gflops = best_rate(ctx, lanes, run_fma, TRIES) * 1e-6;
+    c->gemm_gflops = gemm_rate(ctx, lanes) * 1e-6;
+    c->gelu_gvalues = best_rate(ctx, lanes, run_gelu, TRIES) * 1e-6;
+    c->edge_gvalues = best_rate(ctx, lanes, run_edge, TRIES) * 1e-6;
+    c->copy_gbytes = copy_rate(ctx, lanes) * 1e-6;
     fmpnn_release(floats);
     fmpnn_release(lanes);
     return FMPNN_OK;

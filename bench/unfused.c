@@ -1,7 +1,6 @@
 #include "unfused.h"
 
 #include <math.h>
-#include <omp.h>
 #include <string.h>
 
 struct bench_unfused {
@@ -243,27 +242,56 @@ static pass *const node_passes[] = {average,         update_product, update_bias
                                     update_activate, last_product,   last_bias,
                                     add_residual};
 
-/* One region, a barrier after each pass. The threads share the rows of a product and call
+enum {
+    EDGE_PASSES = sizeof edge_passes / sizeof *edge_passes,
+    NODE_PASSES = sizeof node_passes / sizeof *node_passes,
+    PASSES = EDGE_PASSES + NODE_PASSES + 2
+};
+
+typedef struct team {
+    bench_unfused *u;
+    float *out;
+    size_t threads;
+} team;
+
+static void run_pass(void *of, size_t phase, size_t mine, void *lane)
+{
+    const team *t = of;
+    bench_unfused *u = t->u;
+    size_t N = u->t->B * u->t->L, k = u->t->k, D = u->t->D;
+    size_t begin = N * mine / t->threads, end = N * (mine + 1) / t->threads;
+    (void)lane;
+    if (phase < EDGE_PASSES)
+        edge_passes[phase](u, begin * k, end * k);
+    else if (phase < EDGE_PASSES + NODE_PASSES)
+        node_passes[phase - EDGE_PASSES](u, begin, end);
+    else if (phase == EDGE_PASSES + NODE_PASSES)
+        normalise(u, t->out, begin, end);
+    else
+        u->loops->scale(t->out + begin * D, end - begin, D, u->t->mask + begin);
+}
+
+static bool enter(void *of, void *mode)
+{
+    (void)of;
+    *(unsigned *)mode = fmpnn_float_mode_enter();
+    return true;
+}
+
+static void leave(void *of, void *mode)
+{
+    (void)of;
+    fmpnn_float_mode_leave(*(unsigned *)mode);
+}
+
+/* A phase for each pass, so that nobody begins one before all have ended the last. The threads share the rows of a product and call
  * OpenBLAS for their own: its thread pool and ours would fight for the cores. */
 void bench_unfused_run(bench_unfused *u, float *out)
 {
-    size_t N = u->t->B * u->t->L, k = u->t->k, D = u->t->D;
-#pragma omp parallel num_threads(u->ctx->threads)
-    {
-        unsigned mode = fmpnn_float_mode_enter();
-        size_t threads = (size_t)omp_get_num_threads(), mine = (size_t)omp_get_thread_num();
-        size_t begin = N * mine / threads, end = N * (mine + 1) / threads;
-        for (size_t p = 0; p < sizeof edge_passes / sizeof *edge_passes; p++) {
-            edge_passes[p](u, begin * k, end * k);
-#pragma omp barrier
-        }
-        for (size_t p = 0; p < sizeof node_passes / sizeof *node_passes; p++) {
-            node_passes[p](u, begin, end);
-#pragma omp barrier
-        }
-        normalise(u, out, begin, end);
-#pragma omp barrier
-        u->loops->scale(out + begin * D, end - begin, D, u->t->mask + begin);
-        fmpnn_float_mode_leave(mode);
-    }
+    int threads = fmpnn_pool_start(u->ctx->pool, u->ctx->threads);
+    team t = {u, out, (size_t)threads};
+    fmpnn_task task = {.of = &t, .phases = PASSES, .item = run_pass,
+                       .lane_size = sizeof(unsigned), .enter = enter, .leave = leave,
+                       .fixed = true};
+    fmpnn_pool_run(u->ctx->pool, threads, &task);
 }

@@ -31,7 +31,7 @@ file(RELATIVE_PATH FMPNN_PC_PREFIX
     ${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig ${CMAKE_INSTALL_PREFIX})
 file(RELATIVE_PATH FMPNN_PC_INCLUDE
     ${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig ${CMAKE_INSTALL_FULL_INCLUDEDIR})
-string(JOIN " " FMPNN_PC_PRIVATE_LIBS ${OpenMP_C_FLAGS} -lm -lstdc++)
+string(JOIN " " FMPNN_PC_PRIVATE_LIBS ${CMAKE_THREAD_LIBS_INIT} -lm -lstdc++)
 configure_file(cmake/fusempnn.pc.in ${CMAKE_CURRENT_BINARY_DIR}/generated/fusempnn.pc @ONLY)
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/generated/fusempnn.pc
     DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)

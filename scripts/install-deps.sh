@@ -11,7 +11,7 @@ build_packages='
 cmake               configures the build
 ninja-build         runs it
 pkg-config          finds the libraries below
-gcc                 compiles C, with OpenMP
+gcc                 compiles C
 g++                 compiles the C++ shim around gemmi
 libc6-dev           headers of the C library
 git                 names the source revision in every record
@@ -29,7 +29,6 @@ ca-certificates     pip trusts the package index through them
 test_packages='
 clang               second compiler, and libFuzzer
 libclang-rt-dev     its sanitizer and fuzzer runtimes
-libomp-dev          its OpenMP
 llvm                readable stack traces of the sanitizers
 gcc-aarch64-linux-gnu    compiles the NEON kernels
 libc6-dev-arm64-cross    C library for them

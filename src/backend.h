@@ -8,6 +8,7 @@
 #define FMPNN_BACKEND_H
 
 #include "base/base.h"
+#include "base/pool.h"
 #include "design/rules.h"
 #include "graph/graph.h"
 #include "weights/model.h"
@@ -80,7 +81,8 @@ struct fmpnn_context {
     const fmpnn_backend *backend;
     const struct fmpnn_kernels *kernels;
     const char *precision;
-    int threads;
+    int threads;      /* at most, in one call */
+    fmpnn_pool *pool; /* NULL: everything in the calling thread */
 };
 
 #endif

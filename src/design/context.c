@@ -94,12 +94,20 @@ fmpnn_status fmpnn_context_create(const fmpnn_context_options *options, fmpnn_co
     ctx->kernels = kernels;
     ctx->precision = reference ? "fp64" : kernels->precision;
     ctx->threads = options->threads ? options->threads : fmpnn_cores_usable();
+    ctx->pool = fmpnn_pool_create(ctx->threads);
+    if (!ctx->pool) {
+        fmpnn_release(ctx);
+        return fmpnn_fail_memory(err, "opening a context");
+    }
     *out = ctx;
     return FMPNN_OK;
 }
 
 void fmpnn_context_free(fmpnn_context *ctx)
 {
+    if (!ctx)
+        return;
+    fmpnn_pool_free(ctx->pool);
     fmpnn_release(ctx);
 }
 

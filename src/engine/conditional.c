@@ -307,42 +307,47 @@ static bool prepare(common *c)
     return c->h && c->near;
 }
 
-/* false: out of memory. `row`: the n_rows resolved residues. */
-static bool run(const common *c, int threads, size_t n_rows, const uint32_t *row,
-                const uint8_t *wanted, float *logits)
+typedef struct question {
+    common c;
+    size_t n_rows, block; /* block: rows that the common pass takes at a time */
+    const uint32_t *row;  /* [n_rows] the resolved residues */
+    const uint8_t *wanted;
+    float *logits;
+} question;
+
+static bool enter(void *of, void *lane)
 {
-    const fmpnn_graph *graph = c->en->graph;
-    size_t blocks = (n_rows + FMPNN_ROWS - 1) / FMPNN_ROWS;
-    bool good = true;
-#pragma omp parallel num_threads(threads) reduction(&& : good)
-    {
-        follower f;
-        unsigned mode = fmpnn_float_mode_enter();
-        good = follower_init(&f, c);
-        for (size_t layer = 0; layer < c->layers; layer++) {
-#pragma omp for schedule(dynamic, 1)
-            for (size_t b = 0; b < blocks; b++) {
-                size_t first = b * FMPNN_ROWS;
-                if (good)
-                    common_block(c, layer,
-                                 n_rows - first < FMPNN_ROWS ? n_rows - first : FMPNN_ROWS,
-                                 row + first, f.tile, &f.x);
-            }
-        }
-#pragma omp for schedule(dynamic, 1)
-        for (size_t i = 0; i < graph->L; i++) {
-            if (!good || !wanted[i])
-                continue;
-            if (graph->mask[i] == 0)
-                memcpy(logits + i * FMPNN_LETTERS, c->en->w->b_logits,
-                       FMPNN_LETTERS * sizeof *logits);
-            else
-                follow(c, i, &f, logits + i * FMPNN_LETTERS);
-        }
-        follower_clear(&f);
-        fmpnn_float_mode_leave(mode);
+    return follower_init(lane, &((const question *)of)->c);
+}
+
+static void leave(void *of, void *lane)
+{
+    (void)of;
+    follower_clear(lane);
+}
+
+/* The layers of the common pass, then all positions. */
+static size_t count_items(void *of, size_t phase)
+{
+    const question *q = of;
+    return phase < q->c.layers ? (q->n_rows + q->block - 1) / q->block : q->c.en->L;
+}
+
+static void do_item(void *of, size_t phase, size_t n, void *lane)
+{
+    const question *q = of;
+    const fmpnn_encoding *en = q->c.en;
+    follower *f = lane;
+    float *logits = q->logits + n * FMPNN_LETTERS;
+    if (phase < q->c.layers) {
+        size_t first = n * q->block, left = q->n_rows - first;
+        common_block(&q->c, phase, left < q->block ? left : q->block, q->row + first, f->tile,
+                     &f->x);
+    } else if (q->wanted[n] && en->graph->mask[n] == 0) {
+        memcpy(logits, en->w->b_logits, FMPNN_LETTERS * sizeof *logits);
+    } else if (q->wanted[n]) {
+        follow(&q->c, n, f, logits);
     }
-    return good;
 }
 
 fmpnn_status fmpnn_engine_conditional(fmpnn_context *ctx, const fmpnn_encoding *en,
@@ -350,23 +355,27 @@ fmpnn_status fmpnn_engine_conditional(fmpnn_context *ctx, const fmpnn_encoding *
                                       const uint8_t *wanted, float *logits, fmpnn_error *err)
 {
     fmpnn_status status = FMPNN_OK;
-    size_t n_rows = 0;
-    common c = {.en = en, .kernels = ctx->kernels, .letters = letters, .rank = rank,
-                .layers = en->layers - 1};
     uint32_t *row = fmpnn_alloc(en->L, sizeof *row);
-    if (!row || !prepare(&c)) {
+    question q = {.c = {.en = en, .kernels = ctx->kernels, .letters = letters, .rank = rank,
+                        .layers = en->layers - 1},
+                  .row = row, .wanted = wanted, .logits = logits};
+    fmpnn_task task = {.of = &q, .phases = q.c.layers + 1, .items = count_items,
+                       .item = do_item, .lane_size = sizeof(follower), .enter = enter,
+                       .leave = leave};
+    if (!row || !prepare(&q.c)) {
         status = fmpnn_fail_memory(err, "computing conditional probabilities");
         goto done;
     }
     for (size_t i = 0; i < en->L; i++)
         if (en->graph->mask[i] != 0)
-            row[n_rows++] = (uint32_t)i;
-    if (!run(&c, ctx->threads, n_rows, row, wanted, logits))
+            row[q.n_rows++] = (uint32_t)i;
+    q.block = fmpnn_rows_a_block(q.n_rows, ctx->threads);
+    if (!fmpnn_pool_run(ctx->pool, ctx->threads, &task))
         status = fmpnn_fail_memory(err, "computing conditional probabilities");
 done:
-    fmpnn_release(c.terms);
-    fmpnn_release(c.near);
-    fmpnn_release(c.h);
+    fmpnn_release(q.c.terms);
+    fmpnn_release(q.c.near);
+    fmpnn_release(q.c.h);
     fmpnn_release(row);
     return status;
 }

@@ -9,10 +9,18 @@
 
 #include <string.h>
 
+size_t fmpnn_rows_a_block(size_t rows, int threads)
+{
+    size_t team = (size_t)threads, full = team * FMPNN_ROWS;
+    size_t rounds = (rows + full - 1) / full, blocks = rounds * team;
+    return rows ? (rows + blocks - 1) / blocks : 1;
+}
+
 bool fmpnn_decode_scratch_init(fmpnn_decode_scratch *x, const fmpnn_encoding *encoding)
 {
     size_t C = encoding->C, K = encoding->K, F = encoding->w->F, rows = FMPNN_ROWS * C;
     memset(x, 0, sizeof *x);
+    x->mode = fmpnn_float_mode_enter();
     float *block = fmpnn_alloc(4 * rows + FMPNN_ROWS * F + K * C + FMPNN_ROWS, sizeof *block);
     x->block = block;
     x->edge = fmpnn_alloc(3 * K, sizeof *x->edge);
@@ -34,6 +42,7 @@ void fmpnn_decode_scratch_clear(fmpnn_decode_scratch *x)
 {
     fmpnn_release(x->edge);
     fmpnn_release(x->block);
+    fmpnn_float_mode_leave(x->mode);
 }
 
 /* Where Wn h_j of layer >= 1 is, or would be; NULL if it is 0. */

@@ -9,7 +9,6 @@
  * their state contributes to the edges of the next pass is multiplied out once a residue. */
 #include "engine/engine.h"
 
-#include <omp.h>
 #include <string.h>
 
 typedef struct encoder {
@@ -18,6 +17,7 @@ typedef struct encoder {
     const fmpnn_graph *graph;
     const fmpnn_packed *w;
     size_t L, K, C, N;       /* N: encoder layers */
+    size_t block;            /* rows that a node pass takes at a time */
     float *e;                /* [L][K][C] edge states */
     float *s;                /* [L][C] summed messages */
     float *own_update, *near_update;   /* [L][C] W11's node parts, bias in own */
@@ -33,12 +33,16 @@ typedef struct scratch {
     float *work;            /* [FMPNN_ROWS][F] */
     float *count;           /* [FMPNN_ROWS] */
     float *block;
+    unsigned mode; /* of the floating-point unit, before */
 } scratch;
 
-static bool scratch_init(scratch *x, const encoder *en)
+static bool enter(void *of, void *lane)
 {
+    const encoder *en = of;
+    scratch *x = lane;
     size_t tile = en->K * en->C, raw = fmpnn_features_size(en->graph, en->w);
     size_t line = 16, rows = FMPNN_ROWS;
+    x->mode = fmpnn_float_mode_enter();
     raw = (raw + line - 1) / line * line;
     x->block = fmpnn_alloc(raw + 2 * tile + rows * en->w->F + rows + en->K, sizeof(float));
     x->row = fmpnn_alloc(en->K, sizeof *x->row);
@@ -53,10 +57,13 @@ static bool scratch_init(scratch *x, const encoder *en)
     return true;
 }
 
-static void scratch_clear(scratch *x)
+static void leave(void *of, void *lane)
 {
+    scratch *x = lane;
+    (void)of;
     fmpnn_release(x->row);
     fmpnn_release(x->block);
+    fmpnn_float_mode_leave(x->mode);
 }
 
 static void gather(const encoder *en, size_t i, const float *nodes, const float **row)
@@ -170,34 +177,36 @@ static void node_pass(const encoder *en, size_t layer, size_t first, size_t M, s
                 en->w->decoder[l].message.neighbour, C, NULL, NULL, 0);
 }
 
-/* All passes; one team of threads from beginning to end. false: out of memory. */
-static bool run(const encoder *en, int threads)
+/* ---- all passes: edges and nodes take turns ---- */
+
+static size_t count_items(void *of, size_t phase)
 {
-    size_t L = en->L, blocks = (L + FMPNN_ROWS - 1) / FMPNN_ROWS;
-    bool good = true;
-#pragma omp parallel num_threads(threads) reduction(&& : good)
-    {
-        scratch x = {0};
-        unsigned mode = fmpnn_float_mode_enter();
-        good = scratch_init(&x, en);
-        /* a thread without scratch leaves its work undone; the result is dropped */
-        for (size_t pass = 0; pass <= en->N; pass++) {
-#pragma omp for schedule(dynamic, 4)
-            for (size_t i = 0; i < L; i++)
-                if (good)
-                    edge_pass(en, pass, i, &x);
-            if (pass < en->N) {
-#pragma omp for schedule(dynamic, 1)
-                for (size_t b = 0; b < blocks; b++)
-                    if (good)
-                        node_pass(en, pass, b * FMPNN_ROWS,
-                                  b + 1 < blocks ? FMPNN_ROWS : L - b * FMPNN_ROWS, &x);
-            }
-        }
-        scratch_clear(&x);
-        fmpnn_float_mode_leave(mode);
-    }
-    return good;
+    const encoder *en = of;
+    return phase % 2 == 0 ? en->L : (en->L + en->block - 1) / en->block;
+}
+
+static void do_item(void *of, size_t phase, size_t n, void *lane)
+{
+    const encoder *en = of;
+    size_t first = n * en->block, left = en->L - first;
+    if (phase % 2 == 0)
+        edge_pass(en, phase / 2, n, lane);
+    else
+        node_pass(en, phase / 2, first, left < en->block ? left : en->block, lane);
+}
+
+/* false: out of memory. */
+static bool run(encoder *en, const fmpnn_context *ctx)
+{
+    fmpnn_task task = {.of = en,
+                       .phases = 2 * en->N + 1,
+                       .items = count_items,
+                       .item = do_item,
+                       .lane_size = sizeof(scratch),
+                       .enter = enter,
+                       .leave = leave};
+    en->block = fmpnn_rows_a_block(en->L, ctx->threads);
+    return fmpnn_pool_run(ctx->pool, ctx->threads, &task);
 }
 
 static bool prepare(encoder *en)
@@ -263,7 +272,7 @@ static fmpnn_status encode(fmpnn_context *ctx, const fmpnn_model *model, const f
     encoder en = {.kernels = ctx->kernels, .graph = graph, .w = model->packed, .L = graph->L,
                   .K = graph->K, .C = model->C, .N = model->info.encoder_layers};
     en.out = encoding_create(model, graph);
-    if (!en.out || !prepare(&en) || !run(&en, ctx->threads)) {
+    if (!en.out || !prepare(&en) || !run(&en, ctx)) {
         status = fmpnn_fail(err, FMPNN_ENOMEM, "out of memory while encoding %zu residues",
                             graph->L);
         goto done;

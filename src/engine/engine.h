@@ -10,7 +10,9 @@
  * node.c     what follows the sum over neighbours, encoder and decoder alike
  *
  * Every value is computed by kernels whose summation order does not depend on how many rows
- * travel together, so no result depends on threads, batch or level. Equations: docs/math.md. */
+ * travel together, so no result depends on threads, batch or level. Threads come from the
+ * context's pool (base/pool.h): a call is one task, a pass over residues one phase of it.
+ * Equations: docs/math.md. */
 #ifndef FMPNN_ENGINE_H
 #define FMPNN_ENGINE_H
 
@@ -84,6 +86,10 @@ typedef struct fmpnn_row {
     uint32_t i;
 } fmpnn_row;
 
+/* Rows of which each thread gets a block, and the same number of blocks if it can be: at most
+ * FMPNN_ROWS, at least 1. */
+size_t fmpnn_rows_a_block(size_t rows, int threads);
+
 /* Scratch of one thread. */
 typedef struct fmpnn_decode_scratch {
     float *h, *own, *s, *next; /* [FMPNN_ROWS][C] */
@@ -92,8 +98,11 @@ typedef struct fmpnn_decode_scratch {
     float *count;              /* [FMPNN_ROWS] */
     const float **edge, **node, **letter; /* [K] row pointers */
     void *block;
+    unsigned mode;             /* of the floating-point unit, before */
 } fmpnn_decode_scratch;
 
+/* Memory for the thread that calls, and denormals flushed until it clears. Clear also after a
+ * failure (out of memory). */
 bool fmpnn_decode_scratch_init(fmpnn_decode_scratch *scratch, const fmpnn_encoding *encoding);
 void fmpnn_decode_scratch_clear(fmpnn_decode_scratch *scratch);
 

@@ -6,48 +6,59 @@
 
 enum { BATCH_BYTES = 32 << 20 }; /* states held at once */
 
-/* h^(0) of the rows, or their h of the layer before. */
-static void load(const fmpnn_encoding *en, size_t layer, const float *h, const fmpnn_row *row,
-                 size_t M, float *dst)
+typedef struct pass {
+    const fmpnn_encoding *en;
+    const fmpnn_kernels *kernels;
+    const fmpnn_slots *slots;
+    const fmpnn_row *row; /* [n_rows] */
+    size_t n_rows, block; /* block: rows at a time */
+    float *h;             /* [n_rows][C] */
+} pass;
+
+static bool enter(void *of, void *lane)
 {
-    size_t C = en->C;
-    if (layer)
-        memcpy(dst, h, M * C * sizeof *dst);
-    else
-        for (size_t m = 0; m < M; m++)
-            memcpy(dst + m * C, en->h + row[m].i * C, C * sizeof *dst);
+    return fmpnn_decode_scratch_init(lane, ((const pass *)of)->en);
+}
+
+static void leave(void *of, void *lane)
+{
+    (void)of;
+    fmpnn_decode_scratch_clear(lane);
+}
+
+static size_t count_blocks(void *of, size_t layer)
+{
+    const pass *p = of;
+    (void)layer;
+    return (p->n_rows + p->block - 1) / p->block;
+}
+
+static void do_block(void *of, size_t layer, size_t n, void *lane)
+{
+    const pass *p = of;
+    fmpnn_decode_scratch *x = lane;
+    size_t C = p->en->C, first = n * p->block, left = p->n_rows - first;
+    size_t M = left < p->block ? left : p->block;
+    float *h = p->h + first * C;
+    const fmpnn_row *row = p->row + first;
+    for (size_t m = 0; m < M; m++)
+        memcpy(x->h + m * C, layer ? h + m * C : p->en->h + row[m].i * C, C * sizeof *h);
+    fmpnn_decode_layer(p->en, p->kernels, p->slots, layer, M, row, x);
+    memcpy(h, x->h, M * C * sizeof *h);
 }
 
 fmpnn_status fmpnn_decode_rows(const fmpnn_context *ctx, const fmpnn_encoding *en,
                                const fmpnn_slots *slots, size_t n_rows, const fmpnn_row *row,
                                fmpnn_error *err)
 {
-    size_t C = en->C, blocks = (n_rows + FMPNN_ROWS - 1) / FMPNN_ROWS;
-    float *h = fmpnn_alloc(n_rows, C * sizeof *h);
-    bool good = h != NULL;
-    if (!good)
-        return fmpnn_fail_memory(err, "decoding");
-#pragma omp parallel num_threads(ctx->threads) reduction(&& : good)
-    {
-        fmpnn_decode_scratch x;
-        unsigned mode = fmpnn_float_mode_enter();
-        good = fmpnn_decode_scratch_init(&x, en);
-        for (size_t layer = 0; layer < en->layers; layer++) {
-#pragma omp for schedule(dynamic, 1)
-            for (size_t b = 0; b < blocks; b++) {
-                size_t first = b * FMPNN_ROWS;
-                size_t M = n_rows - first < FMPNN_ROWS ? n_rows - first : FMPNN_ROWS;
-                if (!good)
-                    continue;
-                load(en, layer, h + first * C, row + first, M, x.h);
-                fmpnn_decode_layer(en, ctx->kernels, slots, layer, M, row + first, &x);
-                memcpy(h + first * C, x.h, M * C * sizeof *h);
-            }
-        }
-        fmpnn_decode_scratch_clear(&x);
-        fmpnn_float_mode_leave(mode);
-    }
-    fmpnn_release(h);
+    pass p = {.en = en, .kernels = ctx->kernels, .slots = slots, .row = row, .n_rows = n_rows,
+              .block = fmpnn_rows_a_block(n_rows, ctx->threads)};
+    fmpnn_task task = {.of = &p, .phases = en->layers, .items = count_blocks, .item = do_block,
+                       .lane_size = sizeof(fmpnn_decode_scratch), .enter = enter,
+                       .leave = leave};
+    p.h = fmpnn_alloc(n_rows, en->C * sizeof *p.h);
+    bool good = p.h && fmpnn_pool_run(ctx->pool, ctx->threads, &task);
+    fmpnn_release(p.h);
     return good ? FMPNN_OK : fmpnn_fail_memory(err, "decoding");
 }
 

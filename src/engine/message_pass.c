@@ -25,6 +25,7 @@ typedef struct lane {
     float *delta;      /* [3][group k] X_j - X_i, for a group of nodes */
     float *geometry;   /* [group k][4] distance, direction */
     const float **row; /* [group k] neighbours' parts */
+    unsigned mode;     /* of the floating-point unit, before */
 } lane;
 
 struct fmpnn_operation {
@@ -144,6 +145,7 @@ fmpnn_status fmpnn_engine_operation_create(fmpnn_context *ctx,
     }
     lay_out(op);
     pack(op, weights, plain);
+    fmpnn_pool_start(ctx->pool, ctx->threads); /* a run allocates nothing, threads neither */
     *out = op;
     op = NULL;
 done:
@@ -166,7 +168,7 @@ void fmpnn_engine_operation_free(fmpnn_operation *op)
 
 typedef struct call {
     const fmpnn_operation *op;
-    size_t L, total;
+    size_t L, total, block; /* block: nodes at a time */
     const float *h, *X, *mask;
     const int32_t *E;
     float *out;
@@ -265,28 +267,45 @@ static size_t block_size(size_t total, int threads)
     return size < SMALLEST_BLOCK ? SMALLEST_BLOCK : size > BLOCK ? BLOCK : size;
 }
 
+static size_t count_blocks(void *of, size_t phase)
+{
+    const call *c = of;
+    (void)phase;
+    return (c->total + c->block - 1) / c->block;
+}
+
+static void do_block(void *of, size_t phase, size_t n, void *mine)
+{
+    const call *c = of;
+    size_t first = n * c->block, left = c->total - first, M = left < c->block ? left : c->block;
+    if (phase == 0)
+        node_parts(c, first, M);
+    else
+        block(c, first, M, mine);
+}
+
+static bool enter(void *of, void *mine)
+{
+    (void)of;
+    ((lane *)mine)->mode = fmpnn_float_mode_enter();
+    return true;
+}
+
+static void leave(void *of, void *mine)
+{
+    (void)of;
+    fmpnn_float_mode_leave(((lane *)mine)->mode);
+}
+
 void fmpnn_engine_operation_run(fmpnn_operation *op, size_t B, size_t L, const float *h,
                                 const float *X, const int32_t *E, const float *mask,
                                 float *out)
 {
     call c = {
         .op = op, .L = L, .total = B * L, .h = h, .X = X, .E = E, .mask = mask, .out = out};
-    size_t size = block_size(c.total, op->ctx->threads);
-    size_t blocks = (c.total + size - 1) / size;
-    int next = 0;
-#pragma omp parallel num_threads(op->ctx->threads)
-    {
-        int mine;
-        unsigned mode = fmpnn_float_mode_enter();
-#pragma omp atomic capture
-        mine = next++;
-#pragma omp for schedule(static)
-        for (size_t b = 0; b < blocks; b++)
-            node_parts(&c, b * size, b + 1 < blocks ? size : c.total - b * size);
-#pragma omp for schedule(dynamic, 1)
-        for (size_t b = 0; b < blocks; b++)
-            block(&c, b * size, b + 1 < blocks ? size : c.total - b * size,
-                  &op->lanes[mine]);
-        fmpnn_float_mode_leave(mode);
-    }
+    fmpnn_task task = {.of = &c, .phases = 2, .items = count_blocks, .item = do_block,
+                       .lane_size = sizeof *op->lanes, .lanes = op->lanes, .enter = enter,
+                       .leave = leave};
+    c.block = block_size(c.total, op->ctx->threads);
+    fmpnn_pool_run(op->ctx->pool, op->ctx->threads, &task);
 }

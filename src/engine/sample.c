@@ -1,20 +1,30 @@
 /* Sampling, level by level (levels.c). All rows of one level, of all sequences, are computed
- * together; then the letters that became decidable are drawn. The result is exactly that of
- * decoding one residue after another.
+ * together. A residue alone in its group gets its letter on the spot; groups of several are
+ * drawn for when the level is done. The result is exactly that of decoding one residue after
+ * another.
  *
  * Residues that come first in every request with known letters are computed once, by the
  * all-at-once path of logits.c, and shared. */
 #include "engine/engine.h"
 
+#include <pthread.h>
 #include <string.h>
 
 enum { BATCH_BYTES = 32 << 20 }; /* states of sequences decoded together */
 
-/* Things to do, sorted by level: item n of level v is item[start[v-1] + n], v from 1. */
+/* Things to do, sorted by level: item n of level v is item[start[v] + n], v from 0. */
 typedef struct agenda {
     size_t *start; /* [levels+1] */
     fmpnn_row *item;
 } agenda;
+
+/* The failure that is reported: of the first draw in order, whichever thread came upon it. */
+typedef struct trouble {
+    pthread_mutex_t lock;
+    fmpnn_status status;
+    size_t at;
+    fmpnn_error detail;
+} trouble;
 
 typedef struct sampler {
     const fmpnn_context *ctx;
@@ -29,9 +39,13 @@ typedef struct sampler {
     uint32_t *rank;              /* [B][L] */
     uint32_t *level;             /* [B][L] */
     uint32_t *unit_level;        /* [B][groups] */
+    uint32_t *top;               /* [B] highest level */
     float *state;
     uint32_t levels;
-    agenda rows, units; /* rows: residues to compute; units: groups to draw for (i = group) */
+    agenda rows, units; /* rows: residues to compute; units: groups of several to draw for
+                           (i = group) */
+    size_t block;       /* rows of the level at hand that are taken at a time */
+    trouble trouble;
 } sampler;
 
 /* ---- letters ---- */
@@ -45,6 +59,11 @@ static bool forced_letter(const fmpnn_rules *rules, size_t group, uint8_t *lette
             return true;
         }
     return false;
+}
+
+static bool alone(const fmpnn_rules *rules, size_t group)
+{
+    return rules->start[group + 1] - rules->start[group] == 1;
 }
 
 static void give(const fmpnn_rules *rules, size_t group, uint8_t letter, uint8_t *letters)
@@ -102,6 +121,7 @@ static void release(sampler *s)
     fmpnn_release(s->rows.start);
     fmpnn_release(s->state);
     fmpnn_release(s->slots.shared_state);
+    fmpnn_release(s->top);
     fmpnn_release(s->unit_level);
     fmpnn_release(s->level);
     fmpnn_release(s->rank);
@@ -137,12 +157,13 @@ static bool allocate(sampler *s, size_t batch)
     s->rank = fmpnn_alloc(batch, L * sizeof *s->rank);
     s->level = fmpnn_alloc(batch, L * sizeof *s->level);
     s->unit_level = fmpnn_alloc(batch, s->rules->groups * sizeof *s->unit_level);
+    s->top = fmpnn_alloc(batch, sizeof *s->top);
     s->rows.start = fmpnn_alloc(L + 2, sizeof *s->rows.start);
     s->rows.item = fmpnn_alloc(batch, L * sizeof *s->rows.item);
     s->units.start = fmpnn_alloc(L + 2, sizeof *s->units.start);
     s->units.item = fmpnn_alloc(batch, s->rules->groups * sizeof *s->units.item);
     if (!s->sequence || !s->slot || !s->shared || !s->rank || !s->level || !s->unit_level ||
-        !s->rows.start || !s->rows.item || !s->units.start || !s->units.item)
+        !s->top || !s->rows.start || !s->rows.item || !s->units.start || !s->units.item)
         return false;
     place_states(s);
     s->slots.shared_state = fmpnn_alloc(layers * s->slots.shared_slots, s->en->C * sizeof(float));
@@ -169,36 +190,43 @@ static void schedule(sampler *s, agenda *a, size_t count, const uint32_t *level)
     /* every start now points behind its level: at the start of the next, as wanted for v-1 */
 }
 
+/* Ranks and levels of sequence b, and what it starts with. */
+static void plan_sequence(void *of, size_t b)
+{
+    sampler *s = of;
+    const fmpnn_rules *rules = s->rules;
+    fmpnn_draw_request *request = &s->request[b];
+    size_t L = s->en->L, states = (s->en->layers - 1) * s->slots.slots * s->en->C;
+    uint32_t *rank = s->rank + b * L, *unit_level = s->unit_level + b * rules->groups;
+    for (size_t t = 0; t < L; t++)
+        rank[request->order[t]] = (uint32_t)t;
+    s->top[b] = fmpnn_levels_find(s->en->graph, rules, s->n_shared, request->order, rank,
+                                  s->level + b * L, unit_level);
+    s->sequence[b] = (fmpnn_sequence){.rank = rank, .letters = request->letters,
+                                      .group_of = rules->group_of,
+                                      .state = s->state + b * states,
+                                      .logits = request->logits};
+    memset(request->logits, 0, L * FMPNN_LETTERS * sizeof *request->logits);
+    if (request->probs)
+        memset(request->probs, 0, L * FMPNN_LETTERS * sizeof *request->probs);
+    memcpy(request->letters, rules->native, L);
+    for (size_t g = 0; g < rules->groups; g++) {
+        uint8_t letter;
+        if (!unit_level[g] && forced_letter(rules, g, &letter)) /* waits for nothing */
+            give(rules, g, letter, request->letters);
+        if (alone(rules, g)) /* drawn for with its row */
+            unit_level[g] = 0;
+    }
+}
+
 static void plan(sampler *s)
 {
-    const fmpnn_rules *rules = s->rules;
-    size_t L = s->en->L, states = (s->en->layers - 1) * s->slots.slots * s->en->C;
+    fmpnn_pool_each(s->ctx->pool, s->ctx->threads, s->B, plan_sequence, s);
     s->levels = 0;
-    for (size_t b = 0; b < s->B; b++) {
-        fmpnn_draw_request *request = &s->request[b];
-        uint32_t *rank = s->rank + b * L;
-        for (size_t t = 0; t < L; t++)
-            rank[request->order[t]] = (uint32_t)t;
-        uint32_t levels =
-            fmpnn_levels_find(s->en->graph, rules, s->n_shared, request->order, rank,
-                              s->level + b * L, s->unit_level + b * rules->groups);
-        s->levels = levels > s->levels ? levels : s->levels;
-        s->sequence[b] = (fmpnn_sequence){.rank = rank, .letters = request->letters,
-                                          .group_of = rules->group_of,
-                                          .state = s->state + b * states,
-                                          .logits = request->logits};
-        memset(request->logits, 0, L * FMPNN_LETTERS * sizeof *request->logits);
-        if (request->probs)
-            memset(request->probs, 0, L * FMPNN_LETTERS * sizeof *request->probs);
-        memcpy(request->letters, rules->native, L);
-        for (size_t g = 0; g < rules->groups; g++) { /* letters that wait for nothing */
-            uint8_t letter;
-            if (!s->unit_level[b * rules->groups + g] && forced_letter(rules, g, &letter))
-                give(rules, g, letter, request->letters);
-        }
-    }
-    schedule(s, &s->rows, L, s->level);
-    schedule(s, &s->units, rules->groups, s->unit_level);
+    for (size_t b = 0; b < s->B; b++)
+        s->levels = s->top[b] > s->levels ? s->top[b] : s->levels;
+    schedule(s, &s->rows, s->en->L, s->level);
+    schedule(s, &s->units, s->rules->groups, s->unit_level);
 }
 
 /* ---- the work ---- */
@@ -230,59 +258,88 @@ static fmpnn_status compute_shared(sampler *s, fmpnn_error *err)
     return status;
 }
 
-/* All layers of M rows of one level. */
-static void decode_block(const sampler *s, size_t M, const fmpnn_row *row,
-                         fmpnn_decode_scratch *x)
+/* The letter of one item of an agenda (the group `group` of the item's sequence). */
+static void draw_for(sampler *s, const fmpnn_row *item, size_t group)
+{
+    fmpnn_error detail;
+    size_t b = (size_t)(item->sequence - s->sequence), at = b * s->rules->groups + group;
+    fmpnn_status status = draw(s->rules, group, &s->request[b], &detail);
+    if (!status)
+        return;
+    trouble *t = &s->trouble;
+    pthread_mutex_lock(&t->lock);
+    if (!t->status || at < t->at) {
+        t->status = status;
+        t->at = at;
+        t->detail = detail;
+    }
+    pthread_mutex_unlock(&t->lock);
+}
+
+/* All layers of M rows of one level, then the letters of those that are alone in their group. */
+static void decode_block(sampler *s, size_t M, const fmpnn_row *row, fmpnn_decode_scratch *x)
 {
     size_t C = s->en->C;
     for (size_t m = 0; m < M; m++)
         memcpy(x->h + m * C, s->en->h + row[m].i * C, C * sizeof(float));
     for (size_t layer = 0; layer < s->en->layers; layer++)
         fmpnn_decode_layer(s->en, s->ctx->kernels, &s->slots, layer, M, row, x);
+    for (size_t m = 0; m < M; m++) {
+        size_t group = s->rules->group_of[row[m].i];
+        if (alone(s->rules, group))
+            draw_for(s, &row[m], group);
+    }
 }
 
-/* Rows a block: all threads get some, as long as the weights are not read for nothing. */
-static size_t block_size(size_t rows, int threads)
+static bool enter(void *of, void *lane)
 {
-    size_t share = (rows + (size_t)threads - 1) / (size_t)threads;
-    return share < FMPNN_ROWS ? share : FMPNN_ROWS;
+    return fmpnn_decode_scratch_init(lane, ((const sampler *)of)->en);
+}
+
+static void leave(void *of, void *lane)
+{
+    (void)of;
+    fmpnn_decode_scratch_clear(lane);
+}
+
+/* Phases: blocks of rows and groups of several, by turns. None after a failure. */
+static size_t count_items(void *of, size_t phase)
+{
+    sampler *s = of;
+    size_t v = phase / 2;
+    const agenda *a = phase % 2 == 0 ? &s->rows : &s->units;
+    size_t count = a->start[v + 1] - a->start[v];
+    if (s->trouble.status)
+        return 0;
+    if (phase % 2)
+        return count;
+    s->block = fmpnn_rows_a_block(count, s->ctx->threads);
+    return (count + s->block - 1) / s->block;
+}
+
+static void do_item(void *of, size_t phase, size_t n, void *lane)
+{
+    sampler *s = of;
+    size_t v = phase / 2;
+    if (phase % 2) {
+        const fmpnn_row *unit = &s->units.item[s->units.start[v] + n];
+        draw_for(s, unit, unit->i);
+        return;
+    }
+    size_t first = s->rows.start[v] + n * s->block, left = s->rows.start[v + 1] - first;
+    decode_block(s, left < s->block ? left : s->block, s->rows.item + first, lane);
 }
 
 static fmpnn_status decode_levels(sampler *s, fmpnn_error *err)
 {
-    fmpnn_status status = FMPNN_OK;
-#pragma omp parallel num_threads(s->ctx->threads)
-    {
-        fmpnn_decode_scratch x;
-        fmpnn_error detail;
-        fmpnn_status mine = FMPNN_OK;
-        unsigned mode = fmpnn_float_mode_enter();
-        if (!fmpnn_decode_scratch_init(&x, s->en))
-            mine = fmpnn_fail_memory(&detail, "sampling");
-        for (uint32_t v = 0; v < s->levels; v++) {
-            const fmpnn_row *row = s->rows.item + s->rows.start[v];
-            const fmpnn_row *unit = s->units.item + s->units.start[v];
-            size_t rows = s->rows.start[v + 1] - s->rows.start[v];
-            size_t units = s->units.start[v + 1] - s->units.start[v];
-            size_t size = rows ? block_size(rows, s->ctx->threads) : 1;
-#pragma omp for schedule(dynamic, 1)
-            for (size_t first = 0; first < rows; first += size)
-                if (!mine)
-                    decode_block(s, rows - first < size ? rows - first : size, row + first, &x);
-#pragma omp for schedule(static)
-            for (size_t n = 0; n < units; n++)
-                if (!mine)
-                    mine = draw(s->rules, unit[n].i,
-                                &s->request[unit[n].sequence - s->sequence], &detail);
-        }
-        fmpnn_decode_scratch_clear(&x);
-        fmpnn_float_mode_leave(mode);
-        if (mine) {
-#pragma omp critical
-            status = fmpnn_fail(err, mine, "%s", detail.message);
-        }
-    }
-    return status;
+    fmpnn_task task = {.of = s, .phases = 2 * (size_t)s->levels, .items = count_items,
+                       .item = do_item, .lane_size = sizeof(fmpnn_decode_scratch),
+                       .enter = enter, .leave = leave};
+    if (!fmpnn_pool_run(s->ctx->pool, s->ctx->threads, &task))
+        return fmpnn_fail_memory(err, "sampling");
+    if (s->trouble.status)
+        return fmpnn_fail(err, s->trouble.status, "%s", s->trouble.detail.message);
+    return FMPNN_OK;
 }
 
 fmpnn_status fmpnn_engine_sample(fmpnn_context *ctx, const fmpnn_encoding *en,
@@ -294,6 +351,7 @@ fmpnn_status fmpnn_engine_sample(fmpnn_context *ctx, const fmpnn_encoding *en,
     size_t batch = BATCH_BYTES / (one + 1) + 1;
     sampler s = {.ctx = ctx, .en = en, .rules = rules, .n_shared = n_shared,
                  .request = request};
+    pthread_mutex_init(&s.trouble.lock, NULL);
     if (batch > B)
         batch = B;
     if (!allocate(&s, batch))
@@ -307,6 +365,7 @@ fmpnn_status fmpnn_engine_sample(fmpnn_context *ctx, const fmpnn_encoding *en,
         if (!status)
             status = decode_levels(&s, err);
     }
+    pthread_mutex_destroy(&s.trouble.lock);
     release(&s);
     return status;
 }

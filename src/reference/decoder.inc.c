@@ -93,20 +93,26 @@ static bool decoding_init(decoding *d, const ENCODING *e)
     return true;
 }
 
-static void decode_all(const view *v, real *scratch, real *logits)
+static size_t count_decoding(void *of, size_t phase)
+{
+    (void)phase;
+    return ((const view *)of)->e->L;
+}
+
+static void decode_item(void *of, size_t phase, size_t i, void *work)
+{
+    decode_residue(of, phase, i, work);
+}
+
+static void decode_all(view *v, real *scratch, real *logits)
 {
     const ENCODING *e = v->e;
-    size_t each = decoder_scratch(e), L = e->L, layers = e->weights->n_decoder;
-#pragma omp parallel num_threads(e->threads)
-    {
-        real *work = scratch + (size_t)omp_get_thread_num() * each;
-        for (size_t n = 0; n < layers; n++) {
-#pragma omp for schedule(dynamic, 4)
-            for (size_t i = 0; i < L; i++)
-                decode_residue(v, n, i, work);
-        }
-    }
-    linear_apply(&e->weights->W_out, L, v->h[layers], logits);
+    size_t layers = e->weights->n_decoder;
+    fmpnn_task task = {.of = v, .phases = layers, .items = count_decoding,
+                       .item = decode_item, .lane_size = decoder_scratch(e) * sizeof *scratch,
+                       .lanes = scratch};
+    fmpnn_pool_run(e->pool, e->threads, &task);
+    linear_apply(&e->weights->W_out, e->L, v->h[layers], logits);
 }
 
 static fmpnn_status check_letters(const ENCODING *e, const uint8_t *letters,

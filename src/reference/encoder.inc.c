@@ -1,10 +1,5 @@
 /* Encoder of one precision. docs/math.md, "Encoder". */
 
-static int thread_count(int wanted)
-{
-    return wanted > 0 ? wanted : omp_get_max_threads();
-}
-
 static void copy_reals(real *dst, const real *src, size_t count)
 {
     memcpy(dst, src, count * sizeof *dst);
@@ -110,24 +105,36 @@ static bool encoding_alloc(ENCODING *e, const fmpnn_reference_options *options)
     return ok;
 }
 
+typedef struct encoding_task {
+    ENCODING *e;
+    const geometry *geo;
+} encoding_task;
+
+static size_t count_encoding(void *of, size_t phase)
+{
+    (void)phase;
+    return ((const encoding_task *)of)->e->L;
+}
+
+/* Phase 0 embeds; then, layer by layer, nodes and edges. */
+static void encode_residue(void *of, size_t phase, size_t i, void *work)
+{
+    const encoding_task *t = of;
+    if (phase == 0)
+        embed_edges(t->e, t->geo, i, work);
+    else if (phase % 2)
+        update_node(t->e, phase / 2, i, work);
+    else
+        update_edges(t->e, phase / 2 - 1, i, work);
+}
+
 static void encode_all(ENCODING *e, const geometry *geo, real *scratch)
 {
-    size_t each = encoder_scratch(e), L = e->L;
-#pragma omp parallel num_threads(e->threads)
-    {
-        real *work = scratch + (size_t)omp_get_thread_num() * each;
-#pragma omp for schedule(dynamic, 4)
-        for (size_t i = 0; i < L; i++)
-            embed_edges(e, geo, i, work);
-        for (size_t n = 0; n < e->weights->n_encoder; n++) {
-#pragma omp for schedule(dynamic, 4)
-            for (size_t i = 0; i < L; i++)
-                update_node(e, n, i, work);
-#pragma omp for schedule(dynamic, 4)
-            for (size_t i = 0; i < L; i++)
-                update_edges(e, n, i, work);
-        }
-    }
+    encoding_task of = {e, geo};
+    fmpnn_task task = {.of = &of, .phases = 1 + 2 * e->weights->n_encoder,
+                       .items = count_encoding, .item = encode_residue,
+                       .lane_size = encoder_scratch(e) * sizeof *scratch, .lanes = scratch};
+    fmpnn_pool_run(e->pool, e->threads, &task);
 }
 
 /* Neighbours and kept rows as the caller gives them must lie inside the structure. */
@@ -166,14 +173,15 @@ fmpnn_status REF(encode)(const fmpnn_model *model, const fmpnn_graph *graph,
         goto done;
     e->model = model;
     e->graph = graph;
-    e->threads = thread_count(options->threads);
+    e->threads = options->threads > 0 ? options->threads : fmpnn_cores_usable();
+    e->pool = fmpnn_pool_create(e->threads);
     e->L = graph->L;
     e->K = graph->K;
     e->C = model->C;
     e->edge_inputs = model->edge.in;
     e->n_rows = options->n_rows;
     e->weights = weights_create(model);
-    if (!e->weights || !encoding_alloc(e, options) || !geometry_init(&geo, graph))
+    if (!e->pool || !e->weights || !encoding_alloc(e, options) || !geometry_init(&geo, graph))
         goto done;
     scratch = fmpnn_alloc((size_t)e->threads, encoder_scratch(e) * sizeof *scratch);
     if (!scratch)
@@ -210,5 +218,6 @@ void REF(encoding_free)(ENCODING *e)
     fmpnn_release(e->distance);
     fmpnn_release(e->neighbour);
     weights_free(e->weights);
+    fmpnn_pool_free(e->pool);
     fmpnn_release(e);
 }

@@ -8,6 +8,7 @@ typedef struct ENCODING {
     const fmpnn_graph *graph;
     struct REF(weights) * weights;
     int threads;
+    fmpnn_pool *pool;
     size_t L, K, C;
     size_t edge_inputs;              /* 416, CA-only 167 */
     uint32_t *neighbour;             /* [L][K] by (D', j) in this precision, or as given */

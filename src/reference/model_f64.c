@@ -1,7 +1,6 @@
 /* The plain network in double. */
 #include "reference/reference.h"
 
-#include <omp.h>
 #include <string.h>
 #include <tgmath.h>
 

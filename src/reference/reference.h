@@ -14,6 +14,7 @@
 #define FMPNN_REFERENCE_H
 
 #include "backend.h"
+#include "base/pool.h"
 #include "design/rules.h"
 #include "graph/graph.h"
 #include "weights/model.h"
@@ -23,7 +24,7 @@ typedef struct fmpnn_reference_options {
     const uint32_t *neighbour; /* [L][K] use these, in this order; NULL: the nearest */
     const uint32_t *rows;      /* [n_rows] residues whose edges are kept at every step */
     size_t n_rows;
-    int threads; /* 0: as OpenMP likes */
+    int threads; /* 0: as many as the process has cores */
 } fmpnn_reference_options;
 
 #define real double
