@@ -87,6 +87,14 @@ size_t batch_chunk(size_t L)
     return chunk < 1 ? 1 : chunk > 64 ? 64 : chunk;
 }
 
+int batch_check_single(const batch *b)
+{
+    if (b->inputs.count == 1)
+        return -1;
+    report_error("%s: %zu structures given; it takes one", b->verb->name, b->inputs.count);
+    return EXIT_USAGE;
+}
+
 uint64_t batch_seed(const batch *b, const options *o)
 {
     return o->seed >= 0 ? (uint64_t)o->seed : b->drawn_seed;
@@ -158,8 +166,8 @@ static void print_notes(loop *l, const input *in, const fmpnn_structure *st,
     l->b->warnings += fmpnn_structure_warning_count(st) + fmpnn_job_warning_count(job);
 }
 
-static fmpnn_status read_structure(const input *in, bool ca_only, fmpnn_structure **st,
-                                   fmpnn_error *err)
+fmpnn_status batch_read_structure(const input *in, bool ca_only, fmpnn_structure **st,
+                                  fmpnn_error *err)
 {
     const options *o = in->options;
     fmpnn_read_options how;
@@ -189,8 +197,8 @@ static char *join_ties(const options *o)
     return joined;
 }
 
-static fmpnn_status create_job(const batch *b, const input *in, const fmpnn_structure *st,
-                               const fmpnn_model *model, fmpnn_job **job, fmpnn_error *err)
+fmpnn_status batch_create_job(const batch *b, const input *in, const fmpnn_structure *st,
+                              const fmpnn_model *model, fmpnn_job **job, fmpnn_error *err)
 {
     const options *o = in->options;
     fmpnn_settings settings;
@@ -252,13 +260,13 @@ static outcome do_input(loop *l, const input *in, fmpnn_error *err)
     if (status != FMPNN_OK)
         return STOP_USAGE;
     fmpnn_model_describe(model, &info);
-    status = read_structure(in, info.ca_only, &st, err);
+    status = batch_read_structure(in, info.ca_only, &st, err);
     /* --only that names an absent chain is a selection; all else is the file's own fault */
     how =
         status == FMPNN_ESELECT || status == FMPNN_EINVAL ? FAILED_SELECTION : FAILED_INPUT;
     if (status != FMPNN_OK)
         goto done;
-    status = create_job(l->b, in, st, model, &job, err);
+    status = batch_create_job(l->b, in, st, model, &job, err);
     how = outcome_of_compute(status);
     if (status != FMPNN_OK)
         goto done;

@@ -57,6 +57,15 @@ outcome outcome_of_output(fmpnn_status status);
  * do not depend on it. */
 size_t batch_chunk(size_t L);
 
+/* One input's structure, and the job that its options make of it; owned by the caller. */
+fmpnn_status batch_read_structure(const input *in, bool ca_only, fmpnn_structure **st,
+                                  fmpnn_error *err);
+fmpnn_status batch_create_job(const batch *b, const input *in, const fmpnn_structure *st,
+                              const fmpnn_model *model, fmpnn_job **job, fmpnn_error *err);
+
+/* For a verb that takes one structure: -1, or the exit code after one line was printed. */
+int batch_check_single(const batch *b);
+
 /* The seed that this input uses. */
 uint64_t batch_seed(const batch *b, const options *o);
 

@@ -34,9 +34,10 @@ static const verb verbs[] = {
     {"doctor", VERB_DOCTOR, "[options]",
      "What this machine has or lacks, a line each, and what to do.",
      "  fusempnn doctor\n  fusempnn doctor --json\n", cli_doctor},
-    {"bench", 0, "fusion [options]",
+    {"bench", 0, "fusion|model [options]",
      "Benchmarks: how fast it is here, against what, and how near the machine's bounds.",
-     "  fusempnn bench fusion\n  fusempnn bench fusion --help\n", cli_bench},
+     "  fusempnn bench fusion\n  fusempnn bench model 1hpv.pdb\n  fusempnn bench model --help\n",
+     cli_bench},
     {"protein_mpnn_run", 0, "[options]", "Stands in for protein_mpnn_run.py.", "",
      cli_protein_mpnn_run},
 };
@@ -53,7 +54,7 @@ static void print_help(FILE *out)
           "  inspect STRUCTURE...   what the model will see\n"
           "  weights list|get|verify  where weights are, hashes, licences\n"
           "  doctor                 what this machine has or lacks\n"
-          "  bench fusion           time the fused operation, check it against float64\n"
+          "  bench fusion|model     time the fused operation, or whole work on a structure\n"
           "  protein_mpnn_run       stands in for protein_mpnn_run.py, as the names of its\n"
           "                         helper scripts (parse_multiple_chains, ...) do for these\n\n"
           "fusempnn VERB --help lists a verb's options; --version says what this is.\n\n"

@@ -12,7 +12,8 @@ enum { /* for short rows */
        S = VERB_SCORE,
        P = VERB_PROBS,
        I = VERB_INSPECT,
-       STRUCTURES = D | S | P | I,
+       M = VERB_BENCH_MODEL,
+       STRUCTURES = D | S | P | I | M,
        ALL = STRUCTURES | VERB_DOCTOR,
        F = VERB_BENCH_FUSION
 };
@@ -62,7 +63,11 @@ static const option_row table[] = {
     /* name, letter, kind, target, verbs, per structure, group, argument, choices, low, high, help */
     {"samples", 'n', WHOLE, AT(samples), D, true, SAMPLING, "N", NULL, 1, 1e9,
      "sequences for each structure and temperature (1)"},
-    {"temperature", 'T', NUMBERS, AT(temperature), D, true, SAMPLING, "T[,T...]", NULL, 0, 1e6,
+    {"work", 0, CHOICE, AT(work), M, false, WORK, "WORK", "unconditional|score|sample|conditional|scan", 0, 0,
+     "unconditional, score, sample, conditional or scan (unconditional)"},
+    {"samples", 'n', WHOLE, AT(samples), M, false, WORK, "N", NULL, 1, 1e6,
+     "sequences (sample) or decoding orders (others) of one run (1)"},
+    {"temperature", 'T', NUMBERS, AT(temperature), D | M, true, SAMPLING, "T[,T...]", NULL, 0, 1e6,
      "sampling temperatures; 0 takes the most probable letter (0.1)"},
     {"first-sample", 0, WHOLE, AT(first_sample), D, true, SAMPLING, "K", NULL, 1, SEED_MAX,
      "number of the first sample: continue a run, or repeat one sample (1)"},
@@ -80,6 +85,7 @@ static const option_row table[] = {
     {"tensors", 0, TEXT, AT(tensors), F, false, WORK, "FILE", NULL, 0, 0,
      "inputs and weights from this .safetensors file, with their sizes"},
     {"runs", 0, WHOLE, AT(runs), F, false, WORK, "N", NULL, 1, 1e7, "timed runs of each side (100)"},
+    {"runs", 0, WHOLE, AT(runs), M, false, WORK, "N", NULL, 1, 1e6, "timed runs (9)"},
     {"peers", 0, TEXT, AT(peers), F, false, WORK, "pytorch,mlx", NULL, 0, 0,
      "also time these, through python3 and bench/peers.py"},
     {"seed", 0, WHOLE, AT(seed), F, false, WORK, "N", NULL, 0, SEED_MAX, "of tensors and weights (0)"},

@@ -15,7 +15,8 @@ enum {
     VERB_PROBS = 1 << 2,
     VERB_INSPECT = 1 << 3,
     VERB_DOCTOR = 1 << 4,
-    VERB_BENCH_FUSION = 1 << 5
+    VERB_BENCH_FUSION = 1 << 5,
+    VERB_BENCH_MODEL = 1 << 6
 };
 
 enum {
@@ -50,7 +51,7 @@ typedef struct options {
     const char *mode, *fasta;
     /* benchmarks; 0: not given */
     int64_t batch, length, hidden, neighbors, runs;
-    const char *tensors, *peers;
+    const char *tensors, *peers, *work;
     /* output */
     const char *output, *separator, *gaps_as, *backbones, *fasta_chains;
     bool json, quiet, overwrite, resume, with_native, save_probs, residues, strict, help;

@@ -446,6 +446,28 @@ FMPNN_API fmpnn_status fmpnn_probs(fmpnn_context *ctx, fmpnn_job *job, fmpnn_pro
                                    const uint8_t *letters, size_t orders, float *log_p,
                                    fmpnn_error *err);
 
+/**
+ * Every point mutation: what the network says at each designed position when all other letters
+ * are known, averaged over decoding orders.
+ *
+ * Order n is that of fmpnn_probs() in conditional mode, and so are its bits: with one order
+ * `log_p` holds the same values.
+ *
+ * @param letters  [L] the sequence that is mutated; NULL: native
+ * @param orders   decoding orders, at least 1
+ * @param log_p    [L][21] out: mean ln p
+ * @param log_odds [L][21] out: mean of ln p(letter) - ln p(letter of the sequence) over orders;
+ *                 positive favours the mutant; no free energy
+ * @param se       [L][21] out: standard error of log_odds; NaN with one order
+ *
+ * Rows of positions that are not designed are NaN in all three. One pass over the structure
+ * serves all orders, and what a position does not touch is computed once an order
+ * (docs/math.md, "Single residues").
+ */
+FMPNN_API fmpnn_status fmpnn_scan(fmpnn_context *ctx, fmpnn_job *job, const uint8_t *letters,
+                                  size_t orders, double *log_p, double *log_odds, double *se,
+                                  fmpnn_error *err);
+
 /* ------------------------------------------------------------------ 7. results */
 
 /** One command's results on their way to stdout, a file or a folder. */

@@ -11,6 +11,7 @@
 #include "base/pool.h"
 #include "design/rules.h"
 #include "graph/graph.h"
+#include "watch.h"
 #include "weights/model.h"
 
 /* A structure encoded: computed once, read by every decoding of it. */
@@ -83,6 +84,7 @@ struct fmpnn_context {
     const char *precision;
     int threads;      /* at most, in one call */
     fmpnn_pool *pool; /* NULL: everything in the calling thread */
+    fmpnn_watch *watch; /* borrowed; NULL except under a benchmark */
 };
 
 #endif

@@ -1,6 +1,6 @@
 /* The public questions (design, score, probabilities) put to a backend: orders and random
  * numbers go in, logits become scores. One encoding of the structure serves them all. */
-#include "design/job.h"
+#include "design/compute.h"
 #include "design/order.h"
 #include "design/random.h"
 
@@ -216,13 +216,16 @@ fmpnn_status fmpnn_design(fmpnn_context *ctx, fmpnn_job *job, double temperature
     samples->temperature = temperature;
     samples->seed = job->seed;
     size_t n_shared = prepare(job, &stream, first, temperature, samples, order, uniform, request);
+    fmpnn_lap(ctx->watch, FMPNN_STAGE_NONE, 0);
     status = ctx->backend->sample(ctx, job->encoding, &job->rules, n_shared, n, request, err);
     if (!status && job->rules.groups < L)
         status = logits_of_tied(ctx, job, samples, order, err);
+    fmpnn_lap(ctx->watch, FMPNN_STAGE_DECODE, 0);
     if (status)
         goto done;
     for (size_t s = 0; s < n; s++)
         finish_sample(job, &samples->sample[s]);
+    fmpnn_lap(ctx->watch, FMPNN_STAGE_OUTPUT, 0);
     *out = samples;
     samples = NULL;
 done:
@@ -276,9 +279,11 @@ static fmpnn_status score_batch(fmpnn_context *ctx, fmpnn_job *job, size_t count
         fmpnn_status status = rank_of(job, n + 1, work->order, work->rank, err);
         for (size_t b = 1; b < count; b++)
             memcpy(work->rank + b * L, work->rank, L * sizeof *work->rank);
+        fmpnn_lap(ctx->watch, FMPNN_STAGE_NONE, 0);
         if (!status)
             status = ctx->backend->logits(ctx, job->encoding, count, letters, work->rank,
                                           work->logits, err);
+        fmpnn_lap(ctx->watch, FMPNN_STAGE_DECODE, 0);
         if (status)
             return status;
         for (size_t b = 0; b < count; b++) {
@@ -287,6 +292,7 @@ static fmpnn_status score_batch(fmpnn_context *ctx, fmpnn_job *job, size_t count
             work->score[b * orders + n] = mean_score(job, job->designed, letters + b * L, log_p);
             work->global[b * orders + n] = mean_score(job, job->resolved, letters + b * L, log_p);
         }
+        fmpnn_lap(ctx->watch, FMPNN_STAGE_OUTPUT, 0);
     }
     return FMPNN_OK;
 }
@@ -358,19 +364,23 @@ static fmpnn_status probs_of_order(fmpnn_context *ctx, fmpnn_job *job, fmpnn_pro
 {
     fmpnn_status status;
     const uint8_t *rows = mode == FMPNN_PROBS_CONDITIONAL ? job->designed : job->resolved;
+    fmpnn_lap(ctx->watch, FMPNN_STAGE_NONE, 0);
     if (mode == FMPNN_PROBS_CONDITIONAL)
         status = ctx->backend->conditional(ctx, job->encoding, letters, rank, rows, log_p, err);
     else
         status = ctx->backend->logits(ctx, job->encoding, 1, letters,
                                       mode == FMPNN_PROBS_UNCONDITIONAL ? NULL : rank, log_p,
                                       err);
+    fmpnn_lap(ctx->watch, FMPNN_STAGE_DECODE, 0);
     if (!status)
         log_probs_of(job, rows, log_p, log_p);
+    fmpnn_lap(ctx->watch, FMPNN_STAGE_OUTPUT, 0);
     return status;
 }
 
-fmpnn_status fmpnn_probs(fmpnn_context *ctx, fmpnn_job *job, fmpnn_probs_mode mode,
-                         const uint8_t *letters, size_t orders, float *log_p, fmpnn_error *err)
+fmpnn_status fmpnn_probs_of_orders(fmpnn_context *ctx, fmpnn_job *job, fmpnn_probs_mode mode,
+                                   const uint8_t *letters, size_t first, size_t orders,
+                                   float *log_p, fmpnn_error *err)
 {
     size_t L = job->inputs->L;
     uint32_t *order = NULL, *rank = NULL;
@@ -388,7 +398,7 @@ fmpnn_status fmpnn_probs(fmpnn_context *ctx, fmpnn_job *job, fmpnn_probs_mode mo
     if (!order || !rank)
         status = fmpnn_fail_memory(err, "computing probabilities");
     for (size_t n = 0; n < orders && !status; n++) {
-        status = rank_of(job, n + 1, order, rank, err);
+        status = rank_of(job, first + n, order, rank, err);
         if (!status)
             status = probs_of_order(ctx, job, mode, letters, rank,
                                     log_p + n * L * FMPNN_LETTERS, err);
@@ -396,4 +406,10 @@ fmpnn_status fmpnn_probs(fmpnn_context *ctx, fmpnn_job *job, fmpnn_probs_mode mo
     fmpnn_release(rank);
     fmpnn_release(order);
     return status;
+}
+
+fmpnn_status fmpnn_probs(fmpnn_context *ctx, fmpnn_job *job, fmpnn_probs_mode mode,
+                         const uint8_t *letters, size_t orders, float *log_p, fmpnn_error *err)
+{
+    return fmpnn_probs_of_orders(ctx, job, mode, letters, 1, orders, log_p, err);
 }

@@ -16,6 +16,7 @@ typedef struct encoder {
     const fmpnn_kernels *kernels;
     const fmpnn_graph *graph;
     const fmpnn_packed *w;
+    fmpnn_watch *watch;
     size_t L, K, C, N;       /* N: encoder layers */
     size_t block;            /* rows that a node pass takes at a time */
     float *e;                /* [L][K][C] edge states */
@@ -79,10 +80,12 @@ static void embed_edges(const encoder *en, size_t i, float *e, scratch *x)
     const fmpnn_norm *norm = &en->out->model->norm_edges;
     size_t K = en->K, C = en->C;
     fmpnn_features_row(en->graph, en->w, k, en->geometry, en->geometry, i, x->raw, x->row);
+    fmpnn_lap(en->watch, FMPNN_STAGE_FEATURES, 0);
     k->gemm(x->t, C, x->raw, en->w->features, K, en->w->features, en->w->edge, C, NULL, x->row,
             0);
     k->layer_norm(x->t, C, x->t, C, K, C, norm->gain, norm->bias);
     k->gemm(e, C, x->t, C, K, C, en->w->w_e, C, en->w->b_e, NULL, 0);
+    fmpnn_lap(en->watch, FMPNN_STAGE_EMBEDDING, 0);
 }
 
 /* e <- LN3(e + W13 g(W12 g(W11 [h_i | e | h_j]))). */
@@ -98,6 +101,7 @@ static void update_edges(const encoder *en, size_t layer, size_t i, float *e, sc
         x->row[m] = e + m * C;
     k->gemm(e, C, x->u, C, K, C, w->w13, C, w->b13, x->row, 0);
     k->layer_norm(e, C, e, C, K, C, w->norm3.gain, w->norm3.bias);
+    fmpnn_lap(en->watch, FMPNN_STAGE_ENCODER, layer);
 }
 
 /* s_i <- sum_j mask_j g(W2 g(W1 [h_i | e | h_j])); before the first layer h is 0. */
@@ -118,6 +122,7 @@ static void sum_messages(const encoder *en, size_t layer, size_t i, const float 
         all = all && x->weight[m] == 1;
     }
     k->gemm_sum(en->s + i * C, x->t, C, K, C, w->w2, C, w->b2, all ? NULL : x->weight);
+    fmpnn_lap(en->watch, FMPNN_STAGE_ENCODER, layer);
 }
 
 static void decoder_edges(const encoder *en, size_t i, const float *e)
@@ -128,6 +133,7 @@ static void decoder_edges(const encoder *en, size_t i, const float *e)
         en->kernels->gemm(en->out->edge_part + (l * en->L + i) * K * C, C, e, C, K, C, w->edge,
                           C, w->bias, NULL, 0);
     }
+    fmpnn_lap(en->watch, FMPNN_STAGE_TABLES, 0);
 }
 
 static void edge_pass(const encoder *en, size_t pass, size_t i, scratch *x)
@@ -135,6 +141,7 @@ static void edge_pass(const encoder *en, size_t pass, size_t i, scratch *x)
     float *e = en->e + i * en->K * en->C;
     if (en->graph->mask[i] == 0)
         return; /* its messages are masked and its row is never decoded */
+    fmpnn_lap(en->watch, FMPNN_STAGE_NONE, 0);
     if (pass == 0)
         embed_edges(en, i, e, x);
     else
@@ -152,6 +159,7 @@ static void node_pass(const encoder *en, size_t layer, size_t first, size_t M, s
     const fmpnn_packed_encoder *w = &en->w->encoder[layer];
     size_t C = en->C, K = en->K;
     float *h = en->out->h + first * C;
+    fmpnn_lap(en->watch, FMPNN_STAGE_NONE, 0);
     for (size_t m = 0; m < M; m++) {
         float count = 0;
         for (size_t n = 0; n < K; n++)
@@ -168,13 +176,16 @@ static void node_pass(const encoder *en, size_t layer, size_t first, size_t M, s
         const fmpnn_packed_split *next = &en->w->encoder[layer + 1].message;
         k->gemm(en->own_message + first * C, C, h, C, M, C, next->own, C, next->bias, NULL, 0);
         k->gemm(en->near_message + first * C, C, h, C, M, C, next->neighbour, C, NULL, NULL, 0);
+        fmpnn_lap(en->watch, FMPNN_STAGE_ENCODER, layer);
         return;
     }
+    fmpnn_lap(en->watch, FMPNN_STAGE_ENCODER, layer);
     k->gemm(en->out->own_part + first * C, C, h, C, M, C, en->w->decoder[0].message.own, C, NULL,
             NULL, 0);
     for (size_t l = 0; l < en->out->layers; l++)
         k->gemm(en->out->blind + (l * en->L + first) * C, C, h, C, M, C,
                 en->w->decoder[l].message.neighbour, C, NULL, NULL, 0);
+    fmpnn_lap(en->watch, FMPNN_STAGE_TABLES, 0);
 }
 
 /* ---- all passes: edges and nodes take turns ---- */
@@ -269,8 +280,9 @@ static fmpnn_status encode(fmpnn_context *ctx, const fmpnn_model *model, const f
                            fmpnn_encoding **out, float **edges, fmpnn_error *err)
 {
     fmpnn_status status = FMPNN_OK;
-    encoder en = {.kernels = ctx->kernels, .graph = graph, .w = model->packed, .L = graph->L,
-                  .K = graph->K, .C = model->C, .N = model->info.encoder_layers};
+    encoder en = {.kernels = ctx->kernels, .graph = graph, .w = model->packed,
+                  .watch = ctx->watch, .L = graph->L, .K = graph->K, .C = model->C,
+                  .N = model->info.encoder_layers};
     en.out = encoding_create(model, graph);
     if (!en.out || !prepare(&en) || !run(&en, ctx)) {
         status = fmpnn_fail(err, FMPNN_ENOMEM, "out of memory while encoding %zu residues",

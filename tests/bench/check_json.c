@@ -1,6 +1,6 @@
-/* check_json FILE...: are these results of `bench fusion` of the form that
- * bench/kernel_fusion_benchmark.schema.json describes? All keys that the schema requires, of the
- * type it gives, and sums that must come out. Needs no Python. */
+/* check_json SCHEMA FILE...: are these results of the form that the schema (bench/ *.schema.json)
+ * describes? All keys that it requires, of the type it gives, and sums that must come out. Needs
+ * no Python. */
 #include <jansson.h>
 #include <math.h>
 #include <string.h>
@@ -79,7 +79,30 @@ static void same(const char *path, const char *what, double a, double b)
         bad(path, what, "does not follow from the other values");
 }
 
-static void check_sums(const char *path, const json_t *all)
+static void check_model_sums(const char *path, const json_t *all)
+{
+    double stages = 0, flops = 0;
+    const char *key;
+    json_t *value;
+    json_object_foreach(json_object_get(all, "stages"), key, value) stages +=
+        strcmp(key, "read") ? json_number_value(value) : 0;
+    json_object_foreach(json_object_get(all, "stage_flops"), key, value) flops +=
+        json_number_value(value);
+    if (!(stages >= number(all, "total_ms", NULL) * 0.999))
+        bad(path, "stages", "are less than the total");
+    same(path, "flops", number(all, "flops", NULL), flops);
+    same(path, "fraction", number(all, "fraction", NULL),
+         number(all, "bound", "ms") / number(all, "total_ms", NULL));
+    same(path, "bound", number(all, "bound", "compute_ms"),
+         number(all, "bound", "product_ms") + number(all, "bound", "curve_ms"));
+    same(path, "bound", number(all, "bound", "ms"),
+         fmax(number(all, "bound", "compute_ms"), number(all, "bound", "memory_ms")));
+    if (!(number(all, "total_ms_p5", NULL) <= number(all, "total_ms", NULL) &&
+          number(all, "total_ms", NULL) <= number(all, "total_ms_p95", NULL)))
+        bad(path, "total_ms", "median and quantiles out of order");
+}
+
+static void check_fusion_sums(const char *path, const json_t *all)
 {
     same(path, "speedup", number(all, "speedup", NULL),
          number(all, "unfused_ms", NULL) / number(all, "fused_ms", NULL));
@@ -97,20 +120,24 @@ static void check_sums(const char *path, const json_t *all)
 int main(int argc, char **argv)
 {
     json_error_t problem;
-    json_t *schema = json_load_file(SCHEMA, JSON_REJECT_DUPLICATES, &problem);
-    if (!schema || argc < 2) {
-        fprintf(stderr, "usage: check_json FILE..., with " SCHEMA ": %s\n",
-                schema ? "" : problem.text);
+    json_t *schema =
+        argc < 3 ? NULL : json_load_file(argv[1], JSON_REJECT_DUPLICATES, &problem);
+    if (!schema) {
+        fprintf(stderr, "usage: check_json SCHEMA FILE...; %s\n",
+                argc < 3 ? "" : problem.text);
         return 2;
     }
-    for (int n = 1; n < argc; n++) {
+    for (int n = 2; n < argc; n++) {
         json_t *all = json_load_file(argv[n], JSON_REJECT_DUPLICATES, &problem);
         if (!all) {
             bad(argv[n], "JSON", problem.text);
             continue;
         }
         check(argv[n], "the whole", all, schema);
-        check_sums(argv[n], all);
+        if (json_object_get(all, "total_ms"))
+            check_model_sums(argv[n], all);
+        else
+            check_fusion_sums(argv[n], all);
         json_decref(all);
     }
     json_decref(schema);

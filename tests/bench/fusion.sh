@@ -1,8 +1,8 @@
 #!/bin/sh
-# fusion.sh PROGRAM CHECK_JSON: `fusempnn bench fusion` by what its users see: sections in order,
+# fusion.sh PROGRAM CHECK_JSON SCHEMAS: `fusempnn bench fusion` by what its users see: sections in order,
 # JSON keys, exit codes, a planted mismatch.
 set -u
-program=$1 check_json=$2
+program=$1 check_json=$2 schema=$3/kernel_fusion_benchmark.schema.json
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 1
@@ -43,7 +43,7 @@ for line in '  Batch size: 1' '  Sequence length: 20' '  Hidden dimension: 16' \
 done
 grep -q 'Outputs match\.' out || bad 'no verdict on the outputs'
 grep -q 'ms (median ' out || bad 'no median'
-"$check_json" output/kernel_fusion_benchmark.json || bad 'the JSON file'
+"$check_json" "$schema" output/kernel_fusion_benchmark.json || bad 'the JSON file'
 
 # The same object on stdout, and nothing else.
 expect 0 "$program" bench fusion $small --json -o sub/deep/b.json
@@ -87,7 +87,7 @@ FMPNN_PYTHON=/nowhere/python3 expect 0 "$program" bench fusion $small --peers py
 grep -q '"pytorch_eager":{"status":"missing"' p.json || bad 'PyTorch is not reported missing'
 grep -q '"mlx":{"status":"missing"' p.json || bad 'MLX is not reported missing'
 grep -Eq 'pytorch_unfused_ms|mlx_fused_ms' p.json && bad 'times of peers that did not run'
-"$check_json" p.json || bad 'the JSON with missing peers'
+"$check_json" "$schema" p.json || bad 'the JSON with missing peers'
 
 # Without OpenBLAS the baseline cannot run, and says which package to install.
 mkdir lib

@@ -1,8 +1,8 @@
 #!/bin/sh
-# peers.sh PROGRAM CHECK_JSON: the conversation with peers.py, with a package in place of PyTorch
+# peers.sh PROGRAM CHECK_JSON SCHEMAS: the conversation with peers.py, with a package in place of PyTorch
 # that the test makes: what is computed, timed and reported, and what a peer's failure looks like.
 set -u
-program=$1 check_json=$2
+program=$1 check_json=$2 schema=$3/kernel_fusion_benchmark.schema.json
 command -v python3 >/dev/null || exit 77
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
@@ -59,7 +59,7 @@ END
 chmod +x python
 FMPNN_PYTHON=$work/python "$program" bench fusion --length 20 --hidden 16 --neighbors 5 --runs 25 \
     --threads 2 --peers pytorch,mlx -o b.json >out || bad "exit $?: $(cat out)"
-"$check_json" b.json || bad 'the JSON'
+"$check_json" "$schema" b.json || bad 'the JSON'
 grep -q '"pytorch_eager":{"status":"ran","version":"made for the test"' b.json || bad 'eager did not run'
 grep -q '"pytorch_unfused_ms":[0-9.e-]*[1-9]' b.json || bad 'no time of PyTorch'
 grep -q '"pytorch_compile":{"status":"failed","reason":"broken on purpose"}' b.json || bad 'no failure'

@@ -1,0 +1,78 @@
+/* Kernels that count. Counts lie beside the calls, so they are those of the work that is really
+ * done, whatever a layer above decides to skip. */
+#include "model.h"
+
+static const fmpnn_kernels *real;
+static bench_counts so_far;
+
+static void gemm(float *dst, size_t ldd, const float *src, size_t lds, size_t M, size_t K,
+                 const float *panels, size_t N, const float *bias, const float *const *rows,
+                 int gelu)
+{
+    so_far.product_flops += 2.0 * (double)M * (double)K * (double)N;
+    so_far.other_flops += (double)M * (double)N * ((bias != NULL) + (rows != NULL));
+    so_far.curves += gelu ? (double)M * (double)N : 0;
+    real->gemm(dst, ldd, src, lds, M, K, panels, N, bias, rows, gelu);
+}
+
+static void gemm_sum(float *dst, const float *src, size_t lds, size_t M, size_t K,
+                     const float *panels, size_t N, const float *bias, const float *weight)
+{
+    so_far.product_flops += 2.0 * (double)M * (double)K * (double)N;
+    so_far.other_flops += (double)M * (double)N * ((bias != NULL) + (weight ? 2 : 1));
+    so_far.curves += (double)M * (double)N;
+    real->gemm_sum(dst, src, lds, M, K, panels, N, bias, weight);
+}
+
+/* Rows `a` are edge rows of the decoder's tables: read once each, from as far as they are. What
+ * stands in b and d is shared by many edges and stays near. */
+static void gather_gelu(float *dst, size_t ldd, const float *own, const float *const *a,
+                        const float *const *b, const float *const *d, size_t M, size_t C)
+{
+    double values = (double)M * (double)C;
+    so_far.other_flops += values * ((a != NULL) + (b != NULL) + (d != NULL));
+    so_far.curves += values;
+    so_far.row_bytes += a ? values * sizeof(float) : 0;
+    real->gather_gelu(dst, ldd, own, a, b, d, M, C);
+}
+
+static void sum_rows(float *dst, const float *const *rows, size_t M, size_t C)
+{
+    so_far.other_flops += (double)M * (double)C;
+    so_far.row_bytes += (double)M * (double)C * sizeof(float);
+    real->sum_rows(dst, rows, M, C);
+}
+
+static void layer_norm(float *dst, size_t ldd, const float *src, size_t lds, size_t M, size_t C,
+                       const float *gain, const float *bias)
+{
+    so_far.other_flops += 7.0 * (double)M * (double)C; /* two moments, scale, gain, bias */
+    real->layer_norm(dst, ldd, src, lds, M, C, gain, bias);
+}
+
+static void radial_basis(float *dst, size_t ldd, const float *distance, size_t n)
+{
+    so_far.curves += 16.0 * (double)n;
+    real->radial_basis(dst, ldd, distance, n);
+}
+
+const fmpnn_kernels *bench_counted_kernels(const fmpnn_kernels *kernels)
+{
+    static fmpnn_kernels counted;
+    real = kernels;
+    counted = *kernels;
+    counted.gemm = gemm;
+    counted.gemm_sum = gemm_sum;
+    counted.gather_gelu = gather_gelu;
+    counted.sum_rows = sum_rows;
+    counted.layer_norm = layer_norm;
+    counted.radial_basis = radial_basis;
+    return &counted;
+}
+
+bench_counts bench_counted_take(void)
+{
+    bench_counts taken = so_far;
+    so_far = (bench_counts){0};
+    return taken;
+}
