@@ -148,6 +148,14 @@ static void print_hetero(loop *l, const char *name, fmpnn_warning warning)
     report_note(l->b->options.quiet, name, warning.code, message);
 }
 
+/* What is said about ligands concerns weights that see them. */
+static bool concerns(const fmpnn_job *job, const char *code)
+{
+    fmpnn_model_info info;
+    fmpnn_model_describe(fmpnn_job_model(job), &info);
+    return strncmp(code, "context-", 8) != 0 || !strcmp(info.kind, "ligand");
+}
+
 static void print_notes(loop *l, const input *in, const fmpnn_structure *st,
                         const fmpnn_job *job)
 {
@@ -156,7 +164,7 @@ static void print_notes(loop *l, const input *in, const fmpnn_structure *st,
         fmpnn_warning warning = fmpnn_structure_warning(st, i);
         if (!strcmp(warning.code, "hetero-present"))
             print_hetero(l, in->name, warning);
-        else
+        else if (concerns(job, warning.code))
             report_note(quiet, in->name, warning.code, warning.message);
     }
     for (size_t i = 0; i < fmpnn_job_warning_count(job); i++) {

@@ -242,9 +242,9 @@ static void print_json(FILE *out, const char *name, const fmpnn_job *job, bool r
     json_t *all = json_object();
     json_object_set_new(all, "name", text_json(name));
     json_object_set_new(all, "reading",
-                        json_string(fmpnn_structure_reading(st) == FMPNN_READING_ORIGINAL
-                                        ? "original"
-                                        : "author"));
+                        json_string(fmpnn_structure_reading(st) == FMPNN_READING_AUTHOR
+                                        ? "author"
+                                        : "original"));
     json_object_set_new(all, "digest", json_string(fmpnn_structure_digest(st)));
     json_object_set_new(all, "residues", json_integer((json_int_t)L));
     json_object_set_new(all, "resolved", json_integer((json_int_t)resolved));

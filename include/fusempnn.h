@@ -208,7 +208,9 @@ typedef struct fmpnn_structure fmpnn_structure;
 /** How a file becomes residues. */
 typedef enum fmpnn_reading {
     FMPNN_READING_AUTHOR = 0,  /**< as printed in the file, no placeholders */
-    FMPNN_READING_ORIGINAL = 1 /**< exactly as the original program parses (PDB only) */
+    FMPNN_READING_ORIGINAL = 1,/**< exactly as the original program parses (PDB only) */
+    FMPNN_READING_ORIGINAL_LIGAND = 2 /**< exactly as its successor for ligands parses, which
+                                           is another reading again (PDB only) */
 } fmpnn_reading;
 
 typedef struct fmpnn_read_options {
@@ -217,6 +219,7 @@ typedef struct fmpnn_read_options {
     bool close_bond_gaps; /**< close a numbering gap whose C-N distance is that of a bond */
     const char *only;     /**< chains to read, "A,B"; NULL: all */
     const char *drop;     /**< to leave out: "HOH,SO4,chain:C"; NULL: nothing */
+    bool zero_occupancy;  /**< reading "original ligand": also atoms of occupancy 0 */
 } fmpnn_read_options;
 
 /** Author reading, full backbone, everything kept. */
@@ -284,6 +287,21 @@ FMPNN_API fmpnn_reading fmpnn_structure_reading(const fmpnn_structure *st);
 /** Atoms of the file that are not residues of the list above (ligands, ions, waters, nucleic
  *  acids): how many, and how many kinds of residue they form. */
 FMPNN_API size_t fmpnn_structure_hetero_atoms(const fmpnn_structure *st);
+
+/** Something in the file beside the protein and water: a ligand, an ion, a nucleotide. */
+typedef struct fmpnn_ligand {
+    char chain[8]; /**< NUL-terminated */
+    char name[8];  /**< residue name, e.g. "ZN" */
+    int32_t number;
+    char icode;    /**< insertion code, or ' ' */
+    size_t atoms;  /**< in the file */
+    size_t usable; /**< atoms that a ligand model may see: no hydrogens, known elements */
+} fmpnn_ligand;
+
+/** What stands beside the protein, in file order; waters are not listed. The entry of an n
+ *  beyond the last is empty. Thread-safe. */
+FMPNN_API size_t fmpnn_structure_ligand_count(const fmpnn_structure *st);
+FMPNN_API fmpnn_ligand fmpnn_structure_ligand(const fmpnn_structure *st, size_t n);
 
 /** Backbone digest: SHA-256 over chain names, residue numbers with insertion codes, and
  *  coordinates as read; not over path, format or residue types. 64 hex digits. */

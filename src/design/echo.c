@@ -212,7 +212,7 @@ static bool fill_object(fmpnn_resolver *r, json_t *object)
     const fmpnn_job *job = r->job;
     const size_t letters = FMPNN_LETTERS;
     const char *reading =
-        job->st->reading == FMPNN_READING_ORIGINAL ? "original" : "author";
+        job->st->reading == FMPNN_READING_AUTHOR ? "author" : "original";
     fmpnn_text text;
     fmpnn_text_init(&text);
     bool good = !json_object_set_new(object, "reading", json_string(reading));

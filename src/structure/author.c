@@ -10,7 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "structure/atom37.h"
 #include "structure/author_pick.h"
+#include "structure/context.h"
 #include "structure/names.h"
 #include "structure/pdb.h"
 #include "structure/shim.h"
@@ -32,17 +34,20 @@ fmpnn_status fmpnn_document_read(const fmpnn_source *source, fmpnn_document **do
                                  fmpnn_error *err)
 {
     fmpnn_text text;
-    size_t models = 0;
+    size_t models = 0, unnamed = 0;
     if (source->cif)
         return fmpnn_shim_read_cif(source->file, (const char *)source->bytes, source->size,
                                    document, err);
     fmpnn_text_init(&text);
     fmpnn_status status =
-        fmpnn_pdb_clean(source->file, source->bytes, source->size, &text, &models, err);
+        fmpnn_pdb_clean(source->file, source->bytes, source->size, &text, &models, &unnamed,
+                        err);
     if (!status)
         status = fmpnn_shim_read_pdb(source->file, text.data, text.size, document, err);
-    if (!status)
+    if (!status) {
         (*document)->models = models;
+        (*document)->guessed = unnamed;
+    }
     fmpnn_text_clear(&text);
     return status;
 }
@@ -286,10 +291,35 @@ static void mark(chains *all, size_t n, fmpnn_document *document, fmpnn_findings
     }
 }
 
-static fmpnn_status make_residues(chains *all, fmpnn_structure *st,
-                                  fmpnn_findings *findings, const char *file,
-                                  fmpnn_error *err)
+/* The atoms of the conformer picked (of the best one of the side chain where the backbone has
+ * but one), each name once; a selenomethionine has its selenium in
+ * methionine's place of sulphur. */
+static fmpnn_status add_atoms(fmpnn_context_maker *maker, size_t length,
+                              const fmpnn_document *document, const fmpnn_group *group,
+                              const fmpnn_pick *pick, fmpnn_error *err)
 {
+    const double *xyz[FMPNN_ATOM37] = {NULL};
+    char altloc[FMPNN_ATOM37] = "";
+    char wanted = pick->altloc == ' ' ? fmpnn_group_altloc(document, group) : pick->altloc;
+    bool selenium = !strcmp(group->name, "MSE");
+    for (size_t n = group->first; n < group->first + group->count; n++) {
+        const fmpnn_atom *atom = &document->atom[n];
+        int slot = fmpnn_atom37_slot(selenium && !strcmp(atom->name, "SE") ? "SD"
+                                                                           : atom->name);
+        if (slot < 0 || (atom->altloc != ' ' && atom->altloc != wanted) ||
+            (xyz[slot] && (altloc[slot] != ' ' || atom->altloc == ' ')))
+            continue;
+        xyz[slot] = atom->xyz;
+        altloc[slot] = atom->altloc;
+    }
+    return fmpnn_context_add_residue(maker, length, xyz, err);
+}
+
+static fmpnn_status make_residues(chains *all, fmpnn_structure *st,
+                                  fmpnn_findings *findings, fmpnn_context_maker *maker,
+                                  const char *file, fmpnn_error *err)
+{
+    fmpnn_status status = FMPNN_OK;
     uint32_t chain_id = 0;
     size_t length = 0;
     fmpnn_pick pick;
@@ -307,10 +337,14 @@ static fmpnn_status make_residues(chains *all, fmpnn_structure *st,
         for (size_t n = all->first[c]; n < all->first[c + 1]; n++) {
             if (all->state[n] != ACCEPTED)
                 continue;
-            fmpnn_author_pick(all->document, &all->document->group[all->order[n]], &pick);
+            const fmpnn_group *group = &all->document->group[all->order[n]];
+            fmpnn_author_pick(all->document, group, &pick);
             note_pick(&pick, findings);
             pick.residue.chain_id = chain_id;
             st->residue[st->length++] = pick.residue;
+            status = add_atoms(maker, length, all->document, group, &pick, err);
+            if (status)
+                return status;
         }
         chain_id += st->length > before;
     }
@@ -321,6 +355,7 @@ fmpnn_status fmpnn_author_read(const fmpnn_source *source, fmpnn_structure *st,
                                fmpnn_findings *findings, fmpnn_error *err)
 {
     chains all = {0};
+    fmpnn_context_maker maker;
     fmpnn_document *document = NULL;
     fmpnn_status status = fmpnn_document_read(source, &document, err);
     if (status)
@@ -346,7 +381,10 @@ fmpnn_status fmpnn_author_read(const fmpnn_source *source, fmpnn_structure *st,
     }
     for (size_t n = 0; n < document->group_count; n++)
         mark(&all, n, document, findings);
-    status = make_residues(&all, st, findings, source->file, err);
+    fmpnn_context_begin(&maker, st, findings);
+    status = make_residues(&all, st, findings, &maker, source->file, err);
+    if (!status)
+        status = fmpnn_context_add_document(&maker, document, err);
     if (!status)
         fmpnn_gaps_index(st, source->options->close_bond_gaps, findings);
 done:

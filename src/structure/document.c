@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+enum { MOST_ALTLOCS = 32 };
+
 fmpnn_document *fmpnn_document_create(size_t groups, size_t atoms)
 {
     fmpnn_document *document = fmpnn_alloc_zero(1, sizeof *document);
@@ -34,6 +36,36 @@ const fmpnn_atom *fmpnn_group_atom(const fmpnn_document *document, const fmpnn_g
         if (!strcmp(document->atom[a].name, name))
             return &document->atom[a];
     return NULL;
+}
+
+char fmpnn_group_altloc(const fmpnn_document *document, const fmpnn_group *group)
+{
+    struct {
+        char altloc;
+        double occupancy;
+        size_t atoms;
+    } found[MOST_ALTLOCS];
+    size_t count = 0, best = 0;
+    for (size_t n = group->first; n < group->first + group->count; n++) {
+        const fmpnn_atom *atom = &document->atom[n];
+        size_t k = 0;
+        while (k < count && found[k].altloc != atom->altloc)
+            k++;
+        if (atom->altloc == ' ' || k == MOST_ALTLOCS)
+            continue;
+        if (k == count) {
+            found[k].altloc = atom->altloc;
+            found[k].occupancy = 0;
+            found[count++].atoms = 0;
+        }
+        found[k].occupancy += atom->occupancy;
+        found[k].atoms++;
+    }
+    for (size_t k = 1; k < count; k++)
+        if (found[k].occupancy * (double)found[best].atoms >
+            found[best].occupancy * (double)found[k].atoms + 1e-4)
+            best = k;
+    return count ? found[best].altloc : ' ';
 }
 
 static bool has_chain(const fmpnn_document *document, const char *name)

@@ -42,6 +42,7 @@ typedef struct fmpnn_document {
     fmpnn_group *group; /* [group_count] in file order */
     fmpnn_atom *atom;   /* [atom_count] */
     size_t models;      /* in the file; the tables hold the first */
+    size_t guessed; /* atoms whose element was taken from their name */
     char blank[8]; /* what the chain without a name is called here; "" if there is none */
 } fmpnn_document;
 
@@ -52,6 +53,8 @@ void fmpnn_document_free(fmpnn_document *document);
 /* The first atom of that name, or NULL. */
 const fmpnn_atom *fmpnn_group_atom(const fmpnn_document *document, const fmpnn_group *group,
                                    const char *name);
+/* The alternate location of highest mean occupancy, the first one of equals; ' ' if none. */
+char fmpnn_group_altloc(const fmpnn_document *document, const fmpnn_group *group);
 /* Give the chain without a name one: "_", or the first free of "__", "___" ... */
 void fmpnn_document_name_blank(fmpnn_document *document);
 

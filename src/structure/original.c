@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "structure/context.h"
 #include "structure/names.h"
 #include "structure/pdb.h"
 
@@ -418,6 +419,7 @@ static fmpnn_status attach_document(const fmpnn_source *source, fmpnn_structure 
                                     fmpnn_findings *findings, fmpnn_error *err)
 {
     fmpnn_document *document = NULL;
+    fmpnn_context_maker maker;
     fmpnn_error ignored;
     fmpnn_status status = fmpnn_document_read(source, &document, &ignored);
     if (status == FMPNN_ENOMEM)
@@ -436,7 +438,8 @@ static fmpnn_status attach_document(const fmpnn_source *source, fmpnn_structure 
                  fmpnn_letter_of_name(group->name))
             note_left_out(group, findings);
     }
-    return FMPNN_OK;
+    fmpnn_context_begin(&maker, st, findings);
+    return fmpnn_context_add_document(&maker, document, err);
 }
 
 fmpnn_status fmpnn_original_read(const fmpnn_source *source, fmpnn_structure *st,

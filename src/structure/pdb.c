@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { LINE_KEPT = 80, EXACT_DIGITS = 15, SEGMENT = 72, ELEMENT = 76 };
+enum { EXACT_DIGITS = 15 };
 
 void fmpnn_lines_init(fmpnn_lines *lines, const void *bytes, size_t size)
 {
@@ -54,7 +54,7 @@ static bool plain_decimal(const char *text, size_t size, double *value)
     return true;
 }
 
-static bool read_number(const char *field, size_t width, double *value)
+bool fmpnn_pdb_number(const char *field, size_t width, double *value)
 {
     char copy[16];
     while (width && isspace((unsigned char)*field)) {
@@ -87,7 +87,7 @@ fmpnn_status fmpnn_pdb_coordinates(const char *file, size_t line, const char *co
 {
     for (size_t k = 0; k < 3; k++) {
         const char *field = columns + FMPNN_PDB_X + 8 * k;
-        if (read_number(field, 8, &xyz[k]) && fabs(xyz[k]) <= FMPNN_COORDINATE_LIMIT)
+        if (fmpnn_pdb_number(field, 8, &xyz[k]) && fabs(xyz[k]) <= FMPNN_COORDINATE_LIMIT)
             continue;
         char value[9], atom[5], residue[4], place[8];
         show(field, 8, value);
@@ -156,18 +156,27 @@ static fmpnn_status check_atom_line(const char *file, const fmpnn_line *line,
  * are not used, and gemmi would stop at some values or take a segment for a new residue. */
 static void add_atom_line(fmpnn_text *out, const fmpnn_line *line)
 {
-    char kept[LINE_KEPT + 1];
-    size_t size = line->size < LINE_KEPT ? line->size : LINE_KEPT;
+    char kept[FMPNN_PDB_WIDTH + 1];
+    size_t size = line->size < FMPNN_PDB_WIDTH ? line->size : FMPNN_PDB_WIDTH;
     for (size_t i = 0; i < size; i++)
         kept[i] = isprint((unsigned char)line->text[i]) ? line->text[i] : ' ';
     memset(kept + 6, ' ', 6);
-    if (size > SEGMENT)
-        memset(kept + SEGMENT, ' ', (size < ELEMENT ? size : ELEMENT) - SEGMENT);
+    if (size > FMPNN_PDB_SEGMENT)
+        memset(kept + FMPNN_PDB_SEGMENT, ' ', 
+               (size < FMPNN_PDB_ELEMENT ? size : FMPNN_PDB_ELEMENT) - FMPNN_PDB_SEGMENT);
     if (size == 79 || (size == 80 && !(isdigit((unsigned char)kept[78]) &&
                                        (kept[79] == '+' || kept[79] == '-'))))
         size = 78;
     kept[size] = '\n';
     fmpnn_text_add(out, kept, size + 1);
+}
+
+static bool has_element(const fmpnn_line *line)
+{
+    for (size_t i = FMPNN_PDB_ELEMENT; i < FMPNN_PDB_CHARGE && i < line->size; i++)
+        if (isalpha((unsigned char)line->text[i]))
+            return true;
+    return false;
 }
 
 static bool starts_with(const fmpnn_line *line, const char *record)
@@ -201,12 +210,14 @@ static fmpnn_status no_atoms(const char *file, const void *bytes, size_t size, s
  * END before the next ATOM. A HETATM after such an end, without MODEL, belongs to what stands
  * before: programs that paste a ligand to a protein leave the END between them. */
 fmpnn_status fmpnn_pdb_clean(const char *file, const void *bytes, size_t size,
-                             fmpnn_text *out, size_t *models, fmpnn_error *err)
+                             fmpnn_text *out, size_t *models, size_t *unnamed,
+                             fmpnn_error *err)
 {
     enum { INSIDE, ENDED, MODEL } place = INSIDE;
     fmpnn_lines lines;
     fmpnn_line line;
     size_t count = 0;
+    *unnamed = 0;
     fmpnn_lines_init(&lines, bytes, size);
     while (fmpnn_lines_next(&lines, &line)) {
         if (line.size && line.text[line.size - 1] == '\r')
@@ -219,8 +230,10 @@ fmpnn_status fmpnn_pdb_clean(const char *file, const void *bytes, size_t size,
             if (!count || place == MODEL || (place == ENDED && atom))
                 count++;
             place = INSIDE;
-            if (count == 1)
+            if (count == 1) {
                 add_atom_line(out, &line);
+                *unnamed += !has_element(&line);
+            }
         } else if (starts_with(&line, "TER") && (line.size == 3 || line.text[3] == ' ')) {
             if (count == 1 && place == INSIDE)
                 fmpnn_text_add(out, "TER\n", 4);

@@ -4,6 +4,7 @@
 #include <ctype.h>
 #include <string.h>
 
+#include "structure/context.h"
 #include "structure/names.h"
 
 enum { KINDS_NAMED = 64 };
@@ -162,16 +163,19 @@ static void note_all(const fmpnn_source *source, fmpnn_structure *st,
         return;
     note_hetero(st, findings);
     fmpnn_filter_note(source->options, document, findings);
+    if (document->guessed && st->reading != FMPNN_READING_ORIGINAL_LIGAND)
+        fmpnn_findings_add(findings, FMPNN_WARN_ELEMENT_GUESSED, "%zu atoms",
+                           document->guessed);
     if (document->models > 1)
         fmpnn_findings_add(findings, FMPNN_WARN_SEVERAL_MODELS, "%zu, %s", document->models,
-                           st->reading == FMPNN_READING_AUTHOR
-                               ? "the first is read"
-                               : "the first atom of a name is read");
+                           st->reading == FMPNN_READING_ORIGINAL
+                               ? "the first atom of a name is read"
+                               : "the first is read");
     if (document->blank[0])
-        fmpnn_findings_add(findings, FMPNN_WARN_BLANK_CHAIN, "%s %s",
-                           st->reading == FMPNN_READING_AUTHOR ? "called"
-                                                               : "not read; else called",
-                           document->blank);
+        fmpnn_findings_add(
+            findings, FMPNN_WARN_BLANK_CHAIN, "%s %s",
+            st->reading == FMPNN_READING_ORIGINAL ? "not read; else called" : "called",
+            document->blank);
 }
 
 /* ---- reading */
@@ -192,6 +196,12 @@ static fmpnn_status no_residues(const fmpnn_source *source, const fmpnn_structur
 static fmpnn_status read_source(const fmpnn_source *source, const char *name,
                                 fmpnn_structure **result, fmpnn_error *err)
 {
+    static fmpnn_status (*const read[])(const fmpnn_source *, fmpnn_structure *,
+                                        fmpnn_findings *, fmpnn_error *) = {
+        [FMPNN_READING_AUTHOR] = fmpnn_author_read,
+        [FMPNN_READING_ORIGINAL] = fmpnn_original_read,
+        [FMPNN_READING_ORIGINAL_LIGAND] = fmpnn_original_ligand_read,
+    };
     fmpnn_findings findings;
     fmpnn_structure *st = fmpnn_alloc_zero(1, sizeof *st);
     if (!st)
@@ -204,14 +214,15 @@ static fmpnn_status read_source(const fmpnn_source *source, const char *name,
                                    : fmpnn_fail_memory(err, "reading a structure");
     if (status)
         goto done;
-    status = st->reading == FMPNN_READING_AUTHOR
-                 ? fmpnn_author_read(source, st, &findings, err)
-                 : fmpnn_original_read(source, st, &findings, err);
+    status = read[st->reading](source, st, &findings, err);
     if (!status && !st->length)
         status = no_residues(source, st, err);
     if (status)
         goto done;
     note_all(source, st, &findings);
+    status = fmpnn_context_note(st, &findings, err);
+    if (status)
+        goto done;
     status = fmpnn_findings_warnings(&findings, &st->warning, &st->warning_count, err);
     if (!status)
         status = fmpnn_structure_hash(st, err);
@@ -234,8 +245,8 @@ static fmpnn_status read_bytes(const char *file, char format, const unsigned cha
     fmpnn_read_options defaults;
     fmpnn_read_options_default(&defaults);
     options = options ? options : &defaults;
-    if (options->reading != FMPNN_READING_AUTHOR &&
-        options->reading != FMPNN_READING_ORIGINAL)
+    if (options->reading < FMPNN_READING_AUTHOR ||
+        options->reading > FMPNN_READING_ORIGINAL_LIGAND)
         return fmpnn_fail(err, FMPNN_EINVAL, "unknown reading %d", (int)options->reading);
     if (fmpnn_structure_name(file, name, sizeof name))
         return fmpnn_fail(

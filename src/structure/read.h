@@ -1,4 +1,4 @@
-/* The two readings: bytes of a file -> residues of a structure, findings on the way. */
+/* The readings: bytes of a file -> residues of a structure, findings on the way. */
 #ifndef FMPNN_STRUCTURE_READ_H
 #define FMPNN_STRUCTURE_READ_H
 
@@ -16,11 +16,14 @@ typedef struct fmpnn_source {
 
 enum { FMPNN_MAX_RESIDUES = 1000000 };
 
-/* Both fill residue, length, document and hetero marks of `st`, which the caller frees. */
+/* All fill residue, length, document, hetero marks, context and side chains of `st`, which the
+ * caller frees. */
 fmpnn_status fmpnn_author_read(const fmpnn_source *source, fmpnn_structure *st,
                                fmpnn_findings *findings, fmpnn_error *err);
 fmpnn_status fmpnn_original_read(const fmpnn_source *source, fmpnn_structure *st,
                                  fmpnn_findings *findings, fmpnn_error *err);
+fmpnn_status fmpnn_original_ligand_read(const fmpnn_source *source, fmpnn_structure *st,
+                                        fmpnn_findings *findings, fmpnn_error *err);
 
 /* The atoms of a file, through gemmi. */
 fmpnn_status fmpnn_document_read(const fmpnn_source *source, fmpnn_document **document,

@@ -32,6 +32,7 @@
 #include <gemmi/to_pdb.hpp>
 
 extern "C" {
+#include "structure/element.h"
 #include "structure/names.h"
 #include "structure/pdb.h"
 #include "structure/shim.h"
@@ -316,8 +317,9 @@ void read_atom(AtomSite &site, size_t row, const fmpnn_group &group, fmpnn_atom 
     std::string altloc = site.text(S::ALTLOC, row);
     copy_cut(atom.name, site.text(S::AUTH_ATOM, S::ATOM, row));
     std::string element = site.text(S::ELEMENT, row);
-    copy_cut(atom.element, element.empty() ? std::string("X")
-                                           : std::string(gemmi::Element(element).name()));
+    if (element.empty())
+        element = fmpnn_element_of_name(atom.name, group.name);
+    copy_cut(atom.element, gemmi::Element(element).name());
     atom.altloc = altloc.empty() ? ' ' : altloc[0];
     double charge = site.number(S::CHARGE, row, 0);
     atom.charge = std::fabs(charge) < 10 ? static_cast<int8_t>(charge) : 0;
@@ -357,7 +359,7 @@ fmpnn_document *read_cif(const char *name, const char *bytes, size_t size)
     std::map<Key, size_t> known;
     std::set<std::string> models;
     std::string first_model;
-    size_t current = 0;
+    size_t current = 0, guessed = 0;
     for (size_t row = 0; row < site.rows(); row++) {
         std::string model = site.text(AtomSite::MODEL, row);
         if (!row)
@@ -376,6 +378,7 @@ fmpnn_document *read_cif(const char *name, const char *bytes, size_t size)
             if (found.second)
                 groups.push_back(group);
         }
+        guessed += site.text(AtomSite::ELEMENT, row).empty();
         atoms.push_back(atom);
         group_of.push_back(current);
     }
@@ -390,6 +393,7 @@ fmpnn_document *read_cif(const char *name, const char *bytes, size_t size)
             group.part = FMPNN_PART_UNKNOWN;
     fmpnn_document *document = flatten(groups, atoms, group_of);
     document->models = models.size();
+    document->guessed = guessed;
     return document;
 }
 

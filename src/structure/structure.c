@@ -150,7 +150,12 @@ void fmpnn_structure_free(fmpnn_structure *st)
 {
     if (!st)
         return;
+    fmpnn_records_free(st->records);
     fmpnn_document_free(st->document);
+    fmpnn_release(st->atom);
+    fmpnn_release(st->atom_first);
+    fmpnn_release(st->ligand);
+    fmpnn_release(st->context);
     fmpnn_warnings_free(st->warning, st->warning_count);
     fmpnn_release(st->residue);
     fmpnn_release(st->name);
@@ -186,6 +191,17 @@ fmpnn_reading fmpnn_structure_reading(const fmpnn_structure *st)
 size_t fmpnn_structure_hetero_atoms(const fmpnn_structure *st)
 {
     return st->hetero_atoms;
+}
+
+size_t fmpnn_structure_ligand_count(const fmpnn_structure *st)
+{
+    return st->ligand_count;
+}
+
+fmpnn_ligand fmpnn_structure_ligand(const fmpnn_structure *st, size_t n)
+{
+    static const fmpnn_ligand none = {.icode = ' '};
+    return n < st->ligand_count ? st->ligand[n] : none;
 }
 
 const char *fmpnn_structure_digest(const fmpnn_structure *st)

@@ -6,6 +6,24 @@
 
 #include "base/base.h"
 
+/* The atoms a residue may have, in the order in which models list them:
+ * N CA C CB O CG CG1 ... NZ OXT (atom37.c). */
+enum { FMPNN_ATOM37 = 37 };
+
+/* An atom of a residue, in its slot of the 37. */
+typedef struct fmpnn_residue_atom {
+    uint8_t slot; /* 0..36 */
+    float xyz[3]; /* Angstrom, finite */
+} fmpnn_residue_atom;
+
+/* An atom beside the protein that a ligand model may see: no water, no hydrogen, of an element
+ * that the model knows. */
+typedef struct fmpnn_context_atom {
+    uint8_t type;    /* the model's element number, 2..118 (element.h) */
+    uint32_t ligand; /* whose atom it is: index into the structure's ligands */
+    float xyz[3];    /* Angstrom, finite */
+} fmpnn_context_atom;
+
 struct fmpnn_structure {
     char *name;                 /* for messages and records */
     fmpnn_reading reading;
@@ -16,8 +34,22 @@ struct fmpnn_structure {
     fmpnn_warning *warning;     /* [warning_count], both strings owned (code is constant) */
     char digest[65];
     size_t hetero_atoms;
+    size_t context_count;
+    fmpnn_context_atom *context; /* [context_count] in file order */
+    size_t ligand_count;
+    fmpnn_ligand *ligand;       /* [ligand_count] in file order */
+    size_t *atom_first;         /* [length + 1] first of each residue's atoms; NULL: none known */
+    fmpnn_residue_atom *atom;   /* [atom_first[length]] by residue, then slot; each slot once */
     void *document;             /* the shim's copy of the file's atoms, or NULL */
+    struct fmpnn_records *records; /* the file's lines (records.h), where the reading has them */
 };
+
+void fmpnn_records_free(struct fmpnn_records *records);
+
+/* Residue i's atoms as models list them: xyz [37][3], 0 where absent; present [37] 0 or 1. Where
+ * the structure came from arrays, only the backbone is there. */
+void fmpnn_structure_atoms(const fmpnn_structure *st, size_t i, float xyz[FMPNN_ATOM37][3],
+                           uint8_t present[FMPNN_ATOM37]);
 
 /* Write the input's backbone, ligands and numbering with other residue names: letters [length]
  * (0: keep the name, 'A'..: the residue gets that letter's name), bfactor [length].

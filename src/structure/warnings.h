@@ -26,6 +26,15 @@
     X(GAP_CLAMPED, "gap-clamped", "gap in numbering too wide, taken as 10000 residues")     \
     X(BREAK_UNNUMBERED, "break-unnumbered", "chain broken, but the numbering goes on")      \
     X(PLACEHOLDERS, "placeholders", "missing residue numbers filled with placeholders")     \
+    X(DUPLICATE_CA, "duplicate-ca", "residue with two CA atoms, the later one is kept")     \
+    X(NO_CARBON_ALPHA, "no-ca", "amino acid without CA, read as a ligand")                  \
+    X(LIGAND_MERGED, "ligand-merged", "numbered like a residue of its chain, not seen")     \
+    X(EMPTY_LEFT_OUT, "zero-occupancy-left-out", "atoms of occupancy 0 are not read")       \
+    X(ALTLOC_LEFT_OUT, "altloc-left-out", "alternate locations other than A are not read")  \
+    X(ELEMENT_GUESSED, "context-element-guessed", "element missing, taken from atom names") \
+    X(ELEMENT_UNKNOWN, "context-element-unknown", "element unknown to the ligand models")   \
+    X(CONTEXT_EMPTY, "context-empty", "no atom of it is seen by a ligand model")            \
+    X(CONTEXT_CLASH, "context-clash", "atom within 1 A of the backbone")                    \
     X(HETERO_PRESENT, "hetero-present", "atoms that ProteinMPNN models do not see")
 /* clang-format on */
 

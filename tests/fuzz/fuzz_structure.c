@@ -37,6 +37,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     fmpnn_read_options_default(&options);
     options.reading = data[0] & 1 ? FMPNN_READING_ORIGINAL : FMPNN_READING_AUTHOR;
+    if (data[0] & 32)
+        options.reading = FMPNN_READING_ORIGINAL_LIGAND;
+    options.zero_occupancy = data[0] & 64;
     options.ca_only = data[0] & 2;
     options.close_bond_gaps = data[0] & 4;
     options.drop = data[0] & 8 ? "HOH,chain:B" : NULL;

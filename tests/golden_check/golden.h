@@ -33,6 +33,10 @@ void golden_message_pass(const golden_options *options, const json_t *manifest,
 void golden_ligandmpnn(const golden_options *options, const json_t *manifest,
                        golden_totals *totals);
 
+/* ligand_parse.c: a case of kind "parse", structures being their folder */
+void golden_ligand_parse(const char *folder, const char *structures, const json_t *entry,
+                         golden_totals *totals);
+
 /* True if the case is asked for; with --list prints its name and says false. */
 bool golden_wanted(const golden_options *options, const char *name, golden_totals *totals);
 

@@ -1,0 +1,50 @@
+/* The atom records of a PDB file as the library under the published LigandMPNN program (ProDy)
+ * reads them. Comes in: bytes. Goes out: one table in file order with every column that is
+ * computed with or written back. Knows nothing of residues that can be designed:
+ * original_ligand.c decides that and marks it in `use`.
+ *
+ * Kept of that library: ATOM and HETATM up to the first END are the first model, later models
+ * give coordinates only; alternate locations other than blank and A are not read; a digit as
+ * insertion code is the number's fifth digit; from the first number that is not decimal on,
+ * numbers are base 36 (upper case) or hexadecimal; an occupancy that cannot be read is 0.
+ * Stricter: coordinates must be finite, lines printable.
+ * Source: Bakan, Meireles, Bahar 2011, Bioinformatics 27:1575, version 2.6.1. */
+#ifndef FMPNN_STRUCTURE_RECORDS_H
+#define FMPNN_STRUCTURE_RECORDS_H
+
+#include "structure/read.h"
+
+typedef enum fmpnn_record_use {
+    FMPNN_RECORD_DROPPED, /* by a filter */
+    FMPNN_RECORD_PROTEIN,
+    FMPNN_RECORD_WATER,
+    FMPNN_RECORD_OTHER
+} fmpnn_record_use;
+
+typedef struct fmpnn_record {
+    char name[5], residue[4], chain[2], segment[5], element[3]; /* without blanks */
+    char altloc, icode;                                         /* ' ' if there is none */
+    bool hetatm, ter; /* ter: a TER line follows */
+    int8_t charge;
+    int32_t number;
+    uint32_t unit; /* atoms that share segment, chain, number and insertion code */
+    double xyz[3], occupancy, b;
+    int32_t anisou[6]; /* as written in the file; 0 if there is none */
+    fmpnn_record_use use;
+    uint32_t place; /* use PROTEIN: the residue it belongs to, or UINT32_MAX */
+} fmpnn_record;
+
+typedef struct fmpnn_records {
+    size_t count, units;
+    fmpnn_record *record; /* [count] */
+    bool has_anisou;
+    size_t alternates; /* atoms not read for their alternate location */
+    size_t models;       /* with as many atoms as the first one, which counts */
+    double *later;       /* [models - 1][count][3] */
+    char blank[8];       /* what the chain without a name is called in residues; "" if none */
+} fmpnn_records;
+
+fmpnn_status fmpnn_records_read(const fmpnn_source *source, fmpnn_records **records,
+                                fmpnn_error *err);
+
+#endif
