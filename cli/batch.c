@@ -1,4 +1,5 @@
 #include "batch.h"
+#include "dictionaries.h"
 #include "interrupt.h"
 #include "models.h"
 #include "progress.h"
@@ -211,6 +212,10 @@ fmpnn_status batch_create_job(const batch *b, const input *in, const fmpnn_struc
     const options *o = in->options;
     fmpnn_settings settings;
     fmpnn_settings_default(&settings);
+    fmpnn_status status =
+        dictionaries_get(b->dictionaries, &o->dictionaries, &settings.dictionaries, err);
+    if (status != FMPNN_OK)
+        return status;
     char *ties = join_ties(o);
     settings.chains = o->chains;
     settings.redesign = o->redesign;
@@ -223,7 +228,7 @@ fmpnn_status batch_create_job(const batch *b, const input *in, const fmpnn_struc
     settings.noise = o->noise;
     settings.pssm = o->pssm;
     settings.pssm_weight = o->pssm_weight;
-    fmpnn_status status = fmpnn_job_create(st, model, &settings, job, err);
+    status = fmpnn_job_create(st, model, &settings, job, err);
     free(ties);
     return status;
 }
@@ -368,6 +373,21 @@ static int load_weights(loop *l)
     return -1;
 }
 
+/* The same for dictionaries that are not there or no JSON. */
+static int load_dictionaries(const batch *b)
+{
+    const fmpnn_dictionaries *value;
+    fmpnn_error err;
+    for (size_t i = 0; i < b->inputs.count; i++) {
+        const options *o = b->inputs.item[i].options;
+        if (dictionaries_get(b->dictionaries, &o->dictionaries, &value, &err) == FMPNN_OK)
+            continue;
+        report_error("%s: %s", b->verb->name, err.message);
+        return EXIT_USAGE;
+    }
+    return -1;
+}
+
 static char *arguments_json(const batch *b, int argc, char **argv)
 {
     json_t *list = json_array();
@@ -459,6 +479,8 @@ static int prepare(loop *l, int argc, char **argv)
     if (code < 0 && b->work->makes_run)
         code = check_existing(b);
     if (code < 0)
+        code = load_dictionaries(b);
+    if (code < 0)
         code = open_context(b);
     if (code < 0)
         code = load_weights(l);
@@ -471,7 +493,8 @@ static int prepare(loop *l, int argc, char **argv)
 
 int batch_run(const verb *v, const work *w, void *state, int argc, char **argv)
 {
-    batch b = {.verb = v, .work = w, .state = state};
+    dictionaries read = {0};
+    batch b = {.verb = v, .work = w, .state = state, .dictionaries = &read};
     loop l = {.b = &b};
     options_init(&b.options);
     int code = prepare(&l, argc, argv);
@@ -489,6 +512,7 @@ int batch_run(const verb *v, const work *w, void *state, int argc, char **argv)
     for (size_t i = 0; i < l.failures; i++)
         free(l.failed[i].message);
     free(l.failed);
+    dictionaries_clear(&read);
     models_clear(&l.models);
     fmpnn_context_free(b.ctx);
     inputs_clear(&b.inputs);

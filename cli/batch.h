@@ -42,6 +42,7 @@ struct batch {
     inputs inputs;
     fmpnn_context *ctx;
     fmpnn_run *run; /* NULL unless work->makes_run */
+    struct dictionaries *dictionaries; /* read so far */
     uint64_t drawn_seed;
     size_t warnings; /* of all structures and jobs so far */
     void *state;     /* the verb's own */

@@ -32,6 +32,7 @@ typedef enum option_group {
     WORK,
     SAMPLING,
     SELECTION,
+    DICTIONARIES,
     READING,
     OUTPUT,
     COMMON,
@@ -39,6 +40,8 @@ typedef enum option_group {
 } option_group;
 
 static const char *const group_title[GROUPS] = {"What is timed", "Sampling and scoring", "Selection",
+                                                "Selection by the published program's "
+                                                "dictionaries (ordinals)",
                                                 "Reading", "Output", "Common"};
 
 struct option_row {
@@ -107,11 +110,26 @@ static const option_row table[] = {
     {"pssm", 0, TEXT, AT(pssm), D | I, true, SELECTION, "FILE", NULL, 0, 0,
      "probabilities to mix in: .npz with CHAIN_coef and CHAIN_bias, or a folder of NAME.npz"},
     {"pssm-weight", 0, NUMBER, AT(pssm_weight), D | I, true, SELECTION, "W", NULL, 0, 1,
-     "their share where the coefficient is 1; needed with --pssm"},
+     "their share where the coefficient is 1; needed with --pssm and --pssm-jsonl"},
     {"tie", 0, REPEAT, AT(tie), STRUCTURES, true, SELECTION, "\"A=B=C\"", NULL, 0, 0,
      "positions that share one letter; may be repeated"},
     {"symmetry", 0, CHOICE, AT(symmetry), STRUCTURES, true, SELECTION, "homooligomer", "homooligomer", 0, 0,
      "tie all designed chains of one sequence or length"},
+
+    {"chain-id-jsonl", 0, TEXT, AT(dictionaries.chain_id_jsonl), STRUCTURES, true, DICTIONARIES, "FILE", NULL, 0, 0,
+     "designed chains and context"},
+    {"fixed-positions-jsonl", 0, TEXT, AT(dictionaries.fixed_positions_jsonl), STRUCTURES, true, DICTIONARIES, "FILE", NULL, 0, 0,
+     "positions to keep"},
+    {"tied-positions-jsonl", 0, TEXT, AT(dictionaries.tied_positions_jsonl), STRUCTURES, true, DICTIONARIES, "FILE", NULL, 0, 0,
+     "positions that share one letter, with weights (betas)"},
+    {"omit-AA-jsonl", 0, TEXT, AT(dictionaries.omit_AA_jsonl), D | I, true, DICTIONARIES, "FILE", NULL, 0, 0,
+     "letters never sampled at positions"},
+    {"bias-AA-jsonl", 0, TEXT, AT(dictionaries.bias_AA_jsonl), D | I, true, DICTIONARIES, "FILE", NULL, 0, 0,
+     "biases of letters"},
+    {"bias-by-res-jsonl", 0, TEXT, AT(dictionaries.bias_by_res_jsonl), D | I, true, DICTIONARIES, "FILE", NULL, 0, 0,
+     "biases of letters at positions"},
+    {"pssm-jsonl", 0, TEXT, AT(dictionaries.pssm_jsonl), D | I, true, DICTIONARIES, "FILE", NULL, 0, 0,
+     "probabilities to mix in, with --pssm-weight"},
 
     {"reading", 0, CHOICE, AT(reading), ALL, true, READING, "author|original", "author|original", 0, 0,
      "as printed in the file, or as the original program parses (author)"},
@@ -330,11 +348,19 @@ bool option_is_per_structure(const option_row *row)
 
 /* ---- finding ---- */
 
+/* Underscores are as good as dashes: dictionaries are told by their published names. */
+static bool same_name(const char *known, const char *name)
+{
+    for (; *known && *known == (*name == '_' ? '-' : *name); known++)
+        name++;
+    return *known == *name;
+}
+
 const option_row *option_find(const verb *v, const char *name)
 {
     for (size_t i = 0; i < ROWS; i++) {
         bool is_letter = name[0] && !name[1] && name[0] == table[i].letter;
-        if ((table[i].verbs & v->bit) && (is_letter || !strcmp(table[i].name, name)))
+        if ((table[i].verbs & v->bit) && (is_letter || same_name(table[i].name, name)))
             return &table[i];
     }
     return NULL;

@@ -41,6 +41,7 @@ typedef struct options {
     const char *chains, *redesign, *fix, *omit, *bias, *symmetry;
     const char *tie[MAX_TIES];
     size_t ties;
+    fmpnn_dictionary_paths dictionaries;
     /* sampling */
     int64_t samples, first_sample, seed /* -1: not given */, orders /* 0: not given */;
     double temperature[MAX_TEMPERATURES];

@@ -17,7 +17,7 @@ static const char chain_titles[] =
     "designed fixed tied warnings hetero_atoms digest model "
     "weights";
 static const char residue_titles[] = "name chain resnum icode residue letter index atoms "
-                                     "resolved designed group weight";
+                                     "resolved designed group weight ordinal";
 static const char *const atom_name[4] = {"N", "CA", "C", "O"};
 
 typedef struct inspect_state {
@@ -130,6 +130,10 @@ static void add_residues(table *t, const char *name, const fmpnn_job *job)
             table_add(t, "%s", "");
             table_add(t, "%s", "");
         }
+        if (r->ordinal)
+            table_add(t, "%d", (int)r->ordinal);
+        else
+            table_add(t, "%s", "");
     }
 }
 
@@ -194,6 +198,8 @@ static json_t *residues_json(const fmpnn_job *job)
                             p.group >= 0 ? json_integer(p.group) : json_null());
         json_object_set_new(one, "weight",
                             p.group >= 0 ? json_real(p.weight) : json_null());
+        json_object_set_new(one, "ordinal",
+                            r->ordinal ? json_integer(r->ordinal) : json_null());
         json_array_append_new(list, one);
     }
     return list;

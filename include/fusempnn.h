@@ -239,6 +239,8 @@ typedef struct fmpnn_residue {
     int32_t index;      /**< residue index that the model sees; comparable within a chain */
     uint32_t chain_id;  /**< 0-based number of the chain in order of appearance */
     float xyz[4][3];    /**< N, CA, C, O in Angstrom; NaN where absent */
+    int32_t ordinal;    /**< place in its chain as the published program counts, from 1 and with
+                             missing residue numbers; 0 where it has none */
 } fmpnn_residue;
 
 /** Something a user should know about a structure. */
@@ -319,6 +321,29 @@ FMPNN_API void fmpnn_residue_name(const fmpnn_residue *residue, char text[40]);
 /** A structure, a model and settings, resolved against each other: the unit of work. */
 typedef struct fmpnn_job fmpnn_job;
 
+/** Dictionaries of the published program, one JSON value a line; NULL or "": not given. Their
+ *  positions are ordinals (fmpnn_residue.ordinal), their keys the names of structures. */
+typedef struct fmpnn_dictionary_paths {
+    const char *chain_id_jsonl;        /**< {"NAME": [["A"], ["B"]]}: designed, context */
+    const char *fixed_positions_jsonl; /**< {"NAME": {"A": [1, 2]}} */
+    const char *omit_AA_jsonl;         /**< {"NAME": {"A": [[[1, 2], "GP"]]}} */
+    const char *bias_AA_jsonl;         /**< {"A": -1.1}, for all structures */
+    const char *bias_by_res_jsonl;     /**< {"NAME": {"A": [[21 numbers], ...]}} */
+    const char *tied_positions_jsonl;  /**< {"NAME": [{"A": [1], "B": [[1], [-0.5]]}]} */
+    const char *pssm_jsonl;            /**< {"NAME": {"A": {"pssm_coef": [...], ...}}} */
+} fmpnn_dictionary_paths;
+
+/** Dictionaries as read; constant, shareable between threads. */
+typedef struct fmpnn_dictionaries fmpnn_dictionaries;
+
+/** Read dictionaries. Of a file the last line counts, of PSSM files all do.
+ *  @return FMPNN_OK; FMPNN_EINVAL if a file is not there; FMPNN_EFORMAT if it is not JSON, with
+ *          FILE:LINE:COLUMN, or holds no object; FMPNN_EIO; FMPNN_ENOMEM. */
+FMPNN_API fmpnn_status fmpnn_dictionaries_read(const fmpnn_dictionary_paths *paths,
+                                               fmpnn_dictionaries **dictionaries,
+                                               fmpnn_error *err);
+FMPNN_API void fmpnn_dictionaries_free(fmpnn_dictionaries *dictionaries);
+
 /** What to do with a structure. All strings may be NULL; their language is docs/formats.md,
  *  "Naming residues". They are borrowed during fmpnn_job_create() only. */
 typedef struct fmpnn_settings {
@@ -334,6 +359,8 @@ typedef struct fmpnn_settings {
     const char *pssm;     /**< .npz with CHAIN_coef [n] and CHAIN_bias [n][21], or a folder with
                                NAME.npz: probabilities mixed into those that are sampled */
     double pssm_weight;   /**< share of the PSSM where its coefficient is 1; above 0, at most 1 */
+    const fmpnn_dictionaries *dictionaries; /**< more of the above, in the published program's
+                               words; a dictionary replaces neither text nor another */
 } fmpnn_settings;
 
 FMPNN_API void fmpnn_settings_default(fmpnn_settings *settings);

@@ -3,6 +3,7 @@
 #include "design/job.h"
 #include "output/output.h"
 #include "small_structure.h"
+#include "structure/read.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -30,6 +31,8 @@ static int build(void **state)
     small_chain(&small, "C", 1, "H");
     model.info.neighbours = 4;
     memset(model.digest, 'a', 64);
+    if (fmpnn_ordinals_count(&small.st, NULL))
+        return -1;
     int fd = mkstemp(path);
     return fd < 0 || close(fd);
 }
@@ -37,6 +40,7 @@ static int build(void **state)
 static int clean(void **state)
 {
     (void)state;
+    fmpnn_release(small.st.ordinals);
     return unlink(path);
 }
 

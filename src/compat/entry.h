@@ -7,32 +7,26 @@
 #ifndef FMPNN_COMPAT_ENTRY_H
 #define FMPNN_COMPAT_ENTRY_H
 
-#include "compat/dictionaries.h"
+#include "design/dictionaries.h"
 #include "compat/structures.h"
 #include "design/job.h"
 
 /* What is the same for all structures of a run. */
 typedef struct fmpnn_entry_settings {
     const fmpnn_original_options *options;
-    fmpnn_dictionary dictionary[FMPNN_DICTIONARIES];
+    fmpnn_dictionaries *dictionaries;
     uint8_t omit[FMPNN_LETTERS]; /* of omit_AAs */
     double bias[FMPNN_LETTERS];  /* of bias_AA_jsonl */
     const fmpnn_original_listener *listener;
 } fmpnn_entry_settings;
 
-typedef struct fmpnn_entry_chain { /* in model order */
-    char name[8];
-    size_t start, length;
-    bool designed;
-} fmpnn_entry_chain;
-
 typedef struct fmpnn_entry {
     const char *name; /* borrowed from the structure */
     fmpnn_inputs *inputs;
     size_t L;
-    fmpnn_entry_chain *chain;
+    fmpnn_ordinal_chain *chain; /* in model order */
     size_t chains;
-    uint8_t *in_designed_chain, *unfixed, *designed, *resolved; /* [L] */
+    uint8_t *in_designed_chain, *fixed, *designed, *resolved; /* [L] */
     float *design_mask; /* [L] `designed` as 0 or 1 */
     bool tied;          /* tied sampling, with or without groups */
     fmpnn_rules rules;
@@ -58,34 +52,18 @@ void fmpnn_entry_clear(fmpnn_entry *entry);
 typedef struct fmpnn_entry_maker {
     fmpnn_entry *entry;
     const fmpnn_entry_settings *settings;
-    const fmpnn_dictionary *dictionary; /* being read; NULL: none */
+    fmpnn_dictionary_reader reader;
     bool notes;
-    fmpnn_error *err;
 } fmpnn_entry_maker;
 
-/* FMPNN_ESELECT with FILE:LINE, the structure and, unless NULL, the chain before the text. */
-fmpnn_status fmpnn_entry_refuse(const fmpnn_entry_maker *m, const char *chain,
-                                const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-/* What the dictionary holds for this structure; FMPNN_ESELECT if nothing. */
-fmpnn_status fmpnn_entry_lookup(fmpnn_entry_maker *m, fmpnn_dictionary_kind kind,
-                                const json_t **value);
-const fmpnn_entry_chain *fmpnn_entry_find_chain(const fmpnn_entry *entry, const char *name);
-/* The model position of a 1-based ordinal. */
-fmpnn_status fmpnn_entry_position(const fmpnn_entry_maker *m,
-                                  const fmpnn_entry_chain *chain, const json_t *ordinal,
-                                  size_t *position);
-/* Check that every chain that `value` names is in the structure or has nothing to say. */
-fmpnn_status fmpnn_entry_check_chains(const fmpnn_entry_maker *m, const json_t *value);
-
-/* chains.c: the structure without chains that no list names, and the names of the chains to
- * design, [count], pointing into *kept. */
+/* entry_chains.c: the structure without chains that no list names, and the names of the chains
+ * to design, [count], pointing into *kept. */
 fmpnn_status fmpnn_entry_chains(fmpnn_entry_maker *m, const fmpnn_structure *st,
                                 fmpnn_structure **kept, const char **designed,
                                 size_t *count);
 fmpnn_status fmpnn_entry_fixed(fmpnn_entry_maker *m); /* entry_rules.c */
 fmpnn_status fmpnn_entry_rules(fmpnn_entry_maker *m); /* entry_rules.c */
-fmpnn_status fmpnn_entry_pssm(fmpnn_entry_maker *m);  /* entry_pssm.c */
-fmpnn_status fmpnn_entry_ties(fmpnn_entry_maker *m);  /* entry_ties.c */
+fmpnn_status fmpnn_entry_pssm(fmpnn_entry_maker *m);  /* entry_rules.c */
+fmpnn_status fmpnn_entry_ties(fmpnn_entry_maker *m);  /* entry_rules.c */
 
 #endif

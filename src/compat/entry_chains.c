@@ -7,50 +7,39 @@ enum { CHAINS = 128 }; /* names are one ASCII character */
 
 typedef enum role { UNSAID, DESIGNED, CONTEXT } role;
 
-static bool has_chain(const fmpnn_structure *st, const char *name)
-{
-    for (size_t i = 0; i < st->length; i++)
-        if (!strcmp(st->residue[i].chain, name))
-            return true;
-    return false;
-}
+/* Which part each chain of `st` has, by its one character. */
+typedef struct roles {
+    const fmpnn_dictionary_reader *reader;
+    role by_name[CHAINS];
+} roles;
 
-static fmpnn_status assign(const fmpnn_entry_maker *m, const fmpnn_structure *st,
-                           const char *name, role part, role by_name[CHAINS])
+static fmpnn_status assign(void *user, const char *name, bool designed)
 {
-    if (!name || !has_chain(st, name))
-        return fmpnn_entry_refuse(m, name, "the structure has no such chain");
-    role *known = &by_name[(unsigned char)name[0] % CHAINS];
+    roles *r = user;
+    role *known = &r->by_name[(unsigned char)name[0] % CHAINS];
     if (*known != UNSAID)
-        return fmpnn_entry_refuse(m, name,
-                                  "named twice; a chain is either designed or fixed");
-    *known = part;
+        return fmpnn_dictionary_refuse(r->reader, name,
+                                       "named twice; a chain is either designed or fixed");
+    *known = designed ? DESIGNED : CONTEXT;
     return FMPNN_OK;
 }
 
-/* {"NAME": [[designed], [fixed]]} */
-static fmpnn_status assign_by_dictionary(fmpnn_entry_maker *m, const fmpnn_structure *st,
-                                         role by_name[CHAINS])
+/* The chains of the structure, for dictionaries: [count] of `chain`. */
+static size_t list_chains(const fmpnn_structure *st, fmpnn_ordinal_chain chain[CHAINS])
 {
-    const json_t *lists;
-    fmpnn_status status = fmpnn_entry_lookup(m, FMPNN_DICTIONARY_CHAIN_ID, &lists);
-    if (!status &&
-        (json_array_size(lists) != 2 || !json_is_array(json_array_get(lists, 0)) ||
-         !json_is_array(json_array_get(lists, 1))))
-        status =
-            fmpnn_entry_refuse(m, NULL, "expected [[designed chains], [fixed chains]]");
-    for (size_t part = 0; part < 2 && !status; part++) {
-        const json_t *list = json_array_get(lists, part);
-        for (size_t n = 0; n < json_array_size(list) && !status; n++)
-            status = assign(m, st, json_string_value(json_array_get(list, n)),
-                            part ? CONTEXT : DESIGNED, by_name);
-    }
-    return status;
+    size_t count = 0;
+    for (size_t i = 0; i < st->length; i++)
+        if ((i == 0 || st->residue[i].chain_id != st->residue[i - 1].chain_id) &&
+            count < CHAINS) {
+            chain[count] = (fmpnn_ordinal_chain){.start = i};
+            memcpy(chain[count++].name, st->residue[i].chain, sizeof chain->name);
+        }
+    return count;
 }
 
 /* "A B": these are designed, all others are context. */
-static fmpnn_status assign_by_option(fmpnn_entry_maker *m, const fmpnn_structure *st,
-                                     const char *list, role by_name[CHAINS])
+static fmpnn_status assign_by_option(fmpnn_entry_maker *m, const char *list,
+                                     role by_name[CHAINS])
 {
     fmpnn_status status = FMPNN_OK;
     for (size_t c = 0; c < CHAINS; c++)
@@ -60,9 +49,10 @@ static fmpnn_status assign_by_option(fmpnn_entry_maker *m, const fmpnn_structure
         size_t size = strcspn(list, " \t");
         snprintf(name, sizeof name, "%.*s", (int)(size < 31 ? size : 31), list);
         list += size;
-        if (!has_chain(st, name))
-            status = fmpnn_fail(m->err, FMPNN_ESELECT,
-                                "--pdb_path_chains: %s has no chain %s", st->name, name);
+        if (!fmpnn_dictionary_chain(&m->reader, name))
+            status = fmpnn_fail(m->reader.err, FMPNN_ESELECT,
+                                "--pdb_path_chains: %s has no chain %s", m->entry->name,
+                                name);
         else
             by_name[(unsigned char)name[0] % CHAINS] = DESIGNED;
     }
@@ -103,26 +93,29 @@ fmpnn_status fmpnn_entry_chains(fmpnn_entry_maker *m, const fmpnn_structure *st,
                                 size_t *count)
 {
     const fmpnn_original_options *options = m->settings->options;
-    role by_name[CHAINS];
+    const fmpnn_dictionary *d = &m->settings->dictionaries->item[FMPNN_DICTIONARY_CHAIN_ID];
+    fmpnn_ordinal_chain chain[CHAINS];
+    roles r = {.reader = &m->reader};
+    role *by_name = r.by_name;
     fmpnn_status status = FMPNN_OK;
     bool from_pdb = options->pdb_path && *options->pdb_path;
+    m->reader.chain = chain;
+    m->reader.chains = list_chains(st, chain);
     for (size_t c = 0; c < CHAINS; c++)
-        by_name[c] = DESIGNED;
-    if (from_pdb) {
-        if (options->pdb_path_chains && *options->pdb_path_chains)
-            status = assign_by_option(m, st, options->pdb_path_chains, by_name);
-    } else if (m->settings->dictionary[FMPNN_DICTIONARY_CHAIN_ID].value) {
-        for (size_t c = 0; c < CHAINS; c++)
-            by_name[c] = UNSAID;
-        status = assign_by_dictionary(m, st, by_name);
-    }
+        by_name[c] = from_pdb || !d->value ? DESIGNED : UNSAID;
+    if (from_pdb && options->pdb_path_chains && *options->pdb_path_chains)
+        status = assign_by_option(m, options->pdb_path_chains, by_name);
+    else if (!from_pdb)
+        status = fmpnn_dictionary_chains(&m->reader, d, assign, &r);
+    m->reader.chain = NULL;
+    m->reader.chains = 0;
     if (status)
         return status;
     *kept = copy_said(st, by_name);
     if (!*kept)
-        return fmpnn_fail_memory(m->err, "choosing chains");
+        return fmpnn_fail_memory(m->reader.err, "choosing chains");
     if (!(*kept)->length)
-        return fmpnn_entry_refuse(m, NULL, "no chain is designed or fixed");
+        return fmpnn_dictionary_refuse(&m->reader, NULL, "no chain is designed or fixed");
     if (m->notes && (*kept)->length < st->length)
         fmpnn_original_note(m->settings->listener,
                             "%s: chains that --chain_id_jsonl does not name are left out",

@@ -1,163 +1,206 @@
-/* Fixed positions, omitted letters, biases. */
+/* What the dictionaries make of an entry: fixed positions, letters, PSSM, tied groups. */
 #include "compat/entry.h"
 
 #include <math.h>
 #include <string.h>
 
-static int code_of(char letter)
+static const float ODDS_OF_NOTHING_SAID = 10000;
+
+static const fmpnn_dictionary *dictionary(const fmpnn_entry_maker *m,
+                                          fmpnn_dictionary_kind kind)
 {
-    const char *at = letter ? strchr(fmpnn_alphabet(), letter) : NULL;
-    return at ? (int)(at - fmpnn_alphabet()) : -1;
+    return &m->settings->dictionaries->item[kind];
 }
 
 /* ---- the same for all structures ---- */
 
+static void note_unknown(void *user, const char *key)
+{
+    const fmpnn_entry_settings *settings = user;
+    const fmpnn_dictionary *d = &settings->dictionaries->item[FMPNN_DICTIONARY_BIAS];
+    fmpnn_original_note(settings->listener, "%s:%zu: %s is no amino acid, not used",
+                        d->path, d->line, key);
+}
+
 fmpnn_status fmpnn_entry_letters(fmpnn_entry_settings *settings, fmpnn_error *err)
 {
-    const char *omitted = settings->options->omit_AAs, *letter;
-    const fmpnn_dictionary *d = &settings->dictionary[FMPNN_DICTIONARY_BIAS];
-    json_t *value;
-    for (size_t a = 0; a < FMPNN_LETTERS; a++) {
+    const char *omitted = settings->options->omit_AAs;
+    for (size_t a = 0; a < FMPNN_LETTERS; a++)
         settings->omit[a] = omitted && strchr(omitted, fmpnn_alphabet()[a]);
-        settings->bias[a] = 0;
-    }
-    json_object_foreach(d->value, letter, value)
-    {
-        int code = strlen(letter) == 1 ? code_of(letter[0]) : -1;
-        if (code < 0) {
-            fmpnn_original_note(settings->listener, "%s:%zu: %s is no amino acid, not used",
-                                d->path, d->line, letter);
-            continue;
-        }
-        if (!json_is_number(value))
-            return fmpnn_fail(err, FMPNN_EFORMAT, "%s:%zu: --%s: %s: expected a number",
-                              d->path, d->line, d->option, letter);
-        settings->bias[code] = json_number_value(value);
-    }
-    return FMPNN_OK;
+    return fmpnn_dictionary_letters(&settings->dictionaries->item[FMPNN_DICTIONARY_BIAS],
+                                    settings->bias, note_unknown, settings, err);
 }
 
 /* ---- by position ---- */
 
-static fmpnn_status fix_chain(const fmpnn_entry_maker *m, const fmpnn_entry_chain *chain,
-                              const json_t *list)
-{
-    size_t at;
-    if (!json_is_array(list))
-        return fmpnn_entry_refuse(m, chain->name, "expected a list of positions");
-    for (size_t n = 0; n < json_array_size(list); n++) {
-        fmpnn_status status = fmpnn_entry_position(m, chain, json_array_get(list, n), &at);
-        if (status)
-            return status;
-        if (chain->designed)
-            m->entry->unfixed[at] = 0;
-    }
-    return FMPNN_OK;
-}
-
-/* Every chain is checked, only designed ones count. */
-static fmpnn_status each_chain(const fmpnn_entry_maker *m, const json_t *value,
-                               fmpnn_status (*read)(const fmpnn_entry_maker *,
-                                                    const fmpnn_entry_chain *,
-                                                    const json_t *))
-{
-    fmpnn_status status = fmpnn_entry_check_chains(m, value);
-    for (size_t n = 0; n < m->entry->chains && !status; n++) {
-        const json_t *item = json_object_get(value, m->entry->chain[n].name);
-        if (item)
-            status = read(m, &m->entry->chain[n], item);
-    }
-    return status;
-}
-
 fmpnn_status fmpnn_entry_fixed(fmpnn_entry_maker *m)
 {
-    const json_t *value;
-    if (!m->settings->dictionary[FMPNN_DICTIONARY_FIXED].value)
-        return FMPNN_OK;
-    fmpnn_status status = fmpnn_entry_lookup(m, FMPNN_DICTIONARY_FIXED, &value);
-    return status ? status : each_chain(m, value, fix_chain);
-}
-
-/* One of [[positions], "LETTERS"]. */
-static fmpnn_status omit_at(const fmpnn_entry_maker *m, const fmpnn_entry_chain *chain,
-                            const json_t *item)
-{
-    const json_t *places = json_array_get(item, 0);
-    const char *letters = json_string_value(json_array_get(item, 1));
-    size_t at;
-    if (json_array_size(item) != 2 || !json_is_array(places) || !letters)
-        return fmpnn_entry_refuse(m, chain->name, "expected [[positions], \"LETTERS\"]");
-    for (const char *a = letters; *a; a++)
-        if (code_of(*a) < 0)
-            return fmpnn_entry_refuse(m, chain->name, "'%c' is not one of %s", *a,
-                                      fmpnn_alphabet());
-    for (size_t n = 0; n < json_array_size(places); n++) {
-        fmpnn_status status =
-            fmpnn_entry_position(m, chain, json_array_get(places, n), &at);
-        if (status)
-            return status;
-        for (const char *a = letters; *a && chain->designed; a++)
-            m->entry->omit_last[at * FMPNN_LETTERS + (size_t)code_of(*a)] = 1;
-    }
-    return FMPNN_OK;
-}
-
-static fmpnn_status omit_chain(const fmpnn_entry_maker *m, const fmpnn_entry_chain *chain,
-                               const json_t *list)
-{
-    if (!json_is_array(list))
-        return fmpnn_entry_refuse(m, chain->name, "expected a list");
-    fmpnn_status status = FMPNN_OK;
-    for (size_t n = 0; n < json_array_size(list) && !status; n++)
-        status = omit_at(m, chain, json_array_get(list, n));
-    return status;
-}
-
-static fmpnn_status bias_chain(const fmpnn_entry_maker *m, const fmpnn_entry_chain *chain,
-                               const json_t *list)
-{
-    if (!chain->designed)
-        return FMPNN_OK;
-    if (json_array_size(list) != chain->length)
-        return fmpnn_entry_refuse(m, chain->name, "%zu rows for %zu residues",
-                                  json_array_size(list), chain->length);
-    for (size_t n = 0; n < chain->length; n++) {
-        const json_t *row = json_array_get(list, n);
-        double *bias = m->entry->bias + (chain->start + n) * FMPNN_LETTERS, value = 0;
-        bool good = json_array_size(row) == FMPNN_LETTERS;
-        for (size_t a = 0; a < FMPNN_LETTERS && good; a++) {
-            good = fmpnn_json_number(json_array_get(row, a), &value) && isfinite(value);
-            bias[a] += (double)(float)value;
-        }
-        if (!good)
-            return fmpnn_entry_refuse(m, chain->name, "position %zu: expected %d numbers",
-                                      n + 1, FMPNN_LETTERS);
-    }
-    return FMPNN_OK;
+    return fmpnn_dictionary_fixed(&m->reader, dictionary(m, FMPNN_DICTIONARY_FIXED),
+                                  m->entry->fixed);
 }
 
 fmpnn_status fmpnn_entry_rules(fmpnn_entry_maker *m)
 {
     fmpnn_entry *e = m->entry;
-    const json_t *value;
-    fmpnn_status status = FMPNN_OK;
     for (size_t n = 0; n < e->L * FMPNN_LETTERS; n++) {
         e->omit[n] = m->settings->omit[n % FMPNN_LETTERS];
         e->bias[n] = m->settings->bias[n % FMPNN_LETTERS];
     }
-    if (m->settings->dictionary[FMPNN_DICTIONARY_OMIT].value) {
+    if (dictionary(m, FMPNN_DICTIONARY_OMIT)->value) {
         e->omit_last = fmpnn_alloc_zero(e->L, FMPNN_LETTERS);
         if (!e->omit_last)
-            return fmpnn_fail_memory(m->err, "preparing a structure");
-        status = fmpnn_entry_lookup(m, FMPNN_DICTIONARY_OMIT, &value);
-        if (!status)
-            status = each_chain(m, value, omit_chain);
+            return fmpnn_fail_memory(m->reader.err, "preparing a structure");
     }
-    if (!status && m->settings->dictionary[FMPNN_DICTIONARY_BIAS_BY_RES].value) {
-        status = fmpnn_entry_lookup(m, FMPNN_DICTIONARY_BIAS_BY_RES, &value);
-        if (!status)
-            status = each_chain(m, value, bias_chain);
+    fmpnn_status status = fmpnn_dictionary_omit(
+        &m->reader, dictionary(m, FMPNN_DICTIONARY_OMIT), e->omit_last);
+    if (status)
+        return status;
+    return fmpnn_dictionary_bias(&m->reader, dictionary(m, FMPNN_DICTIONARY_BIAS_BY_RES),
+                                 e->bias);
+}
+
+/* ---- PSSM ---- */
+
+/* Mixing in probabilities that are none would leave nothing to draw from. */
+static fmpnn_status check_mixture(const fmpnn_dictionary_reader *r,
+                                  const fmpnn_entry_maker *m, const fmpnn_pssm_row *row)
+{
+    double sum = 0;
+    bool negative = false;
+    if (!m->settings->options->pssm_bias_flag || !m->entry->designed[row->position] ||
+        !(m->settings->options->pssm_multi * (double)row->coef != 0))
+        return FMPNN_OK;
+    for (size_t a = 0; a < FMPNN_LETTERS; a++) {
+        sum += (double)row->bias[a];
+        negative = negative || row->bias[a] < 0;
     }
+    if (negative || !(sum > 0))
+        return fmpnn_dictionary_refuse(
+            r, row->chain->name, "position %zu: pssm_bias %s, expected probabilities",
+            row->ordinal, negative ? "has a negative entry" : "sums to 0");
+    return FMPNN_OK;
+}
+
+static fmpnn_status take_row(const fmpnn_dictionary_reader *r, void *user,
+                             const fmpnn_pssm_row *row)
+{
+    const fmpnn_entry_maker *m = user;
+    fmpnn_entry *e = m->entry;
+    float threshold = (float)m->settings->options->pssm_threshold;
+    e->pssm_coef[row->position] = (double)row->coef;
+    for (size_t a = 0; a < FMPNN_LETTERS; a++) {
+        e->pssm_bias[row->position * (size_t)FMPNN_LETTERS + a] = (double)row->bias[a];
+        e->pssm_allowed[row->position * (size_t)FMPNN_LETTERS + a] =
+            row->odds[a] > threshold;
+    }
+    return check_mixture(r, m, row);
+}
+
+fmpnn_status fmpnn_entry_pssm(fmpnn_entry_maker *m)
+{
+    fmpnn_entry *e = m->entry;
+    const fmpnn_original_options *options = m->settings->options;
+    size_t cells = e->L * FMPNN_LETTERS;
+    bool odds_of_all = ODDS_OF_NOTHING_SAID > (float)options->pssm_threshold;
+    if (!dictionary(m, FMPNN_DICTIONARY_PSSM)->value && !options->pssm_bias_flag &&
+        !options->pssm_log_odds_flag)
+        return FMPNN_OK;
+    e->pssm_coef = fmpnn_alloc_zero(e->L, sizeof *e->pssm_coef);
+    e->pssm_bias = fmpnn_alloc_zero(cells, sizeof *e->pssm_bias);
+    e->pssm_allowed = fmpnn_alloc(cells, 1);
+    if (!e->pssm_coef || !e->pssm_bias || !e->pssm_allowed)
+        return fmpnn_fail_memory(m->reader.err, "preparing a structure");
+    for (size_t n = 0; n < cells; n++)
+        e->pssm_allowed[n] = odds_of_all;
+    if (options->pssm_bias_flag) {
+        e->rules.pssm_coef = e->pssm_coef;
+        e->rules.pssm_bias = e->pssm_bias;
+        e->rules.pssm_multi = options->pssm_multi;
+    }
+    if (options->pssm_log_odds_flag)
+        e->rules.pssm_allowed = e->pssm_allowed;
+    return fmpnn_dictionary_pssm(&m->reader, dictionary(m, FMPNN_DICTIONARY_PSSM),
+                                 take_row, m);
+}
+
+/* ---- tied positions: groups in the order written, everything else a group of its own ---- */
+
+typedef struct tying {
+    fmpnn_entry *entry;
+    uint32_t filled;
+    size_t group; /* the one that is open */
+} tying;
+
+static void close_group(tying *t)
+{
+    fmpnn_entry *e = t->entry;
+    if (t->filled > e->start[e->rules.groups])
+        e->start[++e->rules.groups] = t->filled;
+}
+
+static void add_member(void *user, size_t group, uint32_t position, double beta)
+{
+    tying *t = user;
+    if (group != t->group)
+        close_group(t);
+    t->group = group;
+    t->entry->beta[position] = beta;
+    t->entry->member[t->filled++] = position;
+}
+
+/* Where the published program does what few people want. */
+static void note_groups(const fmpnn_entry_maker *m)
+{
+    const fmpnn_entry *e = m->entry;
+    size_t masked = 0, mixed = 0;
+    for (size_t g = 0; g < e->rules.groups; g++) {
+        size_t designed = 0, resolved = 0, n = e->start[g + 1] - e->start[g];
+        for (size_t k = e->start[g]; k < e->start[g + 1]; k++) {
+            designed += e->designed[e->member[k]];
+            resolved += e->resolved[e->member[k]];
+        }
+        masked += resolved && resolved < n;
+        mixed += resolved == n && designed && designed < n;
+    }
+    if (m->notes && masked)
+        fmpnn_original_note(m->settings->listener,
+                            "%s: %zu tied groups hold a residue without coordinates; all "
+                            "members get its letter, as in the published program",
+                            e->name, masked);
+    if (m->notes && mixed)
+        fmpnn_original_note(
+            m->settings->listener,
+            "%s: %zu tied groups hold fixed and designed positions; the last "
+            "member decides, as in the published program",
+            e->name, mixed);
+}
+
+fmpnn_status fmpnn_entry_ties(fmpnn_entry_maker *m)
+{
+    fmpnn_entry *e = m->entry;
+    tying t = {.entry = e};
+    size_t groups;
+    uint8_t *tied = fmpnn_alloc_zero(e->L, 1);
+    if (!tied)
+        return fmpnn_fail_memory(m->reader.err, "tying positions");
+    for (size_t i = 0; i < e->L; i++)
+        e->beta[i] = 1;
+    e->tied = dictionary(m, FMPNN_DICTIONARY_TIED)->value != NULL;
+    fmpnn_status status = fmpnn_dictionary_ties(
+        &m->reader, dictionary(m, FMPNN_DICTIONARY_TIED), add_member, &t, &groups);
+    close_group(&t);
+    for (uint32_t n = 0; n < t.filled; n++)
+        tied[e->member[n]] = 1;
+    for (uint32_t i = 0; i < e->L && !status; i++)
+        if (!tied[i]) {
+            e->member[t.filled++] = i;
+            close_group(&t);
+        }
+    for (uint32_t g = 0; g < e->rules.groups && !status; g++)
+        for (size_t k = e->start[g]; k < e->start[g + 1]; k++)
+            e->group_of[e->member[k]] = g;
+    if (!status)
+        note_groups(m);
+    fmpnn_release(tied);
     return status;
 }

@@ -18,7 +18,7 @@ void fmpnn_original_sequence(const fmpnn_entry *entry, const uint8_t *letters,
 {
     bool first = true;
     for (size_t n = 0; n < entry->chains; n++) {
-        const fmpnn_entry_chain *chain = &entry->chain[n];
+        const fmpnn_ordinal_chain *chain = &entry->chain[n];
         if (!chain->designed)
             continue;
         if (!first)

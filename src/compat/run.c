@@ -114,9 +114,18 @@ static fmpnn_status check_options(fmpnn_original *run)
 
 /* ---- what is read ---- */
 
+static fmpnn_status read_dictionaries(fmpnn_original *run)
+{
+    fmpnn_dictionary_paths paths = {0};
+#define FMPNN_DICTIONARY_PATH(kind, name) paths.name = run->options->name;
+    FMPNN_DICTIONARY_MAP(FMPNN_DICTIONARY_PATH)
+#undef FMPNN_DICTIONARY_PATH
+    return fmpnn_dictionaries_read(&paths, &run->settings.dictionaries, run->err);
+}
+
 static void print_dictionaries(const fmpnn_original *run)
 {
-    const fmpnn_dictionary *d = run->settings.dictionary;
+    const fmpnn_dictionary *d = run->settings.dictionaries->item;
     for (int kind = 0; kind < FMPNN_DICTIONARY_BIAS_BY_RES; kind++)
         if (!d[kind].value) {
             fmpnn_original_print(run, "%s", RULE);
@@ -239,7 +248,7 @@ static fmpnn_status prepare(fmpnn_original *run)
 {
     fmpnn_status status = check_options(run);
     if (!status)
-        status = fmpnn_dictionaries_load(run->settings.dictionary, run->options, run->err);
+        status = read_dictionaries(run);
     if (!status)
         status = fmpnn_original_read_fasta(run);
     if (status)
@@ -283,7 +292,7 @@ static void clear(fmpnn_original *run)
     fmpnn_release(run->fasta);
     fmpnn_release(run->temperature);
     fmpnn_structures_clear(&run->structures);
-    fmpnn_dictionaries_clear(run->settings.dictionary);
+    fmpnn_dictionaries_free(run->settings.dictionaries);
     fmpnn_model_free(run->model);
 }
 

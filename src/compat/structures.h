@@ -4,7 +4,7 @@
 #ifndef FMPNN_COMPAT_STRUCTURES_H
 #define FMPNN_COMPAT_STRUCTURES_H
 
-#include "compat/json.h"
+#include "base/json.h"
 #include "structure/structure.h"
 
 /* Which coordinates a parsed structure must have. */

@@ -50,7 +50,7 @@ static bool allocate(fmpnn_resolver *r)
 {
     fmpnn_job *job = r->job;
     size_t L = job->st->length, table = L * FMPNN_LETTERS;
-    size_t bias = fmpnn_items_none(r->settings->bias) ? 0 : table * sizeof(double);
+    size_t bias = fmpnn_resolver_biased(r) ? table * sizeof(double) : 0;
     job->resolved = fmpnn_alloc_zero(L, 1);
     job->designed = fmpnn_alloc_zero(L, 1);
     job->in_designed_chain = fmpnn_alloc_zero(L, 1);
@@ -167,9 +167,10 @@ static fmpnn_status check_redesign(const fmpnn_resolver *r, const uint8_t *in_ch
             fmpnn_residue_name(&st->residue[i], name);
             return fmpnn_fail(
                 r->err, FMPNN_ESELECT,
-                "--redesign: %s is outside --chains %.80s; add chain %s there, or "
-                "leave --chains out",
-                name, r->settings->chains, st->residue[i].chain);
+                "--redesign: %s is outside the chains to design%s%.80s; add chain %s "
+                "there, or leave --chains out",
+                name, r->settings->chains ? ", --chains " : "",
+                r->settings->chains ? r->settings->chains : "", st->residue[i].chain);
         }
     return FMPNN_OK;
 }
@@ -184,14 +185,16 @@ static fmpnn_status choose_residues(fmpnn_resolver *r)
     fmpnn_selector chains = fmpnn_resolver_select(r, "--chains");
     fmpnn_selector redesign = fmpnn_resolver_select(r, "--redesign");
     fmpnn_selector fix = fmpnn_resolver_select(r, "--fix");
-    uint8_t *in_chain = fmpnn_alloc_zero(3 * L, 1), *wanted = in_chain + L,
-            *fixed = wanted + L;
+    uint8_t *in_chain = fmpnn_alloc_zero(4 * L, 1), *wanted = in_chain + L,
+            *fixed = wanted + L, *fixed_too = fixed + L; /* the last by position */
     fmpnn_status status;
     if (!in_chain)
         return fmpnn_fail_memory(r->err, "choosing residues");
     memset(in_chain, fmpnn_items_none(settings->chains), L);
     memset(wanted, fmpnn_items_none(settings->redesign), L);
     status = fmpnn_select_chains(&chains, settings->chains, in_chain);
+    if (!status)
+        status = fmpnn_resolve_dictionaries(r, in_chain);
     if (!status)
         status = make_inputs(r, in_chain);
     if (!status)
@@ -202,10 +205,12 @@ static fmpnn_status choose_residues(fmpnn_resolver *r)
         status = check_redesign(r, in_chain, wanted);
     if (!status)
         status = fmpnn_select(&fix, settings->fix, fixed);
+    if (!status)
+        status = fmpnn_resolve_fixed(r, fixed_too);
     if (!status) {
         for (size_t i = 0; i < L; i++) {
             uint32_t at = r->position_of[i];
-            bool chosen = in_chain[i] && wanted[i] && !fixed[i];
+            bool chosen = in_chain[i] && wanted[i] && !fixed[i] && !fixed_too[at];
             job->designed[at] = chosen && job->resolved[at];
             r->marked[i] = chosen && !job->resolved[at] && !job->st->residue[i].placeholder;
         }
@@ -329,6 +334,8 @@ static fmpnn_status resolve(fmpnn_resolver *r)
     if (!status && r->bias)
         status = fmpnn_resolve_bias(r);
     if (!status)
+        status = fmpnn_resolve_letters(r);
+    if (!status)
         status = fmpnn_resolve_ties(r);
     if (!status)
         status = fmpnn_resolve_groups(r);
@@ -364,6 +371,8 @@ fmpnn_status fmpnn_job_create(const fmpnn_structure *st, const fmpnn_model *mode
     job->model = model;
     job->seed = r.settings->seed;
     fmpnn_status status = resolve(&r);
+    fmpnn_release(r.ordinal_position);
+    fmpnn_release(r.ordinal_chain);
     fmpnn_release(r.marked);
     fmpnn_release(r.tie_rank);
     fmpnn_release(r.position_of);

@@ -36,36 +36,13 @@ static char *path_of(const fmpnn_resolver *r)
     return copy;
 }
 
-/* ---- which row belongs to which residue ---- */
-
-static int by_number(const void *a, const void *b)
+/* How many ordinals the chain has; 0: none are known. */
+static size_t ordinals_of(const fmpnn_structure *st, const char *chain)
 {
-    const fmpnn_residue *x = *(const fmpnn_residue *const *)a;
-    const fmpnn_residue *y = *(const fmpnn_residue *const *)b;
-    if (x->number != y->number)
-        return x->number < y->number ? -1 : 1;
-    return (x->icode > y->icode) - (x->icode < y->icode);
-}
-
-/* place[i - first]: place of residue i in its chain first .. last by number and insertion code,
- * missing numbers counted. Returns how many places there are; 0: out of memory. */
-static size_t find_ordinals(const fmpnn_structure *st, size_t first, size_t last,
-                            size_t *place)
-{
-    size_t count = last - first + 1, next = 0;
-    const fmpnn_residue **sorted = fmpnn_alloc(count, sizeof *sorted);
-    if (!sorted)
-        return 0;
-    for (size_t n = 0; n < count; n++)
-        sorted[n] = &st->residue[first + n];
-    qsort(sorted, count, sizeof *sorted, by_number);
-    for (size_t n = 0; n < count; n++, next++) {
-        int64_t step = n ? (int64_t)sorted[n]->number - sorted[n - 1]->number : 0;
-        next += step > 1 ? (size_t)(step - 1) : 0;
-        place[sorted[n] - &st->residue[first]] = next;
-    }
-    fmpnn_release(sorted);
-    return next;
+    for (size_t n = 0; n < st->ordinal_chains; n++)
+        if (!strcmp(st->ordinals[n].chain, chain))
+            return st->ordinals[n].length;
+    return 0;
 }
 
 /* ---- one chain ---- */
@@ -128,14 +105,10 @@ static fmpnn_status take_chain(fmpnn_resolver *r, const char *path, size_t first
     snprintf(name, sizeof name, "%s_coef", chain);
     if (!fmpnn_npz_peek(path, name, &count, text))
         return FMPNN_OK;
-    size_t *place = fmpnn_alloc(last - first + 1, sizeof *place);
-    size_t longest = place ? find_ordinals(st, first, last, place) : 0;
-    fmpnn_status status = longest ? read_profile(r, path, chain, &p)
-                                  : fmpnn_fail_memory(r->err, "reading a PSSM");
-    if (status) {
-        fmpnn_release(place);
+    size_t longest = ordinals_of(st, chain);
+    fmpnn_status status = read_profile(r, path, chain, &p);
+    if (status)
         return status;
-    }
     bool as_read = p.coef.count == last - first + 1;
     if (!as_read && p.coef.count != longest)
         status =
@@ -143,12 +116,14 @@ static fmpnn_status take_chain(fmpnn_resolver *r, const char *path, size_t first
                        "--pssm: %s: chain %s has %zu rows, expected %zu (residues) or %zu "
                        "(with missing numbers)",
                        path, chain, p.coef.count, last - first + 1, longest);
-    for (size_t i = first; i <= last && !status; i++)
-        status = take_row(r, &p, path, i, as_read ? i - first : place[i - first],
-                          r->position_of[i]);
+    for (size_t i = first; i <= last && !status; i++) {
+        int32_t ordinal = st->residue[i].ordinal;
+        if (as_read || ordinal)
+            status = take_row(r, &p, path, i, as_read ? i - first : (size_t)ordinal - 1,
+                              r->position_of[i]);
+    }
     *found = *found || !status;
     profile_clear(&p);
-    fmpnn_release(place);
     return status;
 }
 
@@ -177,24 +152,13 @@ static void share(fmpnn_resolver *r)
     }
 }
 
-fmpnn_status fmpnn_resolve_pssm(fmpnn_resolver *r)
+/* The rows of --pssm. */
+static fmpnn_status take_file(fmpnn_resolver *r)
 {
-    fmpnn_job *job = r->job;
-    const fmpnn_structure *st = job->st;
+    const fmpnn_structure *st = r->job->st;
     bool found = false;
-    double weight = r->settings->pssm_weight;
-    if (!r->settings->pssm || !*r->settings->pssm)
-        return weight == 0 ? FMPNN_OK
-                           : fmpnn_fail(r->err, FMPNN_EINVAL, "--pssm-weight needs --pssm");
-    if (!(weight > 0 && weight <= 1))
-        return fmpnn_fail(r->err, FMPNN_EINVAL,
-                          "--pssm needs --pssm-weight, above 0 and at most 1");
     char *path = path_of(r);
-    job->pssm_coef = fmpnn_alloc_zero(st->length, sizeof *job->pssm_coef);
-    job->pssm_bias = fmpnn_alloc_zero(st->length, FMPNN_LETTERS * sizeof *job->pssm_bias);
-    fmpnn_status status = path && job->pssm_coef && job->pssm_bias
-                              ? FMPNN_OK
-                              : fmpnn_fail_memory(r->err, "reading a PSSM");
+    fmpnn_status status = path ? FMPNN_OK : fmpnn_fail_memory(r->err, "reading a PSSM");
     if (!status && !fmpnn_file_exists(path))
         status = fmpnn_fail(r->err, FMPNN_EINVAL, "--pssm: %s: no such file", path);
     for (size_t first = 0, last; first < st->length && !status; first = last + 1) {
@@ -207,12 +171,41 @@ fmpnn_status fmpnn_resolve_pssm(fmpnn_resolver *r)
         status =
             fmpnn_fail(r->err, FMPNN_ESELECT,
                        "--pssm: %s: no array CHAIN_coef of a chain of the structure", path);
+    fmpnn_release(path);
+    return status;
+}
+
+fmpnn_status fmpnn_resolve_pssm(fmpnn_resolver *r)
+{
+    fmpnn_job *job = r->job;
+    size_t L = job->inputs->L;
+    bool in_file = r->settings->pssm && *r->settings->pssm;
+    bool in_dictionary = r->settings->dictionaries &&
+                         r->settings->dictionaries->item[FMPNN_DICTIONARY_PSSM].value;
+    double weight = r->settings->pssm_weight;
+    if (!in_file && !in_dictionary)
+        return weight == 0 ? FMPNN_OK
+                           : fmpnn_fail(r->err, FMPNN_EINVAL,
+                                        "--pssm-weight needs --pssm or --pssm-jsonl");
+    if (in_file && in_dictionary)
+        return fmpnn_fail(r->err, FMPNN_EINVAL,
+                          "--pssm and --pssm-jsonl exclude each other");
+    if (!(weight > 0 && weight <= 1))
+        return fmpnn_fail(r->err, FMPNN_EINVAL,
+                          "%s needs --pssm-weight, above 0 and at most 1",
+                          in_file ? "--pssm" : "--pssm-jsonl");
+    job->pssm_coef = fmpnn_alloc_zero(L, sizeof *job->pssm_coef);
+    job->pssm_bias = fmpnn_alloc_zero(L, FMPNN_LETTERS * sizeof *job->pssm_bias);
+    fmpnn_status status = job->pssm_coef && job->pssm_bias
+                              ? FMPNN_OK
+                              : fmpnn_fail_memory(r->err, "reading a PSSM");
+    if (!status)
+        status = in_file ? take_file(r) : fmpnn_resolve_pssm_rows(r);
     if (!status) {
         share(r);
         job->rules.pssm_coef = job->pssm_coef;
         job->rules.pssm_bias = job->pssm_bias;
         job->rules.pssm_multi = weight;
     }
-    fmpnn_release(path);
     return status;
 }

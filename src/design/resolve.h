@@ -3,6 +3,7 @@
 #ifndef FMPNN_DESIGN_RESOLVE_H
 #define FMPNN_DESIGN_RESOLVE_H
 
+#include "design/dictionaries.h"
 #include "design/job.h"
 #include "design/selection.h"
 
@@ -18,6 +19,10 @@ typedef struct fmpnn_resolver {
     double *bias;  /* [L][21], or NULL without --bias */
     uint8_t *omit; /* [L][21] */
     uint32_t *start, *member, *group_of;
+    /* for dictionaries: their chains, and the model position of every ordinal */
+    fmpnn_dictionary_reader reader;
+    fmpnn_ordinal_chain *ordinal_chain;
+    uint32_t *ordinal_position;
 } fmpnn_resolver;
 
 /* A selector for one option. */
@@ -36,6 +41,15 @@ fmpnn_status fmpnn_resolve_groups(fmpnn_resolver *r);
 
 /* pssm.c: --pssm and --pssm-weight into job->pssm_coef and pssm_bias and the rules. */
 fmpnn_status fmpnn_resolve_pssm(fmpnn_resolver *r);
+
+/* by_ordinal.c: settings.dictionaries, each part beside the text that it stands for; all do
+ * nothing without dictionaries. in_chain [L] by structure residue, fixed [L] by position. */
+fmpnn_status fmpnn_resolve_dictionaries(fmpnn_resolver *r, uint8_t *in_chain);
+fmpnn_status fmpnn_resolve_fixed(fmpnn_resolver *r, uint8_t *fixed);
+fmpnn_status fmpnn_resolve_letters(fmpnn_resolver *r); /* into omit and bias */
+fmpnn_status fmpnn_resolve_tied(fmpnn_resolver *r, int32_t *groups);
+fmpnn_status fmpnn_resolve_pssm_rows(fmpnn_resolver *r);
+bool fmpnn_resolver_biased(const fmpnn_resolver *r); /* is any bias given? */
 
 /* echo.c: job->echo and job->digest, when all else is done. */
 fmpnn_status fmpnn_resolve_echo(fmpnn_resolver *r);

@@ -393,13 +393,14 @@ fmpnn_status fmpnn_resolve_ties(fmpnn_resolver *r)
     if (symmetric && strcmp(symmetry, "homooligomer"))
         return fmpnn_fail(r->err, FMPNN_EINVAL,
                           "--symmetry: '%.60s' is not known; homooligomer is", symmetry);
-    if (!symmetric && fmpnn_items_none(r->settings->tie))
-        return FMPNN_OK;
     tie_reader t = {.r = r, .s = fmpnn_resolver_select(r, "--tie")};
+    fmpnn_status status = fmpnn_resolve_tied(r, &t.groups);
+    if (status || (!symmetric && fmpnn_items_none(r->settings->tie)))
+        return status;
     fmpnn_items items = {0};
     t.entry = fmpnn_alloc(L, sizeof *t.entry);
-    fmpnn_status status = t.entry ? fmpnn_items_open(&items, &t.s, r->settings->tie)
-                                  : fmpnn_fail_memory(r->err, "reading ties");
+    status = t.entry ? fmpnn_items_open(&items, &t.s, r->settings->tie)
+                     : fmpnn_fail_memory(r->err, "reading ties");
     if (!status) {
         for (char *item; !status && (item = fmpnn_items_next(&items));)
             status = read_tie(&t, item);

@@ -373,6 +373,43 @@ static fmpnn_status make_residues(const records *all, fmpnn_structure *st, const
     return FMPNN_OK;
 }
 
+/* ---- the residues' places alone */
+
+fmpnn_status fmpnn_original_places(const fmpnn_source *source, fmpnn_place **place,
+                                   size_t *count, fmpnn_error *err)
+{
+    records all = {0};
+    bool seen[sizeof candidates] = {false};
+    fmpnn_read_options everything;
+    fmpnn_source whole = *source;
+    fmpnn_read_options_default(&everything);
+    whole.options = &everything;
+    *place = NULL;
+    *count = 0;
+    fmpnn_status status = read_records(&whole, &all, seen, err);
+    if (status)
+        goto done;
+    if (all.count)
+        qsort(all.record, all.count, sizeof *all.record, compare_records);
+    *place = fmpnn_alloc_zero(all.count + 1, sizeof **place);
+    if (!*place) {
+        status = fmpnn_fail_memory(err, "numbering residues");
+        goto done;
+    }
+    for (size_t n = 0; n < all.count; n++) {
+        const record *from = &all.record[n];
+        if (n && same_residue(from, from - 1))
+            continue;
+        fmpnn_place *to = &(*place)[(*count)++];
+        to->chain[0] = candidates[from->chain];
+        to->number = from->number;
+        to->icode = from->icode ? from->icode : ' ';
+    }
+done:
+    fmpnn_release(all.record);
+    return status;
+}
+
 /* ---- the file's other atoms, for writing */
 
 static int compare_places(const fmpnn_residue *residue, const fmpnn_group *group)

@@ -221,6 +221,8 @@ static fmpnn_status read_source(const fmpnn_source *source, const char *name,
         goto done;
     note_all(source, st, &findings);
     status = fmpnn_context_note(st, &findings, err);
+    if (!status)
+        status = fmpnn_ordinals_find(source, st, err);
     if (status)
         goto done;
     status = fmpnn_findings_warnings(&findings, &st->warning, &st->warning_count, err);

@@ -25,6 +25,18 @@ fmpnn_status fmpnn_original_read(const fmpnn_source *source, fmpnn_structure *st
 fmpnn_status fmpnn_original_ligand_read(const fmpnn_source *source, fmpnn_structure *st,
                                         fmpnn_findings *findings, fmpnn_error *err);
 
+/* Where a residue stands. */
+typedef struct fmpnn_place {
+    char chain[8];
+    int32_t number;
+    char icode; /* ' ' if there is none */
+} fmpnn_place;
+
+/* The residues that the original reading makes of a PDB file, `only` and `drop` left aside, and
+ * without placeholders: [count], freed with fmpnn_release(). */
+fmpnn_status fmpnn_original_places(const fmpnn_source *source, fmpnn_place **place,
+                                   size_t *count, fmpnn_error *err);
+
 /* The atoms of a file, through gemmi. */
 fmpnn_status fmpnn_document_read(const fmpnn_source *source, fmpnn_document **document,
                                  fmpnn_error *err);
@@ -60,6 +72,13 @@ fmpnn_link fmpnn_residues_link(const fmpnn_residue *a, const fmpnn_residue *b,
 void fmpnn_gaps_index(fmpnn_structure *st, bool close_bond_gaps, fmpnn_findings *findings);
 /* Note where numbers and bonds disagree. */
 void fmpnn_gaps_note(const fmpnn_structure *st, fmpnn_findings *findings);
+
+/* ---- ordinals.c: residue[].ordinal and st->ordinals. A file that the original program cannot
+ * read is no failure; st->no_ordinals then says why there are none. */
+fmpnn_status fmpnn_ordinals_find(const fmpnn_source *source, fmpnn_structure *st,
+                                 fmpnn_error *err);
+/* The same for residues that come from no file. */
+fmpnn_status fmpnn_ordinals_count(fmpnn_structure *st, fmpnn_error *err);
 
 /* ---- digest.c */
 fmpnn_status fmpnn_structure_hash(fmpnn_structure *st, fmpnn_error *err);

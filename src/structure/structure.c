@@ -133,6 +133,9 @@ fmpnn_status fmpnn_structure_from_residues(const char *name, size_t L,
         goto done;
     fmpnn_gaps_index(made, false, &findings);
     fmpnn_gaps_note(made, &findings);
+    status = fmpnn_ordinals_count(made, err);
+    if (status)
+        goto done;
     status = fmpnn_findings_warnings(&findings, &made->warning, &made->warning_count, err);
     if (!status)
         status = fmpnn_structure_hash(made, err);
@@ -157,6 +160,8 @@ void fmpnn_structure_free(fmpnn_structure *st)
     fmpnn_release(st->ligand);
     fmpnn_release(st->context);
     fmpnn_warnings_free(st->warning, st->warning_count);
+    fmpnn_release(st->no_ordinals);
+    fmpnn_release(st->ordinals);
     fmpnn_release(st->residue);
     fmpnn_release(st->name);
     fmpnn_release(st);

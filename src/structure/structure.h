@@ -24,6 +24,12 @@ typedef struct fmpnn_context_atom {
     float xyz[3];    /* Angstrom, finite */
 } fmpnn_context_atom;
 
+/* A chain as the published program counts it. */
+typedef struct fmpnn_chain_ordinals {
+    char chain[8];
+    size_t length; /* its ordinals are 1 .. length, missing residue numbers included */
+} fmpnn_chain_ordinals;
+
 struct fmpnn_structure {
     char *name;                 /* for messages and records */
     fmpnn_reading reading;
@@ -40,6 +46,9 @@ struct fmpnn_structure {
     fmpnn_ligand *ligand;       /* [ligand_count] in file order */
     size_t *atom_first;         /* [length + 1] first of each residue's atoms; NULL: none known */
     fmpnn_residue_atom *atom;   /* [atom_first[length]] by residue, then slot; each slot once */
+    fmpnn_chain_ordinals *ordinals; /* [ordinal_chains] sorted by name */
+    size_t ordinal_chains;
+    char *no_ordinals;              /* why there are none; NULL: there are */
     void *document;             /* the shim's copy of the file's atoms, or NULL */
     struct fmpnn_records *records; /* the file's lines (records.h), where the reading has them */
 };

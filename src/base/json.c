@@ -1,4 +1,4 @@
-#include "compat/json.h"
+#include "base/json.h"
 
 #include <ctype.h>
 #include <math.h>

@@ -1,8 +1,8 @@
 /* JSON as the published program and its helper scripts read and write it: one value a line, NaN
  * allowed, output spaced like Python's. Comes in: files. Goes out: jansson values, text. Knows
  * nothing of what the values mean. */
-#ifndef FMPNN_COMPAT_JSON_H
-#define FMPNN_COMPAT_JSON_H
+#ifndef FMPNN_BASE_JSON_H
+#define FMPNN_BASE_JSON_H
 
 #include "base/base.h"
 
