@@ -55,7 +55,7 @@ static bool is_blank(const char *line, size_t size)
 
 fmpnn_status fmpnn_jsonl_next(fmpnn_jsonl *file, json_t **value, fmpnn_error *err)
 {
-    json_error_t detail;
+    json_error_t detail = {0}; /* left as it is when jansson runs out of memory early */
     *value = NULL;
     while (file->at < file->size) {
         char *line = (char *)file->bytes + file->at;
@@ -69,7 +69,7 @@ fmpnn_status fmpnn_jsonl_next(fmpnn_jsonl *file, json_t **value, fmpnn_error *er
         *value = json_loadb(line, size, JSON_DECODE_ANY, &detail);
         if (*value)
             return FMPNN_OK;
-        if (json_error_code(&detail) == json_error_out_of_memory)
+        if (json_error_code(&detail) == json_error_out_of_memory || !detail.text[0])
             return fmpnn_fail_memory(err, "reading JSON");
         return fmpnn_fail(err, FMPNN_EFORMAT, "%s:%zu:%d: %s", file->path, file->line,
                           detail.column > 0 ? detail.column : 1, detail.text);

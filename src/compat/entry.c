@@ -123,8 +123,7 @@ fmpnn_status fmpnn_entry_init(fmpnn_entry *entry, const fmpnn_structure *st,
     size_t count = 0;
     fmpnn_structure *kept = NULL;
     *entry = (fmpnn_entry){.name = st->name};
-    fmpnn_entry_maker m = {
-        entry, settings, {.structure = st->name, .err = err}, notes};
+    fmpnn_entry_maker m = {entry, settings, {.structure = st->name, .err = err}, notes};
     fmpnn_status status = fmpnn_entry_chains(&m, st, &kept, designed, &count);
     if (!status) /* an empty list would mean all chains */
         status = fmpnn_inputs_create(kept, count ? designed : none, count ? count : 1,

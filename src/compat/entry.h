@@ -27,8 +27,8 @@ typedef struct fmpnn_entry {
     fmpnn_ordinal_chain *chain; /* in model order */
     size_t chains;
     uint8_t *in_designed_chain, *fixed, *designed, *resolved; /* [L] */
-    float *design_mask; /* [L] `designed` as 0 or 1 */
-    bool tied;          /* tied sampling, with or without groups */
+    float *design_mask;                                       /* [L] `designed` as 0 or 1 */
+    bool tied; /* tied sampling, with or without groups */
     fmpnn_rules rules;
     /* behind rules' pointers */
     uint8_t *omit, *omit_last, *pssm_allowed; /* [L][21] */

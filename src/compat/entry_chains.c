@@ -50,9 +50,9 @@ static fmpnn_status assign_by_option(fmpnn_entry_maker *m, const char *list,
         snprintf(name, sizeof name, "%.*s", (int)(size < 31 ? size : 31), list);
         list += size;
         if (!fmpnn_dictionary_chain(&m->reader, name))
-            status = fmpnn_fail(m->reader.err, FMPNN_ESELECT,
-                                "--pdb_path_chains: %s has no chain %s", m->entry->name,
-                                name);
+            status =
+                fmpnn_fail(m->reader.err, FMPNN_ESELECT,
+                           "--pdb_path_chains: %s has no chain %s", m->entry->name, name);
         else
             by_name[(unsigned char)name[0] % CHAINS] = DESIGNED;
     }

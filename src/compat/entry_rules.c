@@ -119,8 +119,8 @@ fmpnn_status fmpnn_entry_pssm(fmpnn_entry_maker *m)
     }
     if (options->pssm_log_odds_flag)
         e->rules.pssm_allowed = e->pssm_allowed;
-    return fmpnn_dictionary_pssm(&m->reader, dictionary(m, FMPNN_DICTIONARY_PSSM),
-                                 take_row, m);
+    return fmpnn_dictionary_pssm(&m->reader, dictionary(m, FMPNN_DICTIONARY_PSSM), take_row,
+                                 m);
 }
 
 /* ---- tied positions: groups in the order written, everything else a group of its own ---- */

@@ -99,7 +99,8 @@ static void apply_roles(fmpnn_resolver *r, const uint8_t *role, const char *opti
         const fmpnn_ordinal_chain *chain = find_chain(r, st->residue[i].chain);
         uint8_t part = chain ? role[chain - r->ordinal_chain] : UNSAID;
         in_chain[i] = part == DESIGNED;
-        if (part == UNSAID && (!i || st->residue[i].chain_id != st->residue[i - 1].chain_id))
+        if (part == UNSAID &&
+            (!i || st->residue[i].chain_id != st->residue[i - 1].chain_id))
             fmpnn_note(&r->notes, "chain-unlisted",
                        "%s: chain %s is in neither list; it is context (--drop chain:%s "
                        "leaves it out)",
@@ -181,8 +182,8 @@ fmpnn_status fmpnn_resolve_letters(fmpnn_resolver *r)
     for (size_t n = 0; n < cells && !status; n++)
         r->bias[n] += everywhere[n % FMPNN_LETTERS];
     return status ? status
-                  : fmpnn_dictionary_bias(
-                        &r->reader, item(r, FMPNN_DICTIONARY_BIAS_BY_RES), r->bias);
+                  : fmpnn_dictionary_bias(&r->reader, item(r, FMPNN_DICTIONARY_BIAS_BY_RES),
+                                          r->bias);
 }
 
 bool fmpnn_resolver_biased(const fmpnn_resolver *r)
@@ -273,8 +274,7 @@ static fmpnn_status take_row(const fmpnn_dictionary_reader *reader, void *user,
         return FMPNN_OK;
     job->pssm_coef[row->position] = (double)row->coef;
     for (size_t a = 0; a < FMPNN_LETTERS; a++)
-        job->pssm_bias[row->position * (size_t)FMPNN_LETTERS + a] =
-            (double)row->bias[a];
+        job->pssm_bias[row->position * (size_t)FMPNN_LETTERS + a] = (double)row->bias[a];
     return FMPNN_OK;
 }
 

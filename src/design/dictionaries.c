@@ -88,8 +88,7 @@ fmpnn_status fmpnn_dictionary_refuse(const fmpnn_dictionary_reader *r, const cha
 }
 
 fmpnn_status fmpnn_dictionary_open(fmpnn_dictionary_reader *r,
-                                   const fmpnn_dictionary *dictionary,
-                                   const json_t **value)
+                                   const fmpnn_dictionary *dictionary, const json_t **value)
 {
     r->dictionary = dictionary;
     *value = json_object_get(dictionary->value, r->structure);

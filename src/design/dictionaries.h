@@ -25,10 +25,10 @@ typedef enum fmpnn_dictionary_kind {
 } fmpnn_dictionary_kind;
 
 typedef struct fmpnn_dictionary {
-    const char *option;  /* "fixed_positions_jsonl" */
-    char *path;          /* NULL: not given */
-    json_t *value;       /* an object; NULL: not given */
-    size_t line, lines;  /* where it stands; how many values the file has */
+    const char *option; /* "fixed_positions_jsonl" */
+    char *path;         /* NULL: not given */
+    json_t *value;      /* an object; NULL: not given */
+    size_t line, lines; /* where it stands; how many values the file has */
 } fmpnn_dictionary;
 
 /* Of a file the last line counts; of PSSM files all lines do, merged. */
@@ -51,7 +51,8 @@ typedef struct fmpnn_dictionary_reader {
     const char *structure; /* what dictionaries call it */
     const fmpnn_ordinal_chain *chain;
     size_t chains;
-    const uint32_t *position; /* the caller's position at each place, or FMPNN_NOWHERE; NULL:
+    const uint32_t
+        *position; /* the caller's position at each place, or FMPNN_NOWHERE; NULL:
                                  the place itself */
     const fmpnn_dictionary *dictionary; /* being read; NULL: none */
     fmpnn_error *err;

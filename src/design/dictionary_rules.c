@@ -146,8 +146,8 @@ static fmpnn_status bias_chain(const fmpnn_dictionary_reader *r,
                                        json_array_size(list), chain->length);
     for (size_t n = 0; n < chain->length; n++) {
         const json_t *row = json_array_get(list, n);
-        uint32_t at = r->position ? r->position[chain->start + n]
-                                  : (uint32_t)(chain->start + n);
+        uint32_t at =
+            r->position ? r->position[chain->start + n] : (uint32_t)(chain->start + n);
         double value = 0;
         bool good = json_array_size(row) == FMPNN_LETTERS;
         for (size_t a = 0; a < FMPNN_LETTERS && good; a++) {

@@ -250,7 +250,8 @@ static fmpnn_status check_designed(const fmpnn_resolver *r)
         if (memchr(r->omit + i * FMPNN_LETTERS, 0, FMPNN_LETTERS))
             continue;
         fmpnn_residue_name(&job->st->residue[job->inputs->residue_of[i]], name);
-        return fmpnn_fail(r->err, FMPNN_EINVAL, "--omit: every letter is omitted at %s",
+        return fmpnn_fail(r->err, FMPNN_EINVAL, "%s: every letter is omitted at %s",
+                          r->settings->dictionaries ? "--omit, --omit-AA-jsonl" : "--omit",
                           name);
     }
     if (!designed)

@@ -21,26 +21,40 @@ report() { # report GOOD TEXT
         failures=$((failures + 1))
     fi
 }
-# refused CODE PATTERN OPTIONS...: that exit code, a message of that pattern, nothing written
-refused() {
-    expected=$1 pattern=$2
-    shift 2
-    "$fusempnn" protein_mpnn_run --out_folder out --seed 1 "$@" >console 2>err </dev/null
+# refuses CODE PATTERN RESULT COMMAND...: that exit code, a message of that pattern, no RESULT
+refuses() {
+    expected=$1 pattern=$2 result=$3
+    shift 3
+    "$fusempnn" "$@" >console 2>err </dev/null
     code=$?
     good=no
-    [ $code -eq "$expected" ] && grep -Eq -- "$pattern" err && [ ! -e out ] && good=yes
+    [ $code -eq "$expected" ] && grep -Eq -- "$pattern" err && [ ! -e "$result" ] && good=yes
     report $good "exit $code: $(tail -n 1 err | cut -c 1-150)"
 }
-helper_refused() {
+refused() { # refused CODE PATTERN OPTIONS...: by the front
     expected=$1 pattern=$2
     shift 2
-    "$fusempnn" "$@" --output_path out.jsonl >console 2>err </dev/null
-    code=$?
-    good=no
-    [ $code -eq "$expected" ] && grep -Eq -- "$pattern" err && [ ! -e out.jsonl ] && good=yes
-    report $good "exit $code: $(tail -n 1 err | cut -c 1-150)"
+    refuses "$expected" "$pattern" out protein_mpnn_run --out_folder out --seed 1 "$@"
+}
+helper_refused() { # helper_refused CODE PATTERN HELPER OPTIONS...
+    expected=$1 pattern=$2
+    shift 2
+    refuses "$expected" "$pattern" out.jsonl "$@" --output_path out.jsonl
+}
+# refused_everywhere PATTERN OPTION: d.jsonl, by the front and by the verbs that have the option
+refused_everywhere() {
+    refused 2 "$1" --pdb_path $pdb "--$2" d.jsonl
+    [ "$weights" = yes ] || return 0
+    for verb in design score probs; do
+        case "$verb $2" in
+        score\ omit* | score\ *bias* | score\ pssm* | probs\ omit* | probs\ *bias* | probs\ pssm*) continue ;;
+        esac
+        refuses 2 "$1" out "$verb" $pdb -o out "--$(echo "$2" | tr _ -)" d.jsonl
+    done
 }
 
+weights=no
+"$fusempnn" doctor --json | grep -q '"vanilla/v_48_020","installed":true' && weights=yes
 mkdir pdbs
 "$make" --length 12 --chains AB --identical >pdbs/dimer.pdb
 "$make" --length 9 --missing 4 >pdbs/gap.pdb
@@ -83,30 +97,30 @@ refused 2 'd.jsonl:1: .*dimer: the dictionary has no such structure' --jsonl_pat
 
 # positions
 printf '{"dimer": {"A": [1, 0], "B": []}}\n' >d.jsonl
-refused 2 'd.jsonl:1: .*dimer, chain A: position 0, expected 1 to 12' --pdb_path $pdb --fixed_positions_jsonl d.jsonl
+refused_everywhere 'd.jsonl:1: .*dimer, chain A: position 0, expected 1 to 12' fixed_positions_jsonl
 printf '{"dimer": {"A": [], "B": [13]}}\n' >d.jsonl
-refused 2 'dimer, chain B: position 13, expected 1 to 12' --pdb_path $pdb --fixed_positions_jsonl d.jsonl
+refused_everywhere 'dimer, chain B: position 13, expected 1 to 12' fixed_positions_jsonl
 printf '{"dimer": {"A": [], "B": [], "C": [1]}}\n' >d.jsonl
-refused 2 'dimer, chain C: the structure has no such chain' --pdb_path $pdb --fixed_positions_jsonl d.jsonl
+refused_everywhere 'dimer, chain C: the structure has no such chain' fixed_positions_jsonl
 printf '{"dimer": {"A": [1]}}\n' >d.jsonl
-refused 2 'dimer, chain B: a designed chain is not in the dictionary' --pdb_path $pdb --fixed_positions_jsonl d.jsonl
+refused_everywhere 'dimer, chain B: a designed chain is not in the dictionary' fixed_positions_jsonl
 printf '{"dimer": {"A": [[[0], "G"]], "B": []}}\n' >d.jsonl
-refused 2 'dimer, chain A: position 0' --pdb_path $pdb --omit_AA_jsonl d.jsonl
+refused_everywhere 'dimer, chain A: position 0' omit_AA_jsonl
 printf '{"dimer": {"A": [[[1], "GJ"]], "B": []}}\n' >d.jsonl
-refused 2 "dimer, chain A: 'J' is not one of" --pdb_path $pdb --omit_AA_jsonl d.jsonl
+refused_everywhere "dimer, chain A: 'J' is not one of" omit_AA_jsonl
 printf '{"dimer": {"A": [[[3], "ACDEFGHIKLMNPQRSTVWY"]], "B": []}}\n' >d.jsonl
-refused 2 'dimer, chain A, position 3: every letter is omitted' --pdb_path $pdb --omit_AA_jsonl d.jsonl
+refused_everywhere 'dimer, chain A, position 3: every letter is omitted|every letter is omitted at A3' omit_AA_jsonl
 refused 2 'position 1: every letter is omitted' --pdb_path $pdb --omit_AAs ACDEFGHIKLMNPQRSTVWYX
 printf '{"dimer": {"A": [[0, 1]], "B": []}}\n' >d.jsonl
-refused 2 'dimer, chain A: 1 rows for 12 residues' --pdb_path $pdb --bias_by_res_jsonl d.jsonl
+refused_everywhere 'dimer, chain A: 1 rows for 12 residues' bias_by_res_jsonl
 
 # ties
 printf '{"dimer": [{"A": [1], "B": [1]}, {"A": [2], "B": [1]}]}\n' >d.jsonl
-refused 2 'dimer, chain B: position 1 is tied twice' --pdb_path $pdb --tied_positions_jsonl d.jsonl
+refused_everywhere 'dimer, chain B: position 1 is tied twice' tied_positions_jsonl
 printf '{"dimer": [{"A": [1], "C": [1]}]}\n' >d.jsonl
-refused 2 'dimer, chain C: the structure has no such chain' --pdb_path $pdb --tied_positions_jsonl d.jsonl
+refused_everywhere 'dimer, chain C: the structure has no such chain' tied_positions_jsonl
 printf '{"dimer": [{"A": [[1, 2], [1.0]]}]}\n' >d.jsonl
-refused 2 'dimer, chain A: 1 betas for 2 positions' --pdb_path $pdb --tied_positions_jsonl d.jsonl
+refused_everywhere 'dimer, chain A: 1 betas for 2 positions' tied_positions_jsonl
 
 # PSSM
 pssm() { # pssm BIAS: a dictionary whose rows all hold that number
@@ -119,6 +133,18 @@ pssm 0.0 >d.jsonl
 refused 2 'dimer, chain A: position 1: pssm_bias sums to 0' --pdb_path $pdb --pssm_jsonl d.jsonl --pssm_multi 0.5 --pssm_bias_flag 1
 pssm -0.1 >d.jsonl
 refused 2 'dimer, chain A: position 1: pssm_bias has a negative entry' --pdb_path $pdb --pssm_jsonl d.jsonl --pssm_multi 0.5 --pssm_bias_flag 1
+
+# the native verbs, where their words differ
+if [ $weights = yes ]; then
+    refuses 2 'chain A: position 1: .*probabilities that do not sum to 0' out design $pdb -o out --pssm-jsonl d.jsonl --pssm-weight 0.5
+    refuses 2 'pssm-jsonl needs --pssm-weight' out design $pdb -o out --pssm-jsonl d.jsonl
+    refuses 2 'fixed_positions_jsonl: nowhere: no such file' out score $pdb -o out --fixed-positions-jsonl nowhere
+    printf '{"dimer": {"A": [1, 2, NaN3]}}\n' >bad.jsonl
+    refuses 2 'bad.jsonl:1:2[0-9]: ' out design $pdb -o out --fixed-positions-jsonl bad.jsonl
+    printf '{"dimer": [["A", "B"], ["B"]]}\n' >bad.jsonl
+    refuses 2 'bad.jsonl:1: .*dimer, chain B: named twice' out probs $pdb -o out --chain-id-jsonl bad.jsonl
+    refuses 2 'chains and --chain-id-jsonl exclude each other' out design $pdb -o out --chains A --chain-id-jsonl bad.jsonl
+fi
 
 # options and sequences
 refused 2 "'abc' is no number" --pdb_path $pdb --backbone_noise abc
@@ -142,7 +168,7 @@ helper_refused 2 'chain B has fewer positions' make_tied_positions_dict --input_
 helper_refused 2 'pos_neg_chain_list' make_pos_neg_tied_positions_dict --input_path all.jsonl --homooligomer 1
 helper_refused 2 "'b' is no number" make_bias_AA --AA_list "A" --bias_list b
 
-if "$fusempnn" doctor --json | grep -q '"vanilla/v_48_020","installed":true'; then
+if [ $weights = yes ]; then
     : >err
     same() { # same A B WHAT
         "$compare" "$1" "$2" >err 2>&1 && report yes "$3" || report no "$3"
@@ -181,6 +207,24 @@ if "$fusempnn" doctor --json | grep -q '"vanilla/v_48_020","installed":true'; th
     head -n 1 all.jsonl >first.jsonl
     run --jsonl_path first.jsonl --num_seq_per_target 2 --out_folder m
     same m l "no groups, same letters"
+
+    # a dictionary and the text that stands for it make the same records
+    native() { "$fusempnn" design $pdb --seed 5 --quiet "$@" 2>err; }
+    equal() { # equal WHAT: left and right are the same and not empty
+        [ -s left ] && cmp -s left right && report yes "$1" || report no "$1"
+    }
+    printf '{"dimer": {"A": [1, 2, 3], "B": [12]}}\n' >d.jsonl
+    native --fixed-positions-jsonl d.jsonl >left
+    native --fix A1-3,B12 >right
+    equal "--fixed-positions-jsonl is --fix"
+    printf '{"dimer": [{"A": [[4, 5], [1.0, 2.0]], "B": [[4], [-0.5]]}]}\n' >d.jsonl
+    native --tied-positions-jsonl d.jsonl >left
+    native --tie "A4=A5*2=B4*-0.5" >right
+    equal "--tied-positions-jsonl is --tie"
+    printf '{"dimer": [["B"], ["A"]]}\n' >d.jsonl
+    native --chain_id_jsonl d.jsonl >left
+    native --chains B >right
+    equal "--chain-id-jsonl is --chains"
 else
     echo "skipped: what needs weights vanilla/v_48_020 (fusempnn weights get)"
 fi
