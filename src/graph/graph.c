@@ -6,7 +6,7 @@
  * patterns do, so (distance, index) is one 64-bit key.
  *
  * Source: Dauparas et al. 2022; docs/math.md, "Neighbours". */
-#include "graph/graph.h"
+#include "graph/context.h"
 
 #include <math.h>
 #include <string.h>
@@ -122,10 +122,30 @@ failed:
     return status;
 }
 
+void fmpnn_graph_cb(const fmpnn_graph *graph, float *cb)
+{
+    for (size_t i = 0; i < graph->L; i++, cb += 3) {
+        const float *atom = graph->xyz + i * 12;
+        const float *n = atom + 3 * FMPNN_ATOM_N, *ca = atom + 3 * FMPNN_ATOM_CA;
+        const float *c = atom + 3 * FMPNN_ATOM_C;
+        float b[3], d[3];
+        for (int k = 0; k < 3; k++) {
+            b[k] = ca[k] - n[k];
+            d[k] = c[k] - ca[k];
+        }
+        const float a[3] = {b[1] * d[2] - b[2] * d[1], b[2] * d[0] - b[0] * d[2],
+                            b[0] * d[1] - b[1] * d[0]};
+        for (int k = 0; k < 3; k++)
+            cb[k] = -0.58273431f * a[k] + 0.56802827f * b[k] - 0.54067466f * d[k] + ca[k];
+    }
+}
+
 void fmpnn_graph_free(fmpnn_graph *graph)
 {
     if (!graph)
         return;
+    fmpnn_release(graph->label);
+    fmpnn_context_atoms_free(graph->atoms);
     fmpnn_release(graph->distance);
     fmpnn_release(graph->neighbour);
     fmpnn_release(graph->chain);

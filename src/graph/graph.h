@@ -6,6 +6,8 @@
 
 #include "base/base.h"
 
+struct fmpnn_context_atoms; /* context.h */
+
 typedef struct fmpnn_graph {
     size_t L, K;           /* K = min(k, L) */
     bool ca_only;
@@ -15,6 +17,9 @@ typedef struct fmpnn_graph {
     int32_t *chain;        /* [L] chain number */
     uint32_t *neighbour;   /* [L][K] nearest first, itself included */
     float *distance;       /* [L][K] adjusted CA-CA distance, proteinmpnn 4.1 */
+    /* what only some networks see; NULL where nothing is given (context.h) */
+    struct fmpnn_context_atoms *atoms;
+    uint8_t *label;        /* [L] */
 } fmpnn_graph;
 
 /**
@@ -31,5 +36,8 @@ fmpnn_status fmpnn_graph_create(size_t L, const float *xyz /* [L][4][3] */, cons
                                 const int32_t *index, const int32_t *chain, size_t k,
                                 bool ca_only, fmpnn_graph **graph, fmpnn_error *err);
 void fmpnn_graph_free(fmpnn_graph *graph);
+
+/** The virtual CB of every residue, glycine and absent atoms included: cb [L][3], float32. */
+void fmpnn_graph_cb(const fmpnn_graph *graph, float *cb);
 
 #endif
