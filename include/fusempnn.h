@@ -135,7 +135,8 @@ typedef struct fmpnn_model fmpnn_model;
 /** What is known of a loaded checkpoint. Strings are borrowed from the model. */
 typedef struct fmpnn_model_info {
     const char *name;        /**< published name such as "vanilla/v_48_020", else file name */
-    const char *kind;        /**< "protein" or "protein_ca", inferred from the tensors */
+    const char *kind;        /**< inferred from the tensors: "protein", "protein_ca", "ligand" (sees
+                                  other atoms), "membrane" (sees a label a residue) */
     const char *digest;      /**< SHA-256 of the file, 64 hex digits */
     int neighbours;          /**< k, from the checkpoint */
     double noise;            /**< training noise in Angstrom; NaN where the file has none */
@@ -143,13 +144,15 @@ typedef struct fmpnn_model_info {
     size_t encoder_layers, decoder_layers;
     size_t parameters;       /**< float count over all tensors that are used */
     bool ca_only;
+    size_t context_atoms;    /**< nearest other atoms that a residue sees; 0: none */
+    size_t labels;           /**< kinds of residue label: 3 for membrane models, else 0 */
 } fmpnn_model_info;
 
 /**
  * Load weights by published name or from a file.
  *
  * @param name_or_path "vanilla/v_48_020" (or "v_48_020"), a family ("vanilla", "soluble",
- *                     "ca": its usual noise level), or a path to a .pt or .safetensors file
+ *                     "ca", "ligand", "membrane": its usual file), or a path to a .pt or .safetensors file
  * @return FMPNN_OK; FMPNN_EWEIGHTS if a published name is not installed (the message says how
  *         to install it), or the file is damaged, of a wrong hash, or no such model (the
  *         message names the tensor, its shape and the shape expected); FMPNN_EIO; FMPNN_ENOMEM.

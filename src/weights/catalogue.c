@@ -78,7 +78,7 @@ static const fmpnn_published published[] = {
      "89ef0abddbfb956c4c7c02dcba6523c0b5152733055f7509292365eaecc38b21", false,
      {{LIGAND, LIGAND_DATA "global_label_membrane_mpnn_v_48_020.pt"}}},
     {"membrane/per_residue_v_48_020", "membrane",
-     "1e62e193bee12f1b64fff87ae3ca9da95b0f60b15839ae3cbe48e4983ef055ba", false,
+     "1e62e193bee12f1b64fff87ae3ca9da95b0f60b15839ae3cbe48e4983ef055ba", true,
      {{LIGAND, LIGAND_DATA "per_residue_label_membrane_mpnn_v_48_020.pt"}}},
     {"packer/v_32_002_16", "packer",
      "799a9de6c1c72bb0c7ceb37998391a6fd0e3e21cb42928ee31a28313a3b1b46a", true,

@@ -11,16 +11,19 @@
 #include <string.h>
 
 enum {
-    MAX_WANTED = 16 + FMPNN_MAX_LAYERS * (22 + 14), /* tensors of the largest network */
+    MAX_WANTED = 48 + FMPNN_MAX_LAYERS * (22 + 3 * 14), /* tensors of the largest network */
     MAX_WIDTH = 1024,
     MAX_FEED_FORWARD = 8192,
     WIDTH_STEP = 16, /* the kernels' widest vector */
     DEFAULT_NEIGHBOURS = 48,
+    DEFAULT_NEIGHBOURS_LIGAND = 32,
+    DEFAULT_CONTEXT = 25,
     MAX_NEIGHBOURS = 1024,
     ALIGN_FLOATS = 16,
     EDGE_COLUMNS = FMPNN_POSITIONAL + FMPNN_RBF * FMPNN_PAIRS,
     /* CA-only files have seven more, of the orientation of the neighbour's frame */
-    EDGE_COLUMNS_CA = FMPNN_POSITIONAL + FMPNN_RBF * FMPNN_PAIRS_CA + 7
+    EDGE_COLUMNS_CA = FMPNN_POSITIONAL + FMPNN_RBF * FMPNN_PAIRS_CA + 7,
+    PAIR_COLUMNS = FMPNN_RBF * FMPNN_POINTS + FMPNN_TYPE_WIDTH + FMPNN_ANGLES
 };
 
 typedef struct wanted {
@@ -109,12 +112,16 @@ static void want_norm(builder *b, fmpnn_norm *norm, const char *prefix, const ch
     want(b, &norm->bias, b->model->C, 0, full, ".bias");
 }
 
-static void want_layer(builder *b, fmpnn_layer *layer, const char *prefix, bool encoder)
+/* blocks: how many vectors of C channels W1 acts on. */
+static void want_layer(builder *b, fmpnn_layer *layer, const char *stack, size_t n,
+                       size_t blocks, bool encoder)
 {
     size_t C = b->model->C, F = b->model->F;
+    char prefix[64];
+    snprintf(prefix, sizeof prefix, "%s.%zu.", stack, n);
     want_norm(b, &layer->norm1, prefix, "norm1");
     want_norm(b, &layer->norm2, prefix, "norm2");
-    want_linear(b, &layer->W1, C, encoder ? 3 * C : 4 * C, prefix, "W1", true);
+    want_linear(b, &layer->W1, C, blocks * C, prefix, "W1", true);
     want_linear(b, &layer->W2, C, C, prefix, "W2", true);
     want_linear(b, &layer->W3, C, C, prefix, "W3", true);
     if (encoder) {
@@ -127,10 +134,40 @@ static void want_layer(builder *b, fmpnn_layer *layer, const char *prefix, bool 
     want_linear(b, &layer->W_out, C, F, prefix, "dense.W_out", true);
 }
 
+static void want_labels(builder *b)
+{
+    fmpnn_model *m = b->model;
+    want_linear(b, &m->label, m->C, m->info.labels, "", "features.node_embedding", false);
+    want_norm(b, &m->norm_label, "", "features.norm_nodes");
+    want_linear(b, &m->W_label, m->C, m->C, "", "W_v", true);
+}
+
+static void want_context(builder *b)
+{
+    fmpnn_context_part *p = &b->model->context;
+    size_t C = b->model->C;
+    want_linear(b, &p->type, FMPNN_TYPE_WIDTH, FMPNN_ELEMENTS, "", "features.type_linear", true);
+    want_linear(b, &p->pair, C, PAIR_COLUMNS, "", "features.node_project_down", true);
+    want_linear(b, &p->atom, C, FMPNN_ELEMENTS, "", "features.y_nodes", false);
+    want_linear(b, &p->bond, C, FMPNN_RBF, "", "features.y_edges", false);
+    want_norm(b, &p->norm_pair, "", "features.norm_nodes");
+    want_norm(b, &p->norm_atom, "", "features.norm_y_nodes");
+    want_norm(b, &p->norm_bond, "", "features.norm_y_edges");
+    want_linear(b, &p->W_pair, C, C, "", "W_v", true);
+    want_linear(b, &p->W_own, C, C, "", "W_c", true);
+    want_linear(b, &p->W_atom, C, C, "", "W_nodes_y", true);
+    want_linear(b, &p->W_bond, C, C, "", "W_edges_y", true);
+    want_linear(b, &p->V_C, C, C, "", "V_C", false);
+    want_norm(b, &p->norm_out, "", "V_C_norm");
+    for (size_t n = 0; n < p->layers; n++) {
+        want_layer(b, &p->residue_layer[n], "context_encoder_layers", n, 3, false);
+        want_layer(b, &p->atom_layer[n], "y_context_encoder_layers", n, 2, false);
+    }
+}
+
 static void want_all(builder *b)
 {
     fmpnn_model *m = b->model;
-    char prefix[64];
     want_linear(b, &m->positional, FMPNN_POSITIONAL, FMPNN_OFFSETS, "",
                 "features.embeddings.linear", true);
     want_linear(b, &m->edge, m->C, m->info.ca_only ? EDGE_COLUMNS_CA : EDGE_COLUMNS, "",
@@ -138,44 +175,30 @@ static void want_all(builder *b)
     want_norm(b, &m->norm_edges, "", "features.norm_edges");
     want_linear(b, &m->W_e, m->C, m->C, "", "W_e", true);
     want(b, &m->W_s, FMPNN_LETTERS, m->C, "W_s", ".weight");
-    for (size_t n = 0; n < m->info.encoder_layers; n++) {
-        snprintf(prefix, sizeof prefix, "encoder_layers.%zu.", n);
-        want_layer(b, &m->encoder[n], prefix, true);
-    }
-    for (size_t n = 0; n < m->info.decoder_layers; n++) {
-        snprintf(prefix, sizeof prefix, "decoder_layers.%zu.", n);
-        want_layer(b, &m->decoder[n], prefix, false);
-    }
+    for (size_t n = 0; n < m->info.encoder_layers; n++)
+        want_layer(b, &m->encoder[n], "encoder_layers", n, 3, true);
+    for (size_t n = 0; n < m->info.decoder_layers; n++)
+        want_layer(b, &m->decoder[n], "decoder_layers", n, 4, false);
     want_linear(b, &m->W_out, FMPNN_LETTERS, m->C, "", "W_out", true);
+    if (m->info.labels)
+        want_labels(b);
+    if (m->info.context_atoms)
+        want_context(b);
 }
 
 /* ---- what kind of network, and how large ---- */
 
-/* Relatives of the network that share most of its tensor names. */
+/* A relative of the network that shares most of its tensor names. */
 static fmpnn_status refuse_relatives(const builder *b)
 {
-    static const struct {
-        const char *tensor, *kind;
-    } relatives[] = {
-        {"features.enc_edge_embedding.weight", "the side-chain packer of LigandMPNN"},
-        {"W_torsions.weight", "the side-chain packer of LigandMPNN"},
-        {"features.y_nodes.weight", "a LigandMPNN"},
-        {"V_C.weight", "a LigandMPNN"},
-    };
-    static const char runs[] =
-        "this version runs ProteinMPNN, soluble and CA-only included";
-    for (size_t i = 0; i < sizeof relatives / sizeof *relatives; i++)
-        if (find(b->tensors, relatives[i].tensor))
+    static const char *const telling[] = {"features.enc_edge_embedding.weight",
+                                          "W_torsions.weight"};
+    for (size_t i = 0; i < sizeof telling / sizeof *telling; i++)
+        if (find(b->tensors, telling[i]))
             return fmpnn_fail(b->err, FMPNN_EWEIGHTS,
-                              "%s: is %s checkpoint (it has %s); %s", b->name,
-                              relatives[i].kind, relatives[i].tensor, runs);
-    const fmpnn_tensor *edge = find(b->tensors, "features.edge_embedding.weight");
-    if (edge && edge->rank == 2 && edge->shape[1] == EDGE_COLUMNS &&
-        find(b->tensors, "features.node_embedding.weight"))
-        return fmpnn_fail(b->err, FMPNN_EWEIGHTS,
-                          "%s: is a membrane-label checkpoint (it has "
-                          "features.node_embedding.weight); %s",
-                          b->name, runs);
+                              "%s: is the side-chain packer of LigandMPNN (it has %s), which "
+                              "designs no sequences",
+                              b->name, telling[i]);
     return FMPNN_OK;
 }
 
@@ -215,6 +238,53 @@ static fmpnn_status count_layers(const builder *b, const char *stack, size_t *la
     return FMPNN_OK;
 }
 
+/* A number that the file may state: `otherwise` where it does not. */
+static fmpnn_status stated(const builder *b, const char *what, int64_t number, int otherwise,
+                           int limit, int64_t *value)
+{
+    *value = number < 0 ? otherwise : number;
+    if (*value < 1 || *value > limit)
+        return fmpnn_fail(b->err, FMPNN_EWEIGHTS, "%s: %s is %lld, expected 1 to %d", b->name,
+                          what, (long long)*value, limit);
+    return FMPNN_OK;
+}
+
+/* Which of its relatives the network is follows from the tensors it has. */
+static fmpnn_status measure_kind(builder *b)
+{
+    fmpnn_model *m = b->model;
+    fmpnn_status status;
+    int64_t k, atoms = 0;
+    size_t atom_layers = 0;
+    bool ligand = find(b->tensors, "features.y_nodes.weight") != NULL;
+    bool labelled = !m->info.ca_only && !ligand &&
+                    find(b->tensors, "features.node_embedding.weight") != NULL;
+    if (ligand &&
+        ((status = stated(b, "atom_context_num", b->tensors->atom_context_num,
+                          DEFAULT_CONTEXT, FMPNN_MAX_CONTEXT, &atoms)) ||
+         (status = count_layers(b, "context_encoder_layers", &m->context.layers)) ||
+         (status = count_layers(b, "y_context_encoder_layers", &atom_layers))))
+        return status;
+    if (atom_layers != m->context.layers)
+        return fmpnn_fail(b->err, FMPNN_EWEIGHTS,
+                          "%s: has %zu context_encoder_layers and %zu "
+                          "y_context_encoder_layers, expected as many of each",
+                          b->name, m->context.layers, atom_layers);
+    status = stated(b, "num_edges", b->tensors->num_edges,
+                    ligand ? DEFAULT_NEIGHBOURS_LIGAND : DEFAULT_NEIGHBOURS, MAX_NEIGHBOURS,
+                    &k);
+    if (status)
+        return status;
+    m->info.kind = m->info.ca_only ? "protein_ca"
+                   : ligand        ? "ligand"
+                   : labelled      ? "membrane"
+                                   : "protein";
+    m->info.neighbours = (int)k;
+    m->info.context_atoms = (size_t)atoms;
+    m->info.labels = labelled ? FMPNN_MEMBRANE_LABELS : 0;
+    return FMPNN_OK;
+}
+
 static fmpnn_status measure(builder *b)
 {
     fmpnn_model *m = b->model;
@@ -233,16 +303,10 @@ static fmpnn_status measure(builder *b)
             "%s: tensor features.edge_embedding.weight has %zu columns, expected "
             "%d, or %d of a CA-only network",
             b->name, columns, EDGE_COLUMNS, EDGE_COLUMNS_CA);
-    int64_t k = b->tensors->num_edges < 0 ? DEFAULT_NEIGHBOURS : b->tensors->num_edges;
-    if (k < 1 || k > MAX_NEIGHBOURS)
-        return fmpnn_fail(b->err, FMPNN_EWEIGHTS, "%s: num_edges is %lld, expected 1 to %d",
-                          b->name, (long long)k, MAX_NEIGHBOURS);
     m->info.ca_only = columns == EDGE_COLUMNS_CA;
-    m->info.kind = m->info.ca_only ? "protein_ca" : "protein";
-    m->info.neighbours = (int)k;
     m->info.noise = b->tensors->noise_level;
     m->info.hidden = m->C;
-    return FMPNN_OK;
+    return measure_kind(b);
 }
 
 /* CA-only files carry a node embedding that the network never uses. */
@@ -265,7 +329,7 @@ static fmpnn_status refuse_foreign(const builder *b)
             continue;
         return fmpnn_fail(b->err, FMPNN_EWEIGHTS, "%s: tensor %s %s", b->name, name,
                           find(b->tensors, name) == &b->tensors->tensor[i]
-                              ? "is not part of a ProteinMPNN network"
+                              ? "is not part of such a network"
                               : "is there twice");
     }
     return FMPNN_OK;

@@ -13,7 +13,15 @@ enum {
     FMPNN_OFFSETS = 66,      /* classes of sequence offset: -32..32, other chain */
     FMPNN_PAIRS = 25,        /* atom pairs, full backbone */
     FMPNN_PAIRS_CA = 9,      /* atom pairs, CA-only */
-    FMPNN_MAX_LAYERS = 8
+    FMPNN_MAX_LAYERS = 8,
+    FMPNN_ELEMENTS = 147,    /* element vector: 120 types, 19 groups, 8 periods */
+    FMPNN_ELEMENT_TYPES = 120,
+    FMPNN_ELEMENT_GROUPS = 19,
+    FMPNN_ANGLES = 4,        /* direction of a context atom in a residue's frame */
+    FMPNN_TYPE_WIDTH = 64,   /* channels of an element in the residue-atom features */
+    FMPNN_POINTS = 5,        /* N CA C O and the virtual CB */
+    FMPNN_MEMBRANE_LABELS = 3,
+    FMPNN_MAX_CONTEXT = 64   /* context atoms of a residue */
 };
 
 /* y = w x + b, both as in the checkpoint. */
@@ -27,13 +35,30 @@ typedef struct fmpnn_norm {
     const float *gain, *bias; /* [C] */
 } fmpnn_norm;
 
-/* One encoder or decoder layer; W11..W13 and norm3 exist in encoder layers only. */
+/* One layer of any kind; W11..W13 and norm3 exist in encoder layers only. */
 typedef struct fmpnn_layer {
     fmpnn_norm norm1, norm2, norm3;
-    fmpnn_linear W1, W2, W3;     /* encoder W1 [C][3C]; decoder W1 [C][4C] */
+    fmpnn_linear W1, W2, W3;     /* encoder W1 [C][3C]; decoder W1 [C][4C]; context W1 [C][3C]
+                                    in residue layers, [C][2C] in atom layers */
     fmpnn_linear W11, W12, W13;  /* encoder edge update, W11 [C][3C] */
     fmpnn_linear W_in, W_out;    /* feed-forward, [F][C] and [C][F] */
 } fmpnn_layer;
+
+/* What sees atoms that are not protein backbone: present where info.context_atoms is not 0. */
+typedef struct fmpnn_context_part {
+    fmpnn_linear type;    /* features.type_linear [64][147] */
+    fmpnn_linear pair;    /* features.node_project_down [C][80+64+4]: residue and atom */
+    fmpnn_linear atom;    /* features.y_nodes [C][147], no bias */
+    fmpnn_linear bond;    /* features.y_edges [C][16], no bias: two atoms */
+    fmpnn_norm norm_pair, norm_atom, norm_bond; /* norm_nodes, norm_y_nodes, norm_y_edges */
+    fmpnn_linear W_pair, W_atom, W_bond;        /* W_v, W_nodes_y, W_edges_y: [C][C] */
+    fmpnn_linear W_own;                         /* W_c [C][C] */
+    fmpnn_linear V_C;                           /* [C][C], no bias */
+    fmpnn_norm norm_out;                        /* V_C_norm */
+    size_t layers;
+    fmpnn_layer residue_layer[FMPNN_MAX_LAYERS]; /* context_encoder_layers */
+    fmpnn_layer atom_layer[FMPNN_MAX_LAYERS];    /* y_context_encoder_layers */
+} fmpnn_context_part;
 
 struct fmpnn_model {
     fmpnn_model_info info;
@@ -47,6 +72,11 @@ struct fmpnn_model {
     fmpnn_linear W_out;        /* [21][C] */
     fmpnn_layer encoder[FMPNN_MAX_LAYERS];
     fmpnn_layer decoder[FMPNN_MAX_LAYERS];
+    fmpnn_linear label;        /* features.node_embedding [C][info.labels], no bias: the first
+                                  node states; absent (w NULL) where these are 0 */
+    fmpnn_norm norm_label;     /* features.norm_nodes */
+    fmpnn_linear W_label;      /* W_v [C][C] */
+    fmpnn_context_part context;
 
     void *block;               /* owner of all tensors, each aligned to 64 bytes; model.c */
     char *name;
@@ -67,6 +97,7 @@ typedef struct fmpnn_tensors {
     fmpnn_tensor *tensor;
     size_t count;
     int64_t num_edges;  /* -1 if the file does not say */
+    int64_t atom_context_num; /* the same */
     double noise_level; /* NaN if the file does not say */
     float *block;       /* of fmpnn_alloc(): all numbers, each tensor at a multiple of 64 bytes;
                          * NULL: they lie elsewhere. The model may take it over */

@@ -4,16 +4,26 @@
  * sizes cannot disagree with the contents. */
 #include "weights/packed.h"
 
+#include "graph/periodic.h"
 #include "kernels/kernels.h"
+
+#include <math.h>
 
 #include <string.h>
 
 enum { LINE = 16 }; /* floats in a cache line: every array starts on one */
 
 typedef struct walk {
-    float *block; /* NULL while counting */
-    size_t used;  /* floats */
+    float *block;  /* NULL while counting */
+    size_t used;   /* floats */
+    float *dense;  /* [C][C] work memory while filling */
+    double *wide;  /* [3][wide_size(C)] the same */
 } walk;
+
+static size_t wide_size(size_t C)
+{
+    return C > FMPNN_TYPE_WIDTH ? C : FMPNN_TYPE_WIDTH;
+}
 
 static float *take(walk *w, size_t count)
 {
@@ -130,6 +140,158 @@ static const float *pack_offsets(walk *w, const fmpnn_model *model)
     return table;
 }
 
+/* ---- labels and context atoms: constants folded in double ---- */
+
+/* y [out] = columns first .. first+n-1 of f times x [n], plus b if `biased`. */
+static void apply(const fmpnn_linear *f, size_t first, size_t n, const double *x, bool biased,
+                  double *y)
+{
+    for (size_t o = 0; o < f->out; o++) {
+        const float *row = f->w + o * f->in + first;
+        double sum[4] = {biased && f->b ? f->b[o] : 0}; /* four at once: latency */
+        for (size_t k = 0; k < n; k++)
+            sum[k % 4] += (double)row[k] * x[k];
+        y[o] = sum[0] + sum[1] + sum[2] + sum[3];
+    }
+}
+
+static void normalise(const fmpnn_norm *f, size_t C, double *x)
+{
+    double mean = 0, square = 0;
+    for (size_t c = 0; c < C; c++)
+        mean += x[c] / (double)C;
+    for (size_t c = 0; c < C; c++)
+        square += (x[c] - mean) * (x[c] - mean) / (double)C;
+    for (size_t c = 0; c < C; c++)
+        x[c] = (x[c] - mean) / sqrt(square + 1e-5) * f->gain[c] + f->bias[c];
+}
+
+static void narrow(float *dst, const double *src, size_t count)
+{
+    for (size_t n = 0; n < count; n++)
+        dst[n] = (float)src[n];
+}
+
+static void pack_labels(walk *w, const fmpnn_model *model, fmpnn_packed *p)
+{
+    size_t C = model->C, labels = model->info.labels;
+    const fmpnn_linear *w1 = &model->encoder[0].W1;
+    float *state = take(w, labels * C), *own = take(w, labels * C), *near = take(w, labels * C);
+    for (size_t q = 0; state && q < labels; q++) {
+        double *one = w->wide, *h = one + C, *part = h + C;
+        for (size_t c = 0; c < C; c++)
+            one[c] = model->label.w[c * labels + q];
+        normalise(&model->norm_label, C, one);
+        apply(&model->W_label, 0, C, one, true, h);
+        narrow(state + q * C, h, C);
+        apply(w1, 0, C, h, true, part);
+        narrow(own + q * C, part, C);
+        apply(w1, w1->in - C, C, h, false, part);
+        narrow(near + q * C, part, C);
+    }
+    p->label_state = labels ? state : NULL;
+    p->label_own = own;
+    p->label_near = near;
+}
+
+/* Columns first .. first+C-1 of w1, times the map before it, as panels. */
+static const float *pack_folded(walk *w, const fmpnn_linear *w1, size_t first,
+                                const fmpnn_linear *inner)
+{
+    size_t C = w1->out, K = inner->in;
+    float *panels = take(w, fmpnn_panels_size(C, K));
+    for (size_t n = 0; panels && n < C; n++) {
+        memset(w->wide, 0, K * sizeof *w->wide);
+        for (size_t c = 0; c < C; c++)
+            for (size_t k = 0; k < K; k++)
+                w->wide[k] += (double)w1->w[n * w1->in + first + c] * inner->w[c * K + k];
+        narrow(w->dense + n * K, w->wide, K);
+    }
+    if (panels)
+        fmpnn_panels_pack(panels, w->dense, K, C, K);
+    return panels;
+}
+
+static const float *fold_bias(walk *w, const fmpnn_linear *w1, size_t first,
+                              const fmpnn_linear *inner)
+{
+    size_t C = w1->out;
+    float *bias = take(w, C);
+    if (bias) {
+        double *x = w->wide, *y = x + C;
+        for (size_t c = 0; c < C; c++)
+            x[c] = inner->b[c];
+        apply(w1, first, C, x, true, y);
+        narrow(bias, y, C);
+    }
+    return bias;
+}
+
+static fmpnn_packed_context_layer pack_context_layer(walk *w, const fmpnn_layer *layer,
+                                                     const fmpnn_linear *inner)
+{
+    size_t C = layer->W1.out;
+    fmpnn_packed_context_layer l = {.own = pack(w, &layer->W1, 0, C)};
+    l.feature = pack_folded(w, &layer->W1, C, inner);
+    l.bias = fold_bias(w, &layer->W1, C, inner);
+    if (layer->W1.in > 2 * C)
+        l.atom = pack(w, &layer->W1, 2 * C, C);
+    l.w2 = pack_whole(w, &layer->W2);
+    l.b2 = copy(w, layer->W2.b, C);
+    l.node = pack_node(w, layer);
+    return l;
+}
+
+/* dst [out] = f of the element vector of `type`. */
+static void element_sum(const fmpnn_linear *f, unsigned type, double *dst)
+{
+    const size_t hot[] = {type, FMPNN_ELEMENT_TYPES + fmpnn_element_group(type),
+                          FMPNN_ELEMENT_TYPES + FMPNN_ELEMENT_GROUPS +
+                              fmpnn_element_period(type)};
+    for (size_t o = 0; o < f->out; o++)
+        dst[o] = (f->b ? f->b[o] : 0.0) + f->w[o * f->in + hot[0]] + f->w[o * f->in + hot[1]] +
+                 f->w[o * f->in + hot[2]];
+}
+
+static void pack_elements(walk *w, const fmpnn_context_part *part, size_t C,
+                          fmpnn_packed_context *p)
+{
+    size_t types = FMPNN_ELEMENT_TYPES, width = wide_size(C);
+    float *state = take(w, types * C), *own = take(w, types * C), *pair = take(w, types * C);
+    for (unsigned t = 0; state && t < types; t++) {
+        double *x = w->wide, *y = x + width, *z = y + width;
+        element_sum(&part->atom, t, x);
+        normalise(&part->norm_atom, C, x);
+        apply(&part->W_atom, 0, C, x, true, y);
+        narrow(state + t * C, y, C);
+        apply(&part->atom_layer[0].W1, 0, C, y, false, z);
+        narrow(own + t * C, z, C);
+        element_sum(&part->type, t, x);
+        apply(&part->pair, FMPNN_RBF * FMPNN_POINTS, part->type.out, x, true, y);
+        narrow(pair + t * C, y, C);
+    }
+    p->atom_state = state;
+    p->atom_own = own;
+    p->pair_type = pair;
+}
+
+static void pack_context(walk *w, const fmpnn_model *model, fmpnn_packed_context *p)
+{
+    const fmpnn_context_part *part = &model->context;
+    size_t C = model->C, gaussians = FMPNN_RBF * FMPNN_POINTS;
+    pack_elements(w, part, C, p);
+    p->pair = pack(w, &part->pair, 0, gaussians);
+    p->pair_angle = pack(w, &part->pair, gaussians + part->type.out, FMPNN_ANGLES);
+    p->bond = pack_whole(w, &part->bond);
+    p->w_own = pack_whole(w, &part->W_own);
+    p->b_own = copy(w, part->W_own.b, C);
+    p->v_c = pack_whole(w, &part->V_C);
+    for (size_t n = 0; n < part->layers; n++) {
+        p->atom_layer[n] = pack_context_layer(w, &part->atom_layer[n], &part->W_bond);
+        p->residue_layer[n] = pack_context_layer(w, &part->residue_layer[n], &part->W_pair);
+    }
+}
+
 static void walk_model(walk *w, const fmpnn_model *model, fmpnn_packed *p)
 {
     p->C = model->C;
@@ -145,24 +307,36 @@ static void walk_model(walk *w, const fmpnn_model *model, fmpnn_packed *p)
         p->decoder[n] = pack_decoder(w, model, &model->decoder[n]);
     p->w_logits = pack_whole(w, &model->W_out);
     p->b_logits = copy(w, model->W_out.b, FMPNN_LETTERS);
+    if (model->info.labels)
+        pack_labels(w, model, p);
+    if (model->info.context_atoms)
+        pack_context(w, model, &p->context);
 }
 
 fmpnn_status fmpnn_packed_create(const fmpnn_model *model, fmpnn_packed **out, fmpnn_error *err)
 {
+    fmpnn_status status = FMPNN_OK;
     fmpnn_packed *packed = fmpnn_alloc_zero(1, sizeof *packed);
     walk w = {0};
     if (!packed)
         return fmpnn_fail_memory(err, "packing weights");
     walk_model(&w, model, packed);
     packed->block = fmpnn_alloc(w.used, sizeof *packed->block);
-    if (!packed->block) {
-        fmpnn_packed_free(packed);
-        return fmpnn_fail_memory(err, "packing weights");
+    w = (walk){.block = packed->block,
+               .dense = fmpnn_alloc(model->C, model->C * sizeof *w.dense),
+               .wide = fmpnn_alloc(3 * wide_size(model->C), sizeof *w.wide)};
+    if (!packed->block || !w.dense || !w.wide) {
+        status = fmpnn_fail_memory(err, "packing weights");
+        goto done;
     }
-    w = (walk){.block = packed->block};
     walk_model(&w, model, packed);
     *out = packed;
-    return FMPNN_OK;
+    packed = NULL;
+done:
+    fmpnn_release(w.wide);
+    fmpnn_release(w.dense);
+    fmpnn_packed_free(packed);
+    return status;
 }
 
 void fmpnn_packed_free(fmpnn_packed *packed)

@@ -39,6 +39,30 @@ typedef struct fmpnn_packed_decoder {
     fmpnn_packed_node node;
 } fmpnn_packed_decoder;
 
+/* A context layer. Atoms look at atoms, W1 [y | W_bond x + b]; a residue looks at its atoms,
+ * W1 [c | W_pair v + b | y]: what is linear behind the features is folded into one matrix. */
+typedef struct fmpnn_packed_context_layer {
+    const float *own;     /* [C][C] panels, acts on the own state */
+    const float *feature; /* [C][C] panels, W1's second block times W_bond or W_pair */
+    const float *bias;    /* [C] b1 and what the folded map's bias becomes */
+    const float *atom;    /* [C][C] panels, acts on y; NULL in atom layers */
+    const float *w2, *b2; /* [C][C] panels, [C] */
+    fmpnn_packed_node node;
+} fmpnn_packed_context_layer;
+
+/* What an element alone decides is a table of its 120 types. */
+typedef struct fmpnn_packed_context {
+    const float *atom_state; /* [120][C] first state of an atom */
+    const float *atom_own;   /* [120][C] what the first atom layer's `own` makes of it */
+    const float *pair_type;  /* [120][C] the type's part of node_project_down, and its bias */
+    const float *pair;       /* [C][80] panels, the distances' part */
+    const float *pair_angle; /* [C][4] panels, the direction's part */
+    const float *bond;       /* [C][16] panels */
+    const float *w_own, *b_own;  /* [C][C] panels, [C] W_c */
+    const float *v_c;            /* [C][C] panels */
+    fmpnn_packed_context_layer atom_layer[FMPNN_MAX_LAYERS], residue_layer[FMPNN_MAX_LAYERS];
+} fmpnn_packed_context;
+
 typedef struct fmpnn_packed {
     size_t C, F;
     size_t features;               /* raw edge features without the positional 16: 400 or 151 */
@@ -48,6 +72,10 @@ typedef struct fmpnn_packed {
     fmpnn_packed_encoder encoder[FMPNN_MAX_LAYERS];
     fmpnn_packed_decoder decoder[FMPNN_MAX_LAYERS];
     const float *w_logits, *b_logits; /* [21][C] panels, [21] */
+    /* first states of labelled residues; NULL where these are 0 */
+    const float *label_state;               /* [labels][C] */
+    const float *label_own, *label_near;    /* [labels][C] their parts in the first messages */
+    fmpnn_packed_context context;           /* empty where there is none */
     float *block;                  /* owner of all of the above but the norms */
 } fmpnn_packed;
 

@@ -39,7 +39,7 @@ void fmpnn_tensors_clear(fmpnn_tensors *tensors)
     fmpnn_release(tensors->block);
     if (tensors->release)
         tensors->release(tensors->owner);
-    *tensors = (fmpnn_tensors){.num_edges = -1, .noise_level = NAN};
+    *tensors = (fmpnn_tensors){.num_edges = -1, .atom_context_num = -1, .noise_level = NAN};
 }
 
 static fmpnn_status no_memory(const reader *r)
@@ -294,7 +294,8 @@ fmpnn_status fmpnn_pt_parse(const char *name, const void *bytes, size_t size,
     size_t text_size = 0, count = 0;
     fmpnn_pickle pickle = {0};
     fmpnn_pt_plan *plans = NULL;
-    fmpnn_tensors tensors = {.num_edges = -1, .noise_level = NAN};
+    fmpnn_tensors tensors = {
+        .num_edges = -1, .atom_context_num = -1, .noise_level = NAN};
     if ((status = open_archive(&r, bytes)) || (status = find_folder(&r)) ||
         (status = check_byte_order(&r)) || (status = read_pickle(&r, &text, &text_size)) ||
         (status = fmpnn_pickle_read(name, text, text_size, &pickle, err)) ||

@@ -176,13 +176,21 @@ fmpnn_status fmpnn_pt_plan_tensors(const char *name, const fmpnn_pickle_value *r
 fmpnn_status fmpnn_pt_plan_settings(const char *name, const fmpnn_pickle_value *root,
                                     fmpnn_tensors *out, fmpnn_error *err)
 {
-    const value *edges = fmpnn_pickle_find(root, "num_edges");
+    const struct {
+        const char *name;
+        int64_t *number;
+    } counts[] = {{"num_edges", &out->num_edges},
+                  {"atom_context_num", &out->atom_context_num}};
+    for (size_t n = 0; n < sizeof counts / sizeof *counts; n++) {
+        const value *count = fmpnn_pickle_find(root, counts[n].name);
+        if (count && (count->kind != FMPNN_PICKLE_INT || count->integer < 0))
+            return fmpnn_fail(err, FMPNN_EFORMAT,
+                              "%s: %s is not a whole number of at least 1", name,
+                              counts[n].name);
+        if (count)
+            *counts[n].number = count->integer;
+    }
     const value *noise = fmpnn_pickle_find(root, "noise_level");
-    if (edges && (edges->kind != FMPNN_PICKLE_INT || edges->integer < 0))
-        return fmpnn_fail(err, FMPNN_EFORMAT,
-                          "%s: num_edges is not a whole number of at least 1", name);
-    if (edges)
-        out->num_edges = edges->integer;
     if (noise && noise->kind == FMPNN_PICKLE_REAL)
         out->noise_level = noise->real;
     if (noise && noise->kind == FMPNN_PICKLE_INT)

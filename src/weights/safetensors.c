@@ -3,7 +3,7 @@
  * the names from it.
  *
  * A checkpoint in this format says nothing of k or training noise, unless "__metadata__" has
- * num_edges and noise_level as text; without them k is 48, as in every published
+ * num_edges, noise_level and atom_context_num as text; without them k is that of every published
  * ProteinMPNN file (fmpnn_model_from_tensors). */
 #define _POSIX_C_SOURCE 200809L
 #include "weights/floats.h"
@@ -299,12 +299,20 @@ static fmpnn_status read_metadata(const char *name, const fmpnn_archive *archive
                                   fmpnn_tensors *out, fmpnn_error *err)
 {
     const json_t *metadata = json_object_get(archive->root, "__metadata__");
-    const char *edges = json_string_value(json_object_get(metadata, "num_edges"));
     const char *noise = json_string_value(json_object_get(metadata, "noise_level"));
-    if (edges && (!fmpnn_parse_int(edges, &out->num_edges) || out->num_edges < 0))
-        return fmpnn_fail(
-            err, FMPNN_EFORMAT,
-            "%s: num_edges in __metadata__ is not a whole number of at least 1", name);
+    const struct {
+        const char *name;
+        int64_t *number;
+    } counts[] = {{"num_edges", &out->num_edges},
+                  {"atom_context_num", &out->atom_context_num}};
+    for (size_t n = 0; n < sizeof counts / sizeof *counts; n++) {
+        const char *text = json_string_value(json_object_get(metadata, counts[n].name));
+        if (text && (!fmpnn_parse_int(text, counts[n].number) || *counts[n].number < 0))
+            return fmpnn_fail(
+                err, FMPNN_EFORMAT,
+                "%s: %s in __metadata__ is not a whole number of at least 1", name,
+                counts[n].name);
+    }
     if (noise && !fmpnn_parse_double(noise, &out->noise_level))
         return fmpnn_fail(err, FMPNN_EFORMAT,
                           "%s: noise_level in __metadata__ is not a number", name);
@@ -355,7 +363,8 @@ fmpnn_status fmpnn_safetensors_parse(const char *name, const void *bytes, size_t
 {
     fmpnn_status status;
     size_t floats;
-    fmpnn_tensors tensors = {.num_edges = -1, .noise_level = NAN};
+    fmpnn_tensors tensors = {
+        .num_edges = -1, .atom_context_num = -1, .noise_level = NAN};
     contents *c = fmpnn_alloc_zero(1, sizeof *c);
     if (!c)
         return fmpnn_fail(err, FMPNN_ENOMEM, "%s: out of memory while reading", name);
