@@ -77,6 +77,24 @@ fmpnn_status fmpnn_rules_distribution(const fmpnn_rules *rules, size_t t, const 
     return FMPNN_OK;
 }
 
+bool fmpnn_rules_draws(const fmpnn_rules *rules, const uint32_t *member, size_t n)
+{
+    bool any = false;
+    for (size_t k = 0; k < n; k++)
+        any = any || rules->designed[member[k]];
+    return rules->carry_letters ? any : rules->designed[member[n - 1]];
+}
+
+void fmpnn_rules_give(const fmpnn_rules *rules, const uint32_t *member, size_t n,
+                      uint8_t letter, uint8_t *letters)
+{
+    for (size_t k = 0; k < n; k++) {
+        if (rules->carry_letters && !rules->designed[member[k]])
+            letter = rules->native[member[k]];
+        letters[member[k]] = letter;
+    }
+}
+
 uint8_t fmpnn_draw(const double *p, double u)
 {
     double sum = 0;

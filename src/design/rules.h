@@ -26,6 +26,11 @@ typedef struct fmpnn_rules {
     const uint32_t *member;   /* [L] every residue once */
     const uint32_t *group_of; /* [L] */
     const double *weight;     /* [L] beta; NULL: 1 */
+    /* How a group treats its fixed and unresolved members. false, ProteinMPNN's rule: the last
+     * member decides whether the letter is drawn, and the first unresolved one ends the group
+     * with its own letter. true, LigandMPNN's: one draw for all; in listed order a member that
+     * is not designed keeps its letter and hands it to all that follow. */
+    bool carry_letters;
 } fmpnn_rules;
 
 /**
@@ -41,6 +46,12 @@ typedef struct fmpnn_rules {
  */
 fmpnn_status fmpnn_rules_distribution(const fmpnn_rules *rules, size_t t, const double *z,
                                       double T, double *p, fmpnn_error *err);
+
+/* Whether a letter is drawn for the group of these members [n]. */
+bool fmpnn_rules_draws(const fmpnn_rules *rules, const uint32_t *member, size_t n);
+/* Give the members [n] of a group their letters, `letter` being the one drawn or forced. */
+void fmpnn_rules_give(const fmpnn_rules *rules, const uint32_t *member, size_t n,
+                      uint8_t letter, uint8_t *letters);
 
 /* First index whose cumulative probability exceeds u; u in [0, 1). If rounding keeps the whole
  * sum at or below u, the last letter that is possible at all. */

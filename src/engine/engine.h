@@ -3,6 +3,7 @@
  * Knows nothing of files, chains or options.
  *
  * encode.c   features and encoder, one pass over each residue's edges per layer
+ * context.c  atoms beside the protein, after the encoder; context_plan.c finds what they share
  * decode.c   one decoder layer for any set of (sequence, residue) rows
  * logits.c   all rows at once, letters given (scores, probabilities)
  * conditional.c  one residue last, everything else kept, asked at many residues
@@ -43,9 +44,8 @@ struct fmpnn_encoding {
 void fmpnn_features_row(const fmpnn_graph *graph, const fmpnn_packed *w,
                         const fmpnn_kernels *kernels, const float *virtual_cb,
                         const float *frames, size_t i, float *raw, const float **offset);
-/* Per-residue geometry used by the above: [L][3] virtual CB (full backbone) */
-void fmpnn_features_cb(const fmpnn_graph *graph, float *cb);
-/* and [L][9] local frames (CA-only). */
+/* Per-residue geometry used by the above, beside fmpnn_graph_cb(): [L][9] local frames
+ * (CA-only). */
 void fmpnn_features_frames(const fmpnn_graph *graph, float *frames);
 /* Floats in `raw` for one residue. */
 size_t fmpnn_features_size(const fmpnn_graph *graph, const fmpnn_packed *w);
@@ -62,7 +62,7 @@ void fmpnn_node_update(const fmpnn_kernels *kernels, const fmpnn_packed_node *w,
 /* One sequence on its way through the decoder. */
 typedef struct fmpnn_sequence {
     const uint32_t *rank;     /* [L] step of decoding; NULL: no neighbour counts as decoded */
-    const uint8_t *letters;   /* [L] */
+    const uint8_t *letters;   /* [L]; NULL: neighbours decoded before contribute nothing */
     const uint32_t *group_of; /* [L] a residue does not see the letters of its own group while
                                  they are being decided; NULL: it sees all */
     float *state;             /* [layers-1][slots][C] Wn h of the later layers */
@@ -125,6 +125,9 @@ fmpnn_status fmpnn_decode_rows(const fmpnn_context *ctx, const fmpnn_encoding *e
                                const fmpnn_slots *slots, size_t n_rows, const fmpnn_row *row,
                                fmpnn_error *err);
 
+/* A residue that is not resolved has h = 0: its logits are the bias. Others are left alone. */
+void fmpnn_logits_of_unresolved(const fmpnn_encoding *encoding, float *logits);
+
 /* ---- levels.c ---- */
 
 /* What has to be done, level by level, for one sequence: level[i] of every residue (0: nothing
@@ -133,8 +136,8 @@ uint32_t fmpnn_levels_find(const fmpnn_graph *graph, const fmpnn_rules *rules, s
                            const uint32_t *order, const uint32_t *rank, uint32_t *level,
                            uint32_t *unit_level);
 
-/* Whether the row of `member` (a place in rules->member) is computed: it is resolved, and so
- * is every member of its group before it. */
+/* Whether the row of `member` (a place in rules->member) is computed: it is resolved, and,
+ * unless letters are carried on, so is every member of its group before it. */
 bool fmpnn_member_computed(const fmpnn_rules *rules, size_t member);
 
 /* ---- the backend's calls (backend.c) ---- */

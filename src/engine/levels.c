@@ -7,6 +7,8 @@
 bool fmpnn_member_computed(const fmpnn_rules *rules, size_t member)
 {
     size_t first = rules->start[rules->group_of[rules->member[member]]];
+    if (rules->carry_letters)
+        first = member;
     for (size_t m = first; m <= member; m++)
         if (!rules->resolved[rules->member[m]])
             return false;

@@ -62,8 +62,7 @@ fmpnn_status fmpnn_decode_rows(const fmpnn_context *ctx, const fmpnn_encoding *e
     return good ? FMPNN_OK : fmpnn_fail_memory(err, "decoding");
 }
 
-/* A residue that is not resolved has h = 0: its logits are the bias. */
-static void fill_unresolved(const fmpnn_encoding *en, float *logits)
+void fmpnn_logits_of_unresolved(const fmpnn_encoding *en, float *logits)
 {
     for (size_t i = 0; i < en->L; i++)
         if (en->graph->mask[i] == 0)
@@ -95,10 +94,10 @@ fmpnn_status fmpnn_engine_logits(fmpnn_context *ctx, const fmpnn_encoding *en, s
         for (size_t b = 0; b < count; b++) {
             size_t at = (first + b) * L;
             sequence[b] = (fmpnn_sequence){.rank = rank ? rank + at : NULL,
-                                           .letters = rank ? letters + at : NULL,
+                                           .letters = rank && letters ? letters + at : NULL,
                                            .state = state + b * states,
                                            .logits = logits + at * FMPNN_LETTERS};
-            fill_unresolved(en, sequence[b].logits);
+            fmpnn_logits_of_unresolved(en, sequence[b].logits);
             for (size_t i = 0; i < L; i++)
                 if (slot[i] != FMPNN_NO_SLOT)
                     row[n_rows++] = (fmpnn_row){&sequence[b], (uint32_t)i};

@@ -53,6 +53,8 @@ typedef struct sampler {
 /* The letter that decides a group without a draw: that of its first unresolved member. */
 static bool forced_letter(const fmpnn_rules *rules, size_t group, uint8_t *letter)
 {
+    if (rules->carry_letters)
+        return false;
     for (size_t m = rules->start[group]; m < rules->start[group + 1]; m++)
         if (!rules->resolved[rules->member[m]]) {
             *letter = rules->native[rules->member[m]];
@@ -68,8 +70,8 @@ static bool alone(const fmpnn_rules *rules, size_t group)
 
 static void give(const fmpnn_rules *rules, size_t group, uint8_t letter, uint8_t *letters)
 {
-    for (size_t m = rules->start[group]; m < rules->start[group + 1]; m++)
-        letters[rules->member[m]] = letter;
+    fmpnn_rules_give(rules, rules->member + rules->start[group],
+                     rules->start[group + 1] - rules->start[group], letter, letters);
 }
 
 /* Combined logits of a group, sum(weight z / T) / n, then its distribution and its draw. */
@@ -86,7 +88,8 @@ static fmpnn_status draw(const fmpnn_rules *rules, size_t group, fmpnn_draw_requ
         give(rules, group, letter, request->letters);
         return FMPNN_OK;
     }
-    if (!rules->designed[last] && !request->probs) {
+    bool drawn = fmpnn_rules_draws(rules, rules->member + first, end - first);
+    if (!drawn && !request->probs) {
         give(rules, group, rules->native[last], request->letters);
         return FMPNN_OK;
     }
@@ -97,7 +100,7 @@ static fmpnn_status draw(const fmpnn_rules *rules, size_t group, fmpnn_draw_requ
             z[a] += weight * request->logits[i * FMPNN_LETTERS + a] / T / (double)(end - first);
     }
     fmpnn_status status = fmpnn_rules_distribution(rules, last, z, T, p, err);
-    if (status && rules->designed[last])
+    if (status && drawn)
         return status;
     if (status) /* a fixed residue keeps its letter, whatever is omitted there */
         memset(p, 0, sizeof p);
@@ -105,7 +108,7 @@ static fmpnn_status draw(const fmpnn_rules *rules, size_t group, fmpnn_draw_requ
         letter = fmpnn_draw_race(p, request->exponential + lead * FMPNN_LETTERS);
     else
         letter = greedy ? fmpnn_draw_best(p) : fmpnn_draw(p, request->uniform[lead]);
-    give(rules, group, rules->designed[last] ? letter : rules->native[last], request->letters);
+    give(rules, group, drawn ? letter : rules->native[last], request->letters);
     for (size_t m = first; request->probs && m < end; m++)
         memcpy(request->probs + rules->member[m] * FMPNN_LETTERS, p, sizeof p);
     return FMPNN_OK;
@@ -207,6 +210,8 @@ static void plan_sequence(void *of, size_t b)
                                       .state = s->state + b * states,
                                       .logits = request->logits};
     memset(request->logits, 0, L * FMPNN_LETTERS * sizeof *request->logits);
+    if (rules->carry_letters) /* an unresolved member has its share in the group's logits */
+        fmpnn_logits_of_unresolved(s->en, request->logits);
     if (request->probs)
         memset(request->probs, 0, L * FMPNN_LETTERS * sizeof *request->probs);
     memcpy(request->letters, rules->native, L);

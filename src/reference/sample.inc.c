@@ -1,18 +1,18 @@
 /* Sampling of one precision: residues in order, tied groups as one draw.
  * docs/math.md, "From logits to a letter". */
 
-/* All members get one letter, and its embedding becomes visible to those that follow. */
-static void assign(const ENCODING *e, const uint32_t *member, size_t n, uint8_t letter,
-                   uint8_t *letters, real *embedding)
+/* All members get their letter, and its embedding becomes visible to those that follow. */
+static void give(const ENCODING *e, const fmpnn_rules *rules, const uint32_t *member,
+                 size_t n, uint8_t letter, uint8_t *letters, real *embedding)
 {
-    for (size_t k = 0; k < n; k++) {
-        letters[member[k]] = letter;
-        embed_letter(e, member[k], letter, embedding);
-    }
+    fmpnn_rules_give(rules, member, n, letter, letters);
+    for (size_t k = 0; k < n; k++)
+        embed_letter(e, member[k], letters[member[k]], embedding);
 }
 
 /* Decode the members in listed order: z = sum(beta z_t / T) / n. They count as past for each
- * other, but none has a letter yet. False, with the place in *stop, at a masked member. */
+ * other, but none has a letter yet. False, with the place in *stop, at a masked member, unless
+ * letters are carried on: then its logits are those of a state of 0. */
 static bool decode_group(const view *v, const fmpnn_rules *rules, const uint32_t *member,
                          size_t n, real T, real *scratch, real *logits, real *z,
                          size_t *stop)
@@ -22,7 +22,7 @@ static bool decode_group(const view *v, const fmpnn_rules *rules, const uint32_t
         z[a] = 0;
     for (size_t k = 0; k < n; k++) {
         size_t t = member[k];
-        if (!rules->resolved[t]) {
+        if (!rules->resolved[t] && !rules->carry_letters) {
             *stop = t;
             return false;
         }
@@ -47,23 +47,24 @@ static fmpnn_status sample_group(const view *v, const fmpnn_rules *rules,
     real z[FMPNN_LETTERS];
     size_t stop = 0, last = member[n - 1];
     if (!decode_group(v, rules, member, n, (real)T, scratch, logits, z, &stop)) {
-        assign(v->e, member, n, rules->native[stop], letters, embedding);
+        give(v->e, rules, member, n, rules->native[stop], letters, embedding);
         return FMPNN_OK;
     }
     double wide[FMPNN_LETTERS], p[FMPNN_LETTERS];
     for (size_t a = 0; a < FMPNN_LETTERS; a++)
         wide[a] = (double)z[a];
+    bool drawn = fmpnn_rules_draws(rules, member, n);
     fmpnn_status status = fmpnn_rules_distribution(rules, last, wide, T, p, err);
-    if (status && rules->designed[last])
+    if (status && drawn)
         return status;
     for (size_t k = 0; probs && !status && k < n; k++)
         memcpy(probs + member[k] * FMPNN_LETTERS, p, sizeof p);
     uint8_t letter = rules->native[last];
-    if (rules->designed[last])
+    if (drawn)
         letter = exponential ? fmpnn_draw_race(p, exponential + member[0] * FMPNN_LETTERS)
                  : uniform   ? fmpnn_draw(p, uniform[member[0]])
                              : fmpnn_draw_best(p);
-    assign(v->e, member, n, letter, letters, embedding);
+    give(v->e, rules, member, n, letter, letters, embedding);
     return FMPNN_OK;
 }
 
