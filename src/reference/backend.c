@@ -44,7 +44,7 @@ static fmpnn_status states(fmpnn_context *ctx, const fmpnn_encoding *encoding, f
             return fmpnn_fail(err, FMPNN_EINVAL, "row %u of a graph of %zu residues",
                               (unsigned)rows[n], e->L);
     if (h_V)
-        narrow(h_V, e->h_V[e->model->info.encoder_layers], e->L * e->C);
+        narrow(h_V, e->h_out, e->L * e->C);
     for (size_t n = 0; h_E && n < n_rows; n++)
         narrow(h_E + n * each, e->h_E + rows[n] * each, each);
     return FMPNN_OK;
@@ -62,7 +62,7 @@ static fmpnn_status logits(fmpnn_context *ctx, const fmpnn_encoding *encoding, s
         return fmpnn_fail_memory(err, "computing logits");
     fmpnn_status status = FMPNN_OK;
     for (size_t b = 0; b < B && !status; b++) {
-        status = fmpnn_reference64_logits(e, rank ? letters + b * L : NULL,
+        status = fmpnn_reference64_logits(e, rank && letters ? letters + b * L : NULL,
                                           rank ? rank + b * L : NULL, wide, NULL, err);
         if (!status)
             narrow(dst + b * each, wide, each);

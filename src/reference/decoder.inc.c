@@ -5,7 +5,8 @@
 typedef struct view {
     const ENCODING *e;
     const uint32_t *rank;  /* [L] step of each residue; NULL: nothing is past */
-    const real *embedding; /* [L][C] letter embeddings, 0 where no letter is known yet */
+    const real *embedding; /* [L][C] letter embeddings, 0 where no letter is known yet; NULL:
+                              past neighbours contribute nothing */
     real *const *h;        /* h[n] [L][C]: node states before decoder layer n */
 } view;
 
@@ -16,11 +17,11 @@ static size_t decoder_scratch(const ENCODING *e)
 
 static const real *encoded(const ENCODING *e)
 {
-    return e->h_V[e->weights->n_encoder];
+    return e->h_out;
 }
 
 /* x [K][4C]: own node, then the context of each neighbour:
- *     past    [e_ij | s_j | h_j]     h_j as of this layer
+ *     past    [e_ij | s_j | h_j]     h_j as of this layer; without letters [0 | 0 | 0]
  *     future  [e_ij |  0  | v_j]     v_j from the encoder
  * The context of a masked residue would be zero, and so is its result: it never comes here. */
 static void decoder_context(const view *v, size_t n, size_t i, real *x)
@@ -31,6 +32,10 @@ static void decoder_context(const view *v, size_t n, size_t i, real *x)
         size_t j = e->neighbour[i * e->K + m];
         bool past = v->rank && v->rank[j] < v->rank[i];
         copy_reals(x, v->h[n] + i * C, C);
+        if (past && !v->embedding) {
+            memset(x + C, 0, 3 * C * sizeof *x);
+            continue;
+        }
         copy_reals(x + C, e->h_E + (i * e->K + m) * C, C);
         if (past)
             copy_reals(x + 2 * C, v->embedding + j * C, C);
@@ -128,15 +133,15 @@ static fmpnn_status check_letters(const ENCODING *e, const uint8_t *letters,
 fmpnn_status REF(logits)(const ENCODING *e, const uint8_t *letters, const uint32_t *rank,
                          real *logits, real *const *h_V, fmpnn_error *err)
 {
-    fmpnn_status status = rank ? check_letters(e, letters, err) : FMPNN_OK;
+    fmpnn_status status = rank && letters ? check_letters(e, letters, err) : FMPNN_OK;
     if (status)
         return status;
     decoding d = {0};
     if (!decoding_init(&d, e))
         return fmpnn_fail_memory(err, "decoding");
-    for (size_t i = 0; rank && i < e->L; i++)
+    for (size_t i = 0; rank && letters && i < e->L; i++)
         embed_letter(e, i, letters[i], d.embedding);
-    view v = {.e = e, .rank = rank, .embedding = d.embedding, .h = d.h};
+    view v = {.e = e, .rank = rank, .embedding = letters ? d.embedding : NULL, .h = d.h};
     decode_all(&v, d.scratch, logits);
     for (size_t n = 0; h_V && n < e->weights->n_decoder; n++)
         copy_reals(h_V[n], d.h[n + 1], e->L * e->C);

@@ -1,10 +1,5 @@
 /* Encoder of one precision. docs/math.md, "Encoder". */
 
-static void copy_reals(real *dst, const real *src, size_t count)
-{
-    memcpy(dst, src, count * sizeof *dst);
-}
-
 /* Keep the edges [K][width] of residue i at `dst` if they were asked for. */
 static void keep_row(const ENCODING *e, size_t i, const real *src, size_t width, real *dst)
 {
@@ -27,7 +22,8 @@ static void concatenate(const ENCODING *e, const real *h_V, size_t i, real *x)
 static size_t encoder_scratch(const ENCODING *e)
 {
     size_t widest = e->edge_inputs > 3 * e->C ? e->edge_inputs : 3 * e->C;
-    return e->K * (widest + 2 * e->C) + 2 * e->C + e->weights->F;
+    size_t own = e->K * (widest + 2 * e->C) + 2 * e->C + e->weights->F;
+    return own > context_scratch(e) ? own : context_scratch(e);
 }
 
 static void embed_edges(ENCODING *e, const geometry *geo, size_t i, real *work)
@@ -88,6 +84,20 @@ static void update_edges(const ENCODING *e, size_t n, size_t i, real *work)
     keep_row(e, i, h_E, C, e->h_E_at[n + 1]);
 }
 
+/* The first state of a labelled residue, masked or not: W_v LN(the label's embedding). */
+static void embed_labels(ENCODING *e, real *work)
+{
+    const weights *w = e->weights;
+    for (size_t i = 0; w->label.w && i < e->L; i++) {
+        real *label = e->pair + i * e->C;
+        memset(work, 0, w->label.in * sizeof *work);
+        work[e->graph->label[i]] = 1;
+        linear_apply(&w->label, 1, work, label);
+        norm_apply(&w->norm_label, e->C, label);
+        linear_apply(&w->W_label, 1, label, e->h_V[0] + i * e->C);
+    }
+}
+
 static bool encoding_alloc(ENCODING *e, const fmpnn_reference_options *options)
 {
     size_t edges = e->L * e->K, kept = e->n_rows * e->K, R = sizeof(real);
@@ -100,6 +110,13 @@ static bool encoding_alloc(ENCODING *e, const fmpnn_reference_options *options)
     for (size_t n = 0; ok && n <= e->weights->n_encoder; n++)
         ok = (e->h_V[n] = fmpnn_alloc_zero(e->L, e->C * R)) &&
              (e->h_E_at[n] = fmpnn_alloc(kept, e->C * R));
+    size_t wide = e->C * R, kept_pairs = e->weights->label.w ? e->L : e->L * e->M;
+    ok = ok && (e->h_out = fmpnn_alloc(e->L, wide));
+    if (ok && kept_pairs)
+        ok = (e->pair = fmpnn_alloc(kept_pairs, wide)) != NULL;
+    if (ok && e->M)
+        ok = (e->atom = fmpnn_alloc(e->L * e->M, wide)) &&
+             (e->bond = fmpnn_alloc(e->n_rows * e->M * e->M, wide));
     if (ok && e->n_rows)
         memcpy(e->rows, options->rows, e->n_rows * sizeof *e->rows);
     return ok;
@@ -116,12 +133,14 @@ static size_t count_encoding(void *of, size_t phase)
     return ((const encoding_task *)of)->e->L;
 }
 
-/* Phase 0 embeds; then, layer by layer, nodes and edges. */
+/* Phase 0 embeds; then, layer by layer, nodes and edges; last, what else is around. */
 static void encode_residue(void *of, size_t phase, size_t i, void *work)
 {
     const encoding_task *t = of;
     if (phase == 0)
         embed_edges(t->e, t->geo, i, work);
+    else if (phase > 2 * t->e->weights->n_encoder)
+        add_context(t->e, t->geo, i, work);
     else if (phase % 2)
         update_node(t->e, phase / 2, i, work);
     else
@@ -131,7 +150,8 @@ static void encode_residue(void *of, size_t phase, size_t i, void *work)
 static void encode_all(ENCODING *e, const geometry *geo, real *scratch)
 {
     encoding_task of = {e, geo};
-    fmpnn_task task = {.of = &of, .phases = 1 + 2 * e->weights->n_encoder,
+    embed_labels(e, scratch);
+    fmpnn_task task = {.of = &of, .phases = 2 + 2 * e->weights->n_encoder,
                        .items = count_encoding, .item = encode_residue,
                        .lane_size = encoder_scratch(e) * sizeof *scratch, .lanes = scratch};
     fmpnn_pool_run(e->pool, e->threads, &task);
@@ -158,11 +178,10 @@ fmpnn_status REF(encode)(const fmpnn_model *model, const fmpnn_graph *graph,
 {
     static const fmpnn_reference_options none;
     options = options ? options : &none;
-    if (model->info.ca_only != graph->ca_only)
-        return fmpnn_fail(err, FMPNN_EINVAL, "a %s model cannot read a %s graph",
-                          model->info.ca_only ? "CA-only" : "full-backbone",
-                          graph->ca_only ? "CA-only" : "full-backbone");
-    fmpnn_status status = check_options(graph, options, err);
+    fmpnn_status status = fmpnn_graph_serves(graph, model->info.ca_only, model->info.context_atoms,
+                                             model->info.labels, err);
+    if (!status)
+        status = check_options(graph, options, err);
     if (status)
         return status;
     status = FMPNN_ENOMEM;
@@ -178,6 +197,7 @@ fmpnn_status REF(encode)(const fmpnn_model *model, const fmpnn_graph *graph,
     e->L = graph->L;
     e->K = graph->K;
     e->C = model->C;
+    e->M = model->info.context_atoms;
     e->edge_inputs = model->edge.in;
     e->n_rows = options->n_rows;
     e->weights = weights_create(model);
@@ -211,6 +231,10 @@ void REF(encoding_free)(ENCODING *e)
         fmpnn_release(e->h_E_at[n]);
         fmpnn_release(e->h_V[n]);
     }
+    fmpnn_release(e->bond);
+    fmpnn_release(e->atom);
+    fmpnn_release(e->pair);
+    fmpnn_release(e->h_out);
     fmpnn_release(e->edge_norm);
     fmpnn_release(e->edge_raw);
     fmpnn_release(e->rows);

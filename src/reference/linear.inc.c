@@ -18,10 +18,14 @@ typedef struct layer {
 } layer;
 
 typedef struct REF(weights) {
-    linear positional, edge, W_e, W_out;
-    norm norm_edges;
+    linear positional, edge, W_e, W_out, label, W_label;
+    norm norm_edges, norm_label;
     const real *W_s; /* [21][C] */
     layer encoder[FMPNN_MAX_LAYERS], decoder[FMPNN_MAX_LAYERS];
+    linear type, pair, atom, bond, W_pair, W_atom, W_bond, W_own, V_C; /* context.inc.c */
+    norm norm_pair, norm_atom, norm_bond, norm_out;
+    layer residue_layer[FMPNN_MAX_LAYERS], atom_layer[FMPNN_MAX_LAYERS];
+    size_t n_context;
     size_t C, F, n_encoder, n_decoder;
     real *block; /* all numbers; NULL while they are being counted */
     size_t used;
@@ -82,6 +86,27 @@ static layer take_layer(weights *w, const fmpnn_layer *src)
     };
 }
 
+static void take_context(weights *w, const fmpnn_context_part *part)
+{
+    w->type = take_linear(w, &part->type);
+    w->pair = take_linear(w, &part->pair);
+    w->atom = take_linear(w, &part->atom);
+    w->bond = take_linear(w, &part->bond);
+    w->W_pair = take_linear(w, &part->W_pair);
+    w->W_atom = take_linear(w, &part->W_atom);
+    w->W_bond = take_linear(w, &part->W_bond);
+    w->W_own = take_linear(w, &part->W_own);
+    w->V_C = take_linear(w, &part->V_C);
+    w->norm_pair = take_norm(w, &part->norm_pair);
+    w->norm_atom = take_norm(w, &part->norm_atom);
+    w->norm_bond = take_norm(w, &part->norm_bond);
+    w->norm_out = take_norm(w, &part->norm_out);
+    for (size_t n = 0; n < part->layers; n++) {
+        w->residue_layer[n] = take_layer(w, &part->residue_layer[n]);
+        w->atom_layer[n] = take_layer(w, &part->atom_layer[n]);
+    }
+}
+
 static void take_model(weights *w, const fmpnn_model *model)
 {
     w->used = 0;
@@ -95,6 +120,10 @@ static void take_model(weights *w, const fmpnn_model *model)
         w->encoder[n] = take_layer(w, &model->encoder[n]);
     for (size_t n = 0; n < w->n_decoder; n++)
         w->decoder[n] = take_layer(w, &model->decoder[n]);
+    w->label = take_linear(w, &model->label);
+    w->norm_label = take_norm(w, &model->norm_label);
+    w->W_label = take_linear(w, &model->W_label);
+    take_context(w, &model->context);
 }
 
 static void weights_free(weights *w)
@@ -113,6 +142,7 @@ static weights *weights_create(const fmpnn_model *model)
     w->F = model->F;
     w->n_encoder = model->info.encoder_layers;
     w->n_decoder = model->info.decoder_layers;
+    w->n_context = model->context.layers;
     take_model(w, model);
     w->block = fmpnn_alloc(w->used, sizeof *w->block);
     if (!w->block) {
@@ -124,6 +154,11 @@ static weights *weights_create(const fmpnn_model *model)
 }
 
 /* ---- formulas ---- */
+
+static void copy_reals(real *dst, const real *src, size_t count)
+{
+    memcpy(dst, src, count * sizeof *dst);
+}
 
 /* dst [n][out] = src [n][in] w + b; each sum runs over the inputs in order. */
 static void linear_apply(const linear *f, size_t n, const real *src, real *dst)

@@ -14,7 +14,12 @@ typedef struct ENCODING {
     uint32_t *neighbour;             /* [L][K] by (D', j) in this precision, or as given */
     real *distance;                  /* [L][K] D' of those */
     real *h_E;                       /* [L][K][C] after the last layer */
-    real *h_V[FMPNN_MAX_LAYERS + 1]; /* [L][C] after encoder layer n; h_V[0] = 0 */
+    real *h_V[FMPNN_MAX_LAYERS + 1]; /* [L][C] after encoder layer n; h_V[0] = 0, or of labels */
+    real *h_out; /* [L][C] what the decoder starts from: the last h_V, and the context */
+    size_t M;    /* context atoms of a residue, 0 without */
+    real *pair;  /* [L][M][C] residue-atom features after LayerNorm; labels: [L][C]; or NULL */
+    real *atom;  /* [L][M][C] atom features after LayerNorm, or NULL */
+    real *bond;  /* [n_rows][M][M][C] atom-atom features after LayerNorm, or NULL */
     uint32_t *rows;                  /* [n_rows] whose edges follow */
     size_t n_rows;
     real *edge_raw;                     /* [n_rows][K][edge_inputs] before the embedding */
@@ -41,7 +46,8 @@ void REF(encoding_free)(ENCODING *encoding);
 /**
  * Teacher-forced logits of one sequence.
  *
- * @param letters [L], codes 0..20; unused if rank is NULL
+ * @param letters [L], codes 0..20; unused if rank is NULL; NULL: neighbours that come earlier
+ *                contribute nothing at all (LigandMPNN's score without a sequence)
  * @param rank    [L] step at which a residue is decoded; NULL: unconditional
  * @param logits  [L][21] out
  * @param h_V     [decoder_layers] out, each [L][C]: node states after each layer; or NULL

@@ -1,6 +1,8 @@
 /* The plain network in double. */
 #include "reference/reference.h"
 
+#include "graph/periodic.h"
+
 #include <string.h>
 #include <tgmath.h>
 
@@ -9,6 +11,7 @@
 #define ENCODING fmpnn_reference64_encoding
 #include "reference/linear.inc.c"
 #include "reference/features.inc.c"
+#include "reference/context.inc.c"
 #include "reference/encoder.inc.c"
 #include "reference/decoder.inc.c"
 #include "reference/sample.inc.c"
