@@ -21,6 +21,8 @@ const char *bench_stage_name(size_t stage, char text[32])
         snprintf(text, 32, "encoder layer %zu", stage - FMPNN_STAGE_ENCODER + 1);
         return text;
     }
+    if (stage == bench_stage_of(FMPNN_STAGE_CONTEXT, 0))
+        return "context atoms";
     if (stage == bench_stage_of(FMPNN_STAGE_TABLES, 0))
         return "decoder tables";
     if (stage == bench_stage_of(FMPNN_STAGE_DECODE, 0))

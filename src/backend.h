@@ -46,7 +46,9 @@ typedef struct fmpnn_backend {
                            const uint32_t *rows, size_t n_rows, float *h_E, fmpnn_error *err);
 
     /* Teacher-forced logits of B sequences: letters [B][L], rank [B][L] (rank[b][i] = step at
-     * which i is decoded), logits [B][L][21]. rank == NULL: unconditional, letters unused. */
+     * which i is decoded), logits [B][L][21]. rank == NULL: unconditional, letters unused.
+     * letters == NULL with ranks: neighbours decoded before contribute nothing at all, not even
+     * their backbone (LigandMPNN's score without a sequence). */
     fmpnn_status (*logits)(fmpnn_context *ctx, const fmpnn_encoding *encoding, size_t B,
                            const uint8_t *letters, const uint32_t *rank, float *logits,
                            fmpnn_error *err);

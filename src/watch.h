@@ -11,6 +11,7 @@ typedef enum fmpnn_stage {
     FMPNN_STAGE_FEATURES,  /* distances, Gaussians, offsets */
     FMPNN_STAGE_EMBEDDING, /* features -> first edge states */
     FMPNN_STAGE_ENCODER,   /* + number of the layer */
+    FMPNN_STAGE_CONTEXT,   /* atoms beside the protein */
     FMPNN_STAGE_TABLES,    /* what the decoder reads of edges and residues */
     FMPNN_STAGE_DECODE,
     FMPNN_STAGE_OUTPUT     /* logits -> log-probabilities and scores */

@@ -72,6 +72,11 @@ static void gather(const fmpnn_encoding *en, const fmpnn_slots *slots, size_t la
         x->letter[m] = NULL;
         if (!sequence->rank || sequence->rank[j] >= sequence->rank[row->i])
             continue;
+        if (!sequence->letters) { /* of W1 [h_i | 0] only the bias is left */
+            x->edge[m] = en->w->decoder[layer].message.bias;
+            x->node[m] = NULL;
+            continue;
+        }
         if (layer > 0)
             x->node[m] = state_of(en, slots, sequence, layer, j);
         if (!sequence->group_of || sequence->group_of[j] != sequence->group_of[row->i])

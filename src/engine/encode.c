@@ -7,7 +7,8 @@
  *
  * After each pass but the last, residues are updated from their summed messages, and what
  * their state contributes to the edges of the next pass is multiplied out once a residue. */
-#include "engine/engine.h"
+#include "engine/context.h"
+#include "graph/context.h"
 
 #include <string.h>
 
@@ -19,6 +20,7 @@ typedef struct encoder {
     fmpnn_watch *watch;
     size_t L, K, C, N;       /* N: encoder layers */
     size_t block;            /* rows that a node pass takes at a time */
+    bool sees_atoms;         /* states change once more after the last layer */
     float *e;                /* [L][K][C] edge states */
     float *s;                /* [L][C] summed messages */
     float *own_update, *near_update;   /* [L][C] W11's node parts, bias in own */
@@ -104,21 +106,28 @@ static void update_edges(const encoder *en, size_t layer, size_t i, float *e, sc
     fmpnn_lap(en->watch, FMPNN_STAGE_ENCODER, layer);
 }
 
-/* s_i <- sum_j mask_j g(W2 g(W1 [h_i | e | h_j])); before the first layer h is 0. */
+/* s_i <- sum_j mask_j g(W2 g(W1 [h_i | e | h_j])); before the first layer h is 0, or a label's. */
 static void sum_messages(const encoder *en, size_t layer, size_t i, const float *e, scratch *x)
 {
     const fmpnn_packed_encoder *w = &en->w->encoder[layer];
     const fmpnn_kernels *k = en->kernels;
+    const fmpnn_graph *graph = en->graph;
+    const uint8_t *label = graph->label;
     size_t K = en->K, C = en->C;
     if (layer) {
         gather(en, i, en->near_message, x->row);
         k->gemm(x->t, C, e, C, K, C, w->message.edge, C, en->own_message + i * C, x->row, 1);
+    } else if (en->w->label_state) { /* both node parts are functions of a label */
+        for (size_t m = 0; m < K; m++)
+            x->row[m] = en->w->label_near + label[graph->neighbour[i * K + m]] * C;
+        k->gemm(x->t, C, e, C, K, C, w->message.edge, C, en->w->label_own + label[i] * C, x->row,
+                1);
     } else {
         k->gemm(x->t, C, e, C, K, C, w->message.edge, C, w->message.bias, NULL, 1);
     }
     bool all = true;
     for (size_t m = 0; m < K; m++) {
-        x->weight[m] = en->graph->mask[en->graph->neighbour[i * K + m]];
+        x->weight[m] = graph->mask[graph->neighbour[i * K + m]];
         all = all && x->weight[m] == 1;
     }
     k->gemm_sum(en->s + i * C, x->t, C, K, C, w->w2, C, w->b2, all ? NULL : x->weight);
@@ -152,6 +161,20 @@ static void edge_pass(const encoder *en, size_t pass, size_t i, scratch *x)
         decoder_edges(en, i, e);
 }
 
+/* What the decoder reads of the final states of rows first .. first+M-1. */
+static void node_tables(const encoder *en, size_t first, size_t M)
+{
+    const fmpnn_kernels *k = en->kernels;
+    size_t C = en->C;
+    const float *h = en->out->h + first * C;
+    k->gemm(en->out->own_part + first * C, C, h, C, M, C, en->w->decoder[0].message.own, C, NULL,
+            NULL, 0);
+    for (size_t l = 0; l < en->out->layers; l++)
+        k->gemm(en->out->blind + (l * en->L + first) * C, C, h, C, M, C,
+                en->w->decoder[l].message.neighbour, C, NULL, NULL, 0);
+    fmpnn_lap(en->watch, FMPNN_STAGE_TABLES, 0);
+}
+
 /* Rows first .. first+M-1: node update of `layer`, then their part in the edges to come. */
 static void node_pass(const encoder *en, size_t layer, size_t first, size_t M, scratch *x)
 {
@@ -180,12 +203,8 @@ static void node_pass(const encoder *en, size_t layer, size_t first, size_t M, s
         return;
     }
     fmpnn_lap(en->watch, FMPNN_STAGE_ENCODER, layer);
-    k->gemm(en->out->own_part + first * C, C, h, C, M, C, en->w->decoder[0].message.own, C, NULL,
-            NULL, 0);
-    for (size_t l = 0; l < en->out->layers; l++)
-        k->gemm(en->out->blind + (l * en->L + first) * C, C, h, C, M, C,
-                en->w->decoder[l].message.neighbour, C, NULL, NULL, 0);
-    fmpnn_lap(en->watch, FMPNN_STAGE_TABLES, 0);
+    if (!en->sees_atoms) /* else these states are not the final ones */
+        node_tables(en, first, M);
 }
 
 /* ---- all passes: edges and nodes take turns ---- */
@@ -206,18 +225,45 @@ static void do_item(void *of, size_t phase, size_t n, void *lane)
         node_pass(en, phase / 2, first, left < en->block ? left : en->block, lane);
 }
 
-/* false: out of memory. */
-static bool run(encoder *en, const fmpnn_context *ctx)
+static size_t count_blocks(void *of, size_t phase)
 {
-    fmpnn_task task = {.of = en,
-                       .phases = 2 * en->N + 1,
-                       .items = count_items,
-                       .item = do_item,
-                       .lane_size = sizeof(scratch),
-                       .enter = enter,
-                       .leave = leave};
+    const encoder *en = of;
+    (void)phase;
+    return (en->L + en->block - 1) / en->block;
+}
+
+static void do_tables(void *of, size_t phase, size_t n, void *lane)
+{
+    const encoder *en = of;
+    size_t first = n * en->block, left = en->L - first;
+    (void)phase;
+    (void)lane;
+    unsigned mode = fmpnn_float_mode_enter();
+    fmpnn_lap(en->watch, FMPNN_STAGE_NONE, 0);
+    node_tables(en, first, left < en->block ? left : en->block);
+    fmpnn_float_mode_leave(mode);
+}
+
+static fmpnn_status run(encoder *en, const fmpnn_context *ctx, fmpnn_error *err)
+{
+    fmpnn_task passes = {.of = en,
+                         .phases = 2 * en->N + 1,
+                         .items = count_items,
+                         .item = do_item,
+                         .lane_size = sizeof(scratch),
+                         .enter = enter,
+                         .leave = leave};
+    fmpnn_task tables = {.of = en, .phases = 1, .items = count_blocks, .item = do_tables};
+    fmpnn_status status = FMPNN_OK;
     en->block = fmpnn_rows_a_block(en->L, ctx->threads);
-    return fmpnn_pool_run(ctx->pool, ctx->threads, &task);
+    if (!fmpnn_pool_run(ctx->pool, ctx->threads, &passes))
+        return fmpnn_fail_memory(err, "encoding a structure");
+    if (!en->sees_atoms)
+        return FMPNN_OK;
+    status = fmpnn_context_add(ctx, en->out->model, en->graph, en->geometry, en->out->h, err);
+    if (!status && !fmpnn_pool_run(ctx->pool, ctx->threads, &tables))
+        status = fmpnn_fail_memory(err, "encoding a structure");
+    return status;
 }
 
 static bool prepare(encoder *en)
@@ -236,7 +282,10 @@ static bool prepare(encoder *en)
     if (ca_only)
         fmpnn_features_frames(en->graph, en->geometry);
     else
-        fmpnn_features_cb(en->graph, en->geometry);
+        fmpnn_graph_cb(en->graph, en->geometry);
+    for (size_t i = 0; en->w->label_state && i < L; i++)
+        memcpy(en->out->h + i * C, en->w->label_state + en->graph->label[i] * C,
+               C * sizeof(float));
     return true;
 }
 
@@ -279,16 +328,21 @@ void fmpnn_engine_encoding_free(fmpnn_encoding *encoding)
 static fmpnn_status encode(fmpnn_context *ctx, const fmpnn_model *model, const fmpnn_graph *graph,
                            fmpnn_encoding **out, float **edges, fmpnn_error *err)
 {
-    fmpnn_status status = FMPNN_OK;
+    fmpnn_status status = fmpnn_graph_serves(graph, model->info.ca_only,
+                                             model->info.context_atoms, model->info.labels, err);
+    if (status)
+        return status;
     encoder en = {.kernels = ctx->kernels, .graph = graph, .w = model->packed,
                   .watch = ctx->watch, .L = graph->L, .K = graph->K, .C = model->C,
-                  .N = model->info.encoder_layers};
+                  .N = model->info.encoder_layers, .sees_atoms = model->info.context_atoms != 0};
     en.out = encoding_create(model, graph);
-    if (!en.out || !prepare(&en) || !run(&en, ctx)) {
+    if (!en.out || !prepare(&en)) {
         status = fmpnn_fail(err, FMPNN_ENOMEM, "out of memory while encoding %zu residues",
                             graph->L);
         goto done;
     }
+    if ((status = run(&en, ctx, err)))
+        goto done;
     *out = en.out;
     en.out = NULL;
     if (edges) {

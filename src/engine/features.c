@@ -62,22 +62,6 @@ static float distance(const float *p, const float *q)
     return sqrtf(dx * dx + dy * dy + dz * dz + 1e-6f);
 }
 
-void fmpnn_features_cb(const fmpnn_graph *graph, float *cb)
-{
-    for (size_t i = 0; i < graph->L; i++) {
-        const float *n = atom(graph, i, N), *ca = atom(graph, i, A), *c = atom(graph, i, C);
-        float b[3], d[3], a[3];
-        for (int k = 0; k < 3; k++) {
-            b[k] = ca[k] - n[k];
-            d[k] = c[k] - ca[k];
-        }
-        cross(b, d, a);
-        for (int k = 0; k < 3; k++)
-            cb[i * 3 + k] =
-                -0.58273431f * a[k] + 0.56802827f * b[k] - 0.54067466f * d[k] + ca[k];
-    }
-}
-
 /* Unit vectors along CA-CA steps, zero where the step is not that of a trans peptide. */
 static void step_direction(const fmpnn_graph *graph, size_t n, float *u)
 {
