@@ -24,6 +24,20 @@ fmpnn_status fmpnn_inputs_create(const fmpnn_structure *st, const char *const *d
                                  bool ca_only, fmpnn_inputs **inputs, fmpnn_error *err);
 void fmpnn_inputs_free(fmpnn_inputs *inputs);
 
+/* Which atoms beside the backbone a network sees. */
+typedef struct fmpnn_surroundings {
+    size_t M;              /* nearest atoms of each residue */
+    float cutoff;          /* Angstrom: how far "near a ligand" is */
+    bool blind;            /* ligands are not seen */
+    bool side_chains;      /* side chains are */
+    const uint8_t *hidden; /* [L] 1: but not this residue's; NULL: all */
+} fmpnn_surroundings;
+
+/* Give a graph over these inputs the context atoms of their structure (graph/context.h). */
+fmpnn_status fmpnn_inputs_see_atoms(const fmpnn_structure *st, const fmpnn_inputs *inputs,
+                                    const fmpnn_surroundings *what, fmpnn_graph *graph,
+                                    fmpnn_error *err);
+
 struct fmpnn_job {
     const fmpnn_structure *st;
     const fmpnn_model *model;
