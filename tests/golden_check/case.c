@@ -9,20 +9,20 @@ static const char *text_of(const json_t *entry, const char *key)
     return json_string_value(json_object_get(entry, key));
 }
 
-/* A file name of the manifest, which must not lead out of its folder. */
-static bool path_in(const char *folder, const char *file, char *path, size_t size)
+bool golden_path_in(const char *folder, const char *file, char *path, size_t size)
 {
     if (!file || !*file || strchr(file, '/') || !strcmp(file, ".."))
         return false;
     return (size_t)snprintf(path, size, "%s/%s", folder, file) < size;
 }
 
-static bool open_structure(golden_case *c, golden_report *report)
+bool golden_structure_path(const json_t *entry, const char *structures, char *path,
+                           size_t size, golden_report *report)
 {
-    char path[4096], digest[65];
+    char digest[65];
     fmpnn_error err;
-    const char *sha256 = text_of(c->entry, "structure_sha256");
-    if (!path_in(c->structures, text_of(c->entry, "structure"), path, sizeof path)) {
+    const char *sha256 = text_of(entry, "structure_sha256");
+    if (!golden_path_in(structures, text_of(entry, "structure"), path, size)) {
         golden_problem(report, "the manifest names no structure file");
         return false;
     }
@@ -35,6 +35,15 @@ static bool open_structure(golden_case *c, golden_report *report)
                        sha256 ? sha256 : "none");
         return false;
     }
+    return true;
+}
+
+static bool open_structure(golden_case *c, golden_report *report)
+{
+    char path[4096];
+    fmpnn_error err;
+    if (!golden_structure_path(c->entry, c->structures, path, sizeof path, report))
+        return false;
     fmpnn_read_options options;
     fmpnn_read_options_default(&options);
     options.reading = FMPNN_READING_ORIGINAL;
@@ -148,7 +157,7 @@ bool golden_case_open(golden_case *c, const golden_options *options, golden_shel
                        .structures = structures,
                        .ca_only = json_is_true(json_object_get(entry, "ca_only"))};
     golden_report_init(report, c->name ? c->name : "(unnamed)", "inputs", NULL);
-    if (!path_in(options->folder, text_of(entry, "file"), path, sizeof path)) {
+    if (!golden_path_in(options->folder, text_of(entry, "file"), path, sizeof path)) {
         golden_problem(report, "the manifest names no file");
         return false;
     }

@@ -84,7 +84,32 @@ void golden_shelf_free(golden_shelf *shelf);
 fmpnn_status golden_shelf_find(golden_shelf *shelf, const char *sha256,
                                const fmpnn_model **model, fmpnn_error *err);
 
+/* ---- session.c: what the cases of a folder share ---- */
+
+typedef struct golden_session {
+    const golden_options *options;
+    golden_shelf *shelf;
+    fmpnn_context *ctx; /* NULL if the engine asked for is not to be had: `why` says so */
+    fmpnn_error why;
+    char structures[4096];
+} golden_session;
+
+bool golden_session_open(golden_session *session, const golden_options *options);
+void golden_session_close(golden_session *session);
+/* The structure of a LigandMPNN case, as its options want it read (ligand_parse.c). */
+bool golden_ligand_read(const char *structures, const json_t *entry, golden_report *report,
+                        fmpnn_structure **st);
+/* Wrong inputs fail the case through every path that was asked for; clears them. */
+void golden_fail_paths(const golden_session *session, golden_report *inputs,
+                       golden_totals *totals);
+
 /* ---- case.c, inputs.c, order.c: a ProteinMPNN case, recomputed ---- */
+
+/* A file name of the manifest in a folder, which it must not lead out of. */
+bool golden_path_in(const char *folder, const char *file, char *path, size_t size);
+/* The path of a case's structure, whose SHA-256 must be the manifest's. */
+bool golden_structure_path(const json_t *entry, const char *structures, char *path,
+                           size_t size, golden_report *report);
 
 typedef struct golden_chain {
     const char *name;
@@ -170,6 +195,8 @@ typedef enum golden_grade {
  * the rule; anything beyond the rule is a problem. wide: compare with f64.E_idx if there is. */
 const uint32_t *golden_neighbours(golden_case *c, golden_report *report,
                                   const uint32_t *own, bool wide);
+/* Where the stored order of the graph's neighbours differs within the rule, take that order. */
+void golden_adopt_neighbours(golden_case *c, golden_report *report);
 void golden_compare(golden_case *c, golden_report *report, golden_grade grade,
                     const golden_results *results);
 /* Limit for a tensor, compared with the float64 one (wide) or the float32 one. */

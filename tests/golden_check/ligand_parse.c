@@ -164,26 +164,17 @@ static void compare_all(golden_report *report, parsed *p)
 
 /* ---- one case */
 
-static bool read_structure(const char *structures, const json_t *entry, golden_report *report,
-                           fmpnn_structure **st)
+bool golden_ligand_read(const char *structures, const json_t *entry, golden_report *report,
+                        fmpnn_structure **st)
 {
-    char path[4096], digest[65], only[256] = "";
+    char path[4096], only[256] = "";
     fmpnn_error err;
     fmpnn_read_options how;
     size_t n;
     json_t *chain;
     const json_t *options = json_object_get(entry, "options");
-    const char *file = text_of(entry, "structure"), *sha256 = text_of(entry, "structure_sha256");
-    snprintf(path, sizeof path, "%s/%s", structures, file ? file : "");
-    if (fmpnn_sha256_file(path, digest, &err)) {
-        golden_problem(report, "structure: %s", err.message);
+    if (!golden_structure_path(entry, structures, path, sizeof path, report))
         return false;
-    }
-    if (!sha256 || strcmp(sha256, digest)) {
-        golden_problem(report, "%s: SHA-256 is %s, the manifest has %s", path, digest,
-                       sha256 ? sha256 : "none");
-        return false;
-    }
     fmpnn_read_options_default(&how);
     how.reading = FMPNN_READING_ORIGINAL_LIGAND;
     how.zero_occupancy = json_integer_value(json_object_get(options, "zero_occupancy")) != 0;
@@ -210,12 +201,13 @@ void golden_ligand_parse(const char *folder, const char *structures, const json_
     golden_report report;
     const char *name = text_of(entry, "case"), *file = text_of(entry, "file");
     const json_t *options = json_object_get(entry, "options");
-    snprintf(path, sizeof path, "%s/%s", folder, file ? file : "");
-    fmpnn_status status = fmpnn_archive_open(path, &archive, &err);
+    fmpnn_status status = fmpnn_fail(&err, FMPNN_EFORMAT, "the manifest names no file");
+    if (golden_path_in(folder, file, path, sizeof path))
+        status = fmpnn_archive_open(path, &archive, &err);
     golden_report_init(&report, name ? name : "(unnamed)", "reading", archive);
     if (status)
         golden_problem(&report, "%s", err.message);
-    else if (read_structure(structures, entry, &report, &st)) {
+    else if (golden_ligand_read(structures, entry, &report, &st)) {
         parsed p = {.st = st,
                     .all_atoms = json_integer_value(
                                      json_object_get(options, "parse_all_atoms")) != 0};

@@ -31,9 +31,9 @@ static float *new_logits(golden_case *c, size_t B)
     return golden_alloc(&c->arena, B * c->L, FMPNN_LETTERS * sizeof(float));
 }
 
-/* Where the stored order of neighbours differs within the rule, go on with that order: the edge
- * tensors follow it, and of two candidates for the last place only one is in it. */
-static void adopt_neighbours(golden_case *c, golden_report *report)
+/* The edge tensors follow the stored order, and of two candidates for the last place only one is
+ * in it. */
+void golden_adopt_neighbours(golden_case *c, golden_report *report)
 {
     fmpnn_graph *g = c->graph;
     const uint32_t *use = golden_neighbours(c, report, g->neighbour, false);
@@ -213,7 +213,7 @@ void golden_run_engine(golden_case *c, fmpnn_context *ctx, golden_report *report
     report->precision = fmpnn_context_precision(ctx);
     report->approximate =
         strcmp(report->precision, "fp32") != 0 && strcmp(report->precision, "bf16x3") != 0;
-    adopt_neighbours(c, report);
+    golden_adopt_neighbours(c, report);
     fmpnn_status status =
         ctx->backend->encode(ctx, c->model, c->graph, &run.encoding, &err);
     if (!status)

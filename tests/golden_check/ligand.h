@@ -1,0 +1,51 @@
+/* LigandMPNN cases (golden.h tells of the others): inputs once a case, then each path. The base
+ * holds what both families have; letters, orders and rules in it are this family's. */
+#ifndef GOLDEN_LIGAND_H
+#define GOLDEN_LIGAND_H
+
+#include "golden.h"
+#include "graph/context.h"
+
+typedef struct ligand_case {
+    golden_case base;
+    const char *model_type;
+    fmpnn_surroundings around; /* what of the atoms beside the backbone is seen */
+    uint8_t *label;            /* [L] of membrane networks, or NULL */
+} ligand_case;
+
+/* ligand_inputs.c: what the model sees, from the structure; ligand_options.c: designed residues,
+ * rules, ties, orders, from the options. Both compare with what is stored. */
+bool ligand_inputs(ligand_case *c, golden_report *report);
+bool ligand_options(ligand_case *c, golden_report *report);
+/* The graph of a model over these inputs, with context atoms and labels as it wants them. */
+fmpnn_status ligand_graph(ligand_case *c, const fmpnn_model *model, bool side_chains,
+                          fmpnn_graph **graph, fmpnn_error *err);
+/* Index of the residue of that name, or L. */
+size_t ligand_residue(const ligand_case *c, const char *name, size_t length);
+
+/* Results of a path, in double; NULL: it has none of it. */
+typedef struct ligand_results {
+    double *edge, *pair, *atom, *bond; /* features after LayerNorm */
+    double *h_V, *h_E;                 /* [L][C], [n_rows][K][C] */
+    double *score, *score_noseq;       /* [L][21] logits */
+    double *single_first, *single_last; /* [L][21] logits: residue first, last */
+    golden_sample *sample;             /* [n_labels] */
+} ligand_results;
+
+void ligand_compare(ligand_case *c, golden_report *report, golden_grade grade,
+                    const ligand_results *results);
+void ligand_compare_sweep(ligand_case *c, golden_report *report, golden_grade grade,
+                          const char *tensor, const double *logits);
+/* Number n of the rows of a tensor [n][...] that are kept for the first residues only. */
+size_t ligand_stored_rows(const ligand_case *c, const char *tensor);
+
+/* Paths. The second form scores one sequence alone, for sweeps: logits [L][21]. */
+void ligand_run_engine(ligand_case *c, fmpnn_context *ctx, golden_report *report);
+void ligand_run_reference64(ligand_case *c, golden_report *report);
+void ligand_run_reference32(ligand_case *c, golden_report *report);
+fmpnn_status ligand_score_engine(ligand_case *c, fmpnn_context *ctx, double *logits,
+                                 fmpnn_error *err);
+fmpnn_status ligand_score_reference64(ligand_case *c, double *logits, fmpnn_error *err);
+fmpnn_status ligand_score_reference32(ligand_case *c, double *logits, fmpnn_error *err);
+
+#endif
