@@ -419,6 +419,7 @@ static int check_existing(const batch *b)
         {VERB_DESIGN, "%s/seqs/%s.fa"},
         {VERB_SCORE, "%s/tables/%s.tsv"},
         {VERB_PROBS, "%s/probs/%s.npz"},
+        {VERB_SCAN, "%s/tables/%s.tsv"},
     };
     if (o->overwrite || o->resume || !is_folder(o->output))
         return -1;

@@ -25,6 +25,12 @@ static const verb verbs[] = {
      "  fusempnn probs 1hpv.pdb\n"
      "  fusempnn probs 1hpv.pdb --mode conditional -o probs.npz\n",
      cli_probs},
+    {"scan", VERB_SCAN, "STRUCTURE... [options]",
+     "Every point mutation, all other letters known: ln p(mutant) - ln p(native), averaged over "
+     "decoding orders.",
+     "  fusempnn scan 1hpv.pdb\n"
+     "  fusempnn scan 1hpv.pdb --chains A --redesign A20-40 --orders 20 -o scan.tsv\n",
+     cli_scan},
     {"inspect", VERB_INSPECT, "STRUCTURE... [options]",
      "What the model will see, before running: chains, gaps, selections, warnings.",
      "  fusempnn inspect 1hpv.pdb --chains A --fix A1-10\n"
@@ -51,6 +57,7 @@ static void print_help(FILE *out)
           "  design STRUCTURE...    sample sequences\n"
           "  score STRUCTURE...     score native or given sequences\n"
           "  probs STRUCTURE...     log-probabilities per position\n"
+          "  scan STRUCTURE...      every point mutation\n"
           "  inspect STRUCTURE...   what the model will see\n"
           "  weights list|get|verify  where weights are, hashes, licences\n"
           "  doctor                 what this machine has or lacks\n"

@@ -16,7 +16,8 @@ enum {
     VERB_INSPECT = 1 << 3,
     VERB_DOCTOR = 1 << 4,
     VERB_BENCH_FUSION = 1 << 5,
-    VERB_BENCH_MODEL = 1 << 6
+    VERB_BENCH_MODEL = 1 << 6,
+    VERB_SCAN = 1 << 7
 };
 
 enum {

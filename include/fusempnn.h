@@ -528,7 +528,7 @@ typedef enum fmpnn_existing {
 } fmpnn_existing;
 
 typedef struct fmpnn_run_options {
-    const char *verb;      /**< "design", "score" or "probs" */
+    const char *verb;      /**< "design", "score", "probs" or "scan" */
     const char *path;      /**< NULL or "-": stdout; *.fa *.fasta *.tsv *.jsonl (+ .gz): that
                                 file; *.npz for probs; a device or pipe: that stream; anything
                                 else: a folder */
@@ -611,6 +611,14 @@ FMPNN_API fmpnn_status fmpnn_run_add_score(fmpnn_run *run, const char *id,
 FMPNN_API fmpnn_status fmpnn_run_add_probs(fmpnn_run *run, fmpnn_probs_mode mode,
                                            const uint8_t *letters, size_t orders,
                                            const float *log_p, fmpnn_error *err);
+
+/** Add the results of fmpnn_scan() (verb "scan"), model order; once a structure. `letters` is
+ *  the sequence that was mutated. One record for each designed position and letter other than
+ *  the sequence's own, X aside. */
+FMPNN_API fmpnn_status fmpnn_run_add_scan(fmpnn_run *run, const uint8_t *letters,
+                                          size_t orders, const double *log_p,
+                                          const double *log_odds, const double *se,
+                                          fmpnn_error *err);
 
 /**
  * Commit the structure's results: to a folder, temporary names become final ones, the marker of

@@ -2,7 +2,7 @@
  * log-probabilities in model order. Goes out: FASTA, tables, JSON Lines, npz, structures and
  * run records, all in file order (docs/formats.md). Knows nothing of how numbers are computed.
  *
- * A result becomes a fmpnn_record (record.h), a row of typed values under one of three lists of
+ * A result becomes a fmpnn_record (record.h), a row of typed values under one of four lists of
  * columns; fasta.c, table.c and jsonl.c print any record. run.c moves the printed text to
  * where it belongs; existing.c and resume.c find out what is there already. */
 #ifndef FMPNN_OUTPUT_H
@@ -20,7 +20,9 @@ enum {
 typedef enum fmpnn_verb {
     FMPNN_VERB_DESIGN,
     FMPNN_VERB_SCORE,
-    FMPNN_VERB_PROBS
+    FMPNN_VERB_PROBS,
+    FMPNN_VERB_SCAN,
+    FMPNN_VERBS
 } fmpnn_verb;
 
 /* How sequences are written. */

@@ -8,6 +8,7 @@
 static const fmpnn_column design_column[] = {FMPNN_DESIGN_COLUMNS(COLUMN)};
 static const fmpnn_column score_column[] = {FMPNN_SCORE_COLUMNS(COLUMN)};
 static const fmpnn_column probs_column[] = {FMPNN_PROBS_COLUMNS(COLUMN)};
+static const fmpnn_column scan_column[] = {FMPNN_SCAN_COLUMNS(COLUMN)};
 #undef COLUMN
 
 /* 15 digits: 0.1 stays 0.1, and nothing that a score knows is lost; 9 for float32. */
@@ -20,7 +21,10 @@ fmpnn_columns fmpnn_verb_columns(fmpnn_verb verb)
         return (fmpnn_columns){design_column, FMPNN_DESIGN_COUNT, DIGITS_DOUBLE};
     case FMPNN_VERB_SCORE:
         return (fmpnn_columns){score_column, FMPNN_SCORE_COUNT, DIGITS_DOUBLE};
+    case FMPNN_VERB_SCAN:
+        return (fmpnn_columns){scan_column, FMPNN_SCAN_COUNT, DIGITS_DOUBLE};
     case FMPNN_VERB_PROBS:
+    case FMPNN_VERBS:
         break;
     }
     return (fmpnn_columns){probs_column, FMPNN_PROBS_COUNT, DIGITS_FLOAT};
@@ -28,7 +32,7 @@ fmpnn_columns fmpnn_verb_columns(fmpnn_verb verb)
 
 const char *fmpnn_verb_text(fmpnn_verb verb)
 {
-    static const char *const text[] = {"design", "score", "probs"};
+    static const char *const text[FMPNN_VERBS] = {"design", "score", "probs", "scan"};
     return text[verb];
 }
 

@@ -44,6 +44,14 @@ typedef enum fmpnn_column_kind {
     COLUMN(seed, INTEGER) COLUMN(model, TEXT) COLUMN(weights, TEXT)                        \
     COLUMN(precision, TEXT) COLUMN(settings, TEXT) COLUMN(on, TEXT)                        \
     COLUMN(version, TEXT)
+
+#define FMPNN_SCAN_COLUMNS(COLUMN)                                                         \
+    COLUMN(chain, TEXT) COLUMN(resnum, INTEGER) COLUMN(icode, TEXT) COLUMN(native, TEXT)   \
+    COLUMN(mutant, TEXT) COLUMN(logp_native, REAL) COLUMN(logp_mutant, REAL)               \
+    COLUMN(log_odds, REAL) COLUMN(se, REAL) COLUMN(name, TEXT) COLUMN(orders, INTEGER)     \
+    COLUMN(seed, INTEGER) COLUMN(model, TEXT) COLUMN(weights, TEXT)                        \
+    COLUMN(precision, TEXT) COLUMN(settings, TEXT) COLUMN(on, TEXT)                        \
+    COLUMN(version, TEXT)
 /* clang-format on */
 
 #define FMPNN_COLUMN_ENUM(key, kind) FMPNN_DESIGN_##key,
@@ -54,6 +62,9 @@ enum { FMPNN_SCORE_COLUMNS(FMPNN_COLUMN_ENUM) FMPNN_SCORE_COUNT };
 #undef FMPNN_COLUMN_ENUM
 #define FMPNN_COLUMN_ENUM(key, kind) FMPNN_PROBS_##key,
 enum { FMPNN_PROBS_COLUMNS(FMPNN_COLUMN_ENUM) FMPNN_PROBS_COUNT };
+#undef FMPNN_COLUMN_ENUM
+#define FMPNN_COLUMN_ENUM(key, kind) FMPNN_SCAN_##key,
+enum { FMPNN_SCAN_COLUMNS(FMPNN_COLUMN_ENUM) FMPNN_SCAN_COUNT };
 #undef FMPNN_COLUMN_ENUM
 
 typedef struct fmpnn_column {
@@ -125,6 +136,11 @@ fmpnn_status fmpnn_score_print(const fmpnn_stamp *stamp, const fmpnn_layout *lay
 fmpnn_status fmpnn_probs_print(const fmpnn_stamp *stamp, const fmpnn_layout *layout,
                                const char *mode, size_t orders, const float *log_p,
                                const fmpnn_printers *printers, fmpnn_error *err);
+/* log_p, log_odds, se: [L][21] as fmpnn_scan() gives them. */
+fmpnn_status fmpnn_scan_print(const fmpnn_stamp *stamp, const fmpnn_layout *layout,
+                              const uint8_t *letters, size_t orders, const double *log_p,
+                              const double *log_odds, const double *se,
+                              const fmpnn_printers *printers, fmpnn_error *err);
 
 /* `value` with `decimals` digits after the point, "nan" for NaN, never "-0.0000". */
 void fmpnn_format_fixed(double value, int decimals, char out[48]);

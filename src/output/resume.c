@@ -75,7 +75,7 @@ static fmpnn_status claim_named(fmpnn_existing_records *existing,
          !strcmp(existing->sorted[at]->key, wanted->record_name);
          at++, count++)
         status = take(existing, existing->sorted[at], wanted, err);
-    *complete = wanted->verb == FMPNN_VERB_PROBS
+    *complete = wanted->verb == FMPNN_VERB_PROBS || wanted->verb == FMPNN_VERB_SCAN
                     ? count > 0
                     : count > 0 && count == fmpnn_plan_records(wanted->plan, wanted->verb);
     return status;

@@ -47,11 +47,11 @@ static fmpnn_status check_options(const fmpnn_run_options *options, fmpnn_run *r
     const char *verb = options->verb ? options->verb : "";
     const char *separator = options->separator ? options->separator : ":";
     size_t v = FMPNN_VERB_DESIGN;
-    while (v <= FMPNN_VERB_PROBS && strcmp(verb, fmpnn_verb_text((fmpnn_verb)v)))
+    while (v < FMPNN_VERBS && strcmp(verb, fmpnn_verb_text((fmpnn_verb)v)))
         v++;
-    if (v > FMPNN_VERB_PROBS)
-        return fmpnn_fail(err, FMPNN_EINVAL, "verb \"%s\": expected design, score or probs",
-                          verb);
+    if (v == FMPNN_VERBS)
+        return fmpnn_fail(err, FMPNN_EINVAL,
+                          "verb \"%s\": expected design, score, probs or scan", verb);
     run->verb = (fmpnn_verb)v;
     if (!*separator || strlen(separator) > 8 ||
         strspn(separator, ":/|,;.+*_-") != strlen(separator))
@@ -475,6 +475,26 @@ fmpnn_status fmpnn_run_add_probs(fmpnn_run *run, fmpnn_probs_mode mode,
                     run->target.format == FMPNN_FORMAT_NPZ))
         status = fmpnn_probs_npz(run->layout, &run->stamp, names[mode], letters, orders,
                                  log_p, &run->npz, err);
+    if (!status)
+        status = check_texts(run, err);
+    run->broken |= status != FMPNN_OK;
+    run->added++;
+    return status;
+}
+
+fmpnn_status fmpnn_run_add_scan(fmpnn_run *run, const uint8_t *letters, size_t orders,
+                                const double *log_p, const double *log_odds, const double *se,
+                                fmpnn_error *err)
+{
+    fmpnn_status status = check_begun(run, FMPNN_VERB_SCAN, err);
+    if (status)
+        return status;
+    if (run->added || !orders)
+        return fmpnn_fail(err, FMPNN_EINVAL, "%s: expected one scan, of one order or more",
+                          run->stamp.name);
+    fmpnn_printers printers = printers_of(run);
+    status = fmpnn_scan_print(&run->stamp, run->layout, letters, orders, log_p, log_odds, se,
+                              &printers, err);
     if (!status)
         status = check_texts(run, err);
     run->broken |= status != FMPNN_OK;

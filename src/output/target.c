@@ -47,10 +47,10 @@ static fmpnn_status check_format(const char *path, fmpnn_verb verb, fmpnn_format
             "%s: design writes .fa, .tsv, .jsonl or a folder; arrays come with "
             "a folder and saved probabilities",
             path);
-    if (verb == FMPNN_VERB_SCORE && format != FMPNN_FORMAT_TABLE &&
-        format != FMPNN_FORMAT_JSONL)
-        return fmpnn_fail(err, FMPNN_EINVAL, "%s: score writes .tsv, .jsonl or a folder",
-                          path);
+    if ((verb == FMPNN_VERB_SCORE || verb == FMPNN_VERB_SCAN) &&
+        format != FMPNN_FORMAT_TABLE && format != FMPNN_FORMAT_JSONL)
+        return fmpnn_fail(err, FMPNN_EINVAL, "%s: %s writes .tsv, .jsonl or a folder", path,
+                          fmpnn_verb_text(verb));
     if (verb == FMPNN_VERB_PROBS && format == FMPNN_FORMAT_FASTA)
         return fmpnn_fail(err, FMPNN_EINVAL,
                           "%s: probs writes .npz, .tsv, .jsonl or a folder", path);
