@@ -476,6 +476,21 @@ FMPNN_API fmpnn_status fmpnn_score(fmpnn_context *ctx, fmpnn_job *job, size_t B,
                                    const uint8_t *letters, size_t orders,
                                    fmpnn_score_result *result, fmpnn_error *err);
 
+/**
+ * Score many variants of one sequence: fmpnn_score() to the bit, but the messages that a
+ * variant's letters do not reach are computed once for all.
+ *
+ * @param common  [L] the sequence that they are variants of; NULL: native. It decides the time,
+ *                not the results; worth it where a variant differs at few positions
+ * @param B       variants, at least 1
+ * @param letters [B][L] their whole sequences, residue codes 0..20, model order
+ * @param orders,result  as for fmpnn_score()
+ */
+FMPNN_API fmpnn_status fmpnn_score_variants(fmpnn_context *ctx, fmpnn_job *job,
+                                            const uint8_t *common, size_t B,
+                                            const uint8_t *letters, size_t orders,
+                                            fmpnn_score_result *result, fmpnn_error *err);
+
 typedef enum fmpnn_probs_mode {
     FMPNN_PROBS_UNCONDITIONAL = 0, /**< backbone alone; one order suffices */
     FMPNN_PROBS_AUTOREGRESSIVE = 1,/**< given the letters that precede in a random order */

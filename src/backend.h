@@ -59,6 +59,12 @@ typedef struct fmpnn_backend {
                                 const uint8_t *letters, const uint32_t *rank,
                                 const uint8_t *wanted, float *logits, fmpnn_error *err);
 
+    /* As logits, for B sequences that differ from `common` [L] at few residues, all in one order
+     * rank [L]: bits are those of logits. NULL: ask logits instead. */
+    fmpnn_status (*variants)(fmpnn_context *ctx, const fmpnn_encoding *encoding,
+                             const uint8_t *common, const uint32_t *rank, size_t B,
+                             const uint8_t *letters, float *logits, fmpnn_error *err);
+
     /* Sample B sequences under one set of rules. The first n_shared steps are the same
      * residues in the same order in every request and none of them is designed, so a backend
      * may compute them once; 0 is always right. */

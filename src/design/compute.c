@@ -269,20 +269,32 @@ typedef struct score_work {
     double *score, *global; /* [batch][orders] */
 } score_work;
 
+/* Logits of a batch under one order, rank [L]; `common`: what the sequences are variants of. */
+static fmpnn_status logits_of_batch(fmpnn_context *ctx, const fmpnn_job *job, size_t count,
+                                    const uint8_t *common, const uint8_t *letters,
+                                    score_work *work, fmpnn_error *err)
+{
+    size_t L = job->inputs->L;
+    if (common && ctx->backend->variants)
+        return ctx->backend->variants(ctx, job->encoding, common, work->rank, count, letters,
+                                      work->logits, err);
+    for (size_t b = 1; b < count; b++)
+        memcpy(work->rank + b * L, work->rank, L * sizeof *work->rank);
+    return ctx->backend->logits(ctx, job->encoding, count, letters, work->rank, work->logits,
+                                err);
+}
+
 /* Scores of up to SCORE_BATCH sequences under every order. */
 static fmpnn_status score_batch(fmpnn_context *ctx, fmpnn_job *job, size_t count,
-                                const uint8_t *letters, size_t orders, score_work *work,
-                                fmpnn_error *err)
+                                const uint8_t *common, const uint8_t *letters, size_t orders,
+                                score_work *work, fmpnn_error *err)
 {
     size_t L = job->inputs->L;
     for (size_t n = 0; n < orders; n++) {
         fmpnn_status status = rank_of(job, n + 1, work->order, work->rank, err);
-        for (size_t b = 1; b < count; b++)
-            memcpy(work->rank + b * L, work->rank, L * sizeof *work->rank);
         fmpnn_lap(ctx->watch, FMPNN_STAGE_NONE, 0);
         if (!status)
-            status = ctx->backend->logits(ctx, job->encoding, count, letters, work->rank,
-                                          work->logits, err);
+            status = logits_of_batch(ctx, job, count, common, letters, work, err);
         fmpnn_lap(ctx->watch, FMPNN_STAGE_DECODE, 0);
         if (status)
             return status;
@@ -309,16 +321,13 @@ static fmpnn_status check_letters(const fmpnn_job *job, size_t B, const uint8_t 
     return FMPNN_OK;
 }
 
-fmpnn_status fmpnn_score(fmpnn_context *ctx, fmpnn_job *job, size_t B, const uint8_t *letters,
-                         size_t orders, fmpnn_score_result *result, fmpnn_error *err)
+/* `common`: the sequence that these are variants of, or NULL. */
+static fmpnn_status score(fmpnn_context *ctx, fmpnn_job *job, const uint8_t *common, size_t B,
+                          const uint8_t *letters, size_t orders, fmpnn_score_result *result,
+                          fmpnn_error *err)
 {
     size_t L = job->inputs->L, batch = B < SCORE_BATCH ? B : SCORE_BATCH;
     score_work work = {0};
-    if (!B || !orders || (!letters && B != 1))
-        return fmpnn_fail(err, FMPNN_EINVAL,
-                          "%zu sequences, %zu orders: expected at least one of each", B, orders);
-    if (!letters)
-        letters = job->inputs->native;
     fmpnn_status status = check_letters(job, B, letters, err);
     if (!status)
         status = encode(ctx, job, err);
@@ -335,7 +344,7 @@ fmpnn_status fmpnn_score(fmpnn_context *ctx, fmpnn_job *job, size_t B, const uin
     }
     for (size_t first = 0; first < B && !status; first += batch) {
         size_t count = B - first < batch ? B - first : batch;
-        status = score_batch(ctx, job, count, letters + first * L, orders, &work, err);
+        status = score_batch(ctx, job, count, common, letters + first * L, orders, &work, err);
         for (size_t b = 0; b < count && !status; b++) {
             fmpnn_score_result *r = &result[first + b];
             comparison c = compare(job, letters + (first + b) * L);
@@ -354,6 +363,29 @@ done:
     fmpnn_release(work.rank);
     fmpnn_release(work.order);
     return status;
+}
+
+fmpnn_status fmpnn_score(fmpnn_context *ctx, fmpnn_job *job, size_t B, const uint8_t *letters,
+                         size_t orders, fmpnn_score_result *result, fmpnn_error *err)
+{
+    if (!B || !orders || (!letters && B != 1))
+        return fmpnn_fail(err, FMPNN_EINVAL,
+                          "%zu sequences, %zu orders: expected at least one of each", B, orders);
+    return score(ctx, job, NULL, B, letters ? letters : job->inputs->native, orders, result,
+                 err);
+}
+
+fmpnn_status fmpnn_score_variants(fmpnn_context *ctx, fmpnn_job *job, const uint8_t *common,
+                                  size_t B, const uint8_t *letters, size_t orders,
+                                  fmpnn_score_result *result, fmpnn_error *err)
+{
+    if (!B || !orders)
+        return fmpnn_fail(err, FMPNN_EINVAL,
+                          "%zu variants, %zu orders: expected at least one of each", B, orders);
+    if (!common)
+        common = job->inputs->native;
+    fmpnn_status status = check_letters(job, 1, common, err);
+    return status ? status : score(ctx, job, common, B, letters, orders, result, err);
 }
 
 /* ---- probabilities ---- */

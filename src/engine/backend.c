@@ -8,6 +8,7 @@ const fmpnn_backend fmpnn_backend_cpu = {
     .states = fmpnn_engine_states,
     .logits = fmpnn_engine_logits,
     .conditional = fmpnn_engine_conditional,
+    .variants = fmpnn_engine_variants,
     .sample = fmpnn_engine_sample,
     .operation_create = fmpnn_engine_operation_create,
     .operation_run = fmpnn_engine_operation_run,

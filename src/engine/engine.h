@@ -7,6 +7,7 @@
  * decode.c   one decoder layer for any set of (sequence, residue) rows
  * logits.c   all rows at once, letters given (scores, probabilities)
  * conditional.c  one residue last, everything else kept, asked at many residues
+ * variants.c     letters of a common sequence changed at a few residues; both by local.h
  * sample.c   level by level, letters drawn on the way; levels.c finds the levels
  * node.c     what follows the sum over neighbours, encoder and decoder alike
  *
@@ -155,6 +156,9 @@ fmpnn_status fmpnn_engine_logits(fmpnn_context *ctx, const fmpnn_encoding *encod
 fmpnn_status fmpnn_engine_conditional(fmpnn_context *ctx, const fmpnn_encoding *encoding,
                                       const uint8_t *letters, const uint32_t *rank,
                                       const uint8_t *wanted, float *logits, fmpnn_error *err);
+fmpnn_status fmpnn_engine_variants(fmpnn_context *ctx, const fmpnn_encoding *encoding,
+                                   const uint8_t *common, const uint32_t *rank, size_t B,
+                                   const uint8_t *letters, float *logits, fmpnn_error *err);
 fmpnn_status fmpnn_engine_sample(fmpnn_context *ctx, const fmpnn_encoding *encoding,
                                  const fmpnn_rules *rules, size_t n_shared, size_t B,
                                  fmpnn_draw_request *request, fmpnn_error *err);
