@@ -52,6 +52,34 @@ lines out "." 181
 check "orders of nothing" 2 "$fusempnn" probs one.pdb --orders 3
 check "an unknown mode" 2 "$fusempnn" probs one.pdb --mode sideways
 
+# Every point mutation: 19 a designed residue, as conditional probabilities say, averaged.
+check "scan" 0 "$fusempnn" scan one.pdb --redesign A5-24 --orders 3 --threads 1
+has err "20 residues, 3 decoding orders"
+lines out "." 381
+cp out all
+has out "^chain	resnum	icode	native	mutant	logp_native	logp_mutant	log_odds	se	"
+check "scan with two threads" 0 "$fusempnn" scan one.pdb --redesign A5-24 --orders 3 --threads 2 --quiet
+same "threads do not matter to a scan" all out
+truth "--quiet" test ! -s err
+check "scan in one order" 0 "$fusempnn" scan one.pdb --orders 1 --quiet -o scan.tsv
+"$fusempnn" probs one.pdb --mode conditional --quiet -o cond.tsv
+truth "scan says what conditional probabilities say" awk -F'\t' '
+    NR == FNR && FNR == 1 { for (k = 8; k <= 27; k++) letter[k] = $k; next }
+    NR == FNR { for (k = 8; k <= 27; k++) p[$4, letter[k]] = $k; next }
+    FNR > 1 { rows++; d = $8 - (p[$2, $5] - p[$2, $4]); d = d < 0 ? -d : d
+              if (p[$2, $5] != $7 || p[$2, $4] != $6 || d > 2.1e-6 || $9 != "nan") bad = 1 }
+    END { exit bad || rows != 60 * 19 }' cond.tsv scan.tsv
+check "scan --json" 0 "$fusempnn" scan one.pdb --redesign A5 --orders 2 --json --quiet
+lines out '^\{"chain":"A","resnum":5,"icode":"","native":"[A-Y]","mutant":"[A-Y]",' 19
+check "scan into a folder" 0 "$fusempnn" scan one.pdb two.pdb --redesign A5-7 --orders 2 -o scans --quiet
+truth "a table each" test -s scans/tables/one.tsv -a -s scans/tables/two.tsv
+check "again" 2 "$fusempnn" scan one.pdb --redesign A5-7 --orders 2 -o scans
+check "scan --resume" 0 "$fusempnn" scan one.pdb two.pdb --redesign A5-7 --orders 2 -o scans --resume
+has_not err "residues/s"
+check "scan --resume with other settings" 2 "$fusempnn" scan one.pdb --redesign A5-7 --orders 3 -o scans --resume
+check "scan as FASTA" 2 "$fusempnn" scan one.pdb -o scan.fa
+has err "scan writes"
+
 check "inspect" 0 "$fusempnn" inspect two.pdb --fix A1-10
 has out "^two	A	A1	A52	52	52	0	0	42	10	0	"
 has out "^two	B	B1	B52	52	52	0	0	52	0	0	"
