@@ -133,19 +133,22 @@ static void print_failures(const loop *l)
 
 /* ---- one input ---- */
 
-/* Atoms that no weights of this version see are said once a run: the folder of a thousand
+/* Atoms that the weights do not see are said once a run: the folder of a thousand
  * complexes needs no thousand notes. inspect, which is asked, tells of each. */
-static void print_hetero(loop *l, const char *name, fmpnn_warning warning)
+static void print_hetero(loop *l, const fmpnn_job *job, const char *name,
+                         fmpnn_warning warning)
 {
     char message[2048];
+    fmpnn_model_info info;
+    fmpnn_model_describe(fmpnn_job_model(job), &info);
+    if (info.context_atoms) /* they are seen */
+        return;
     bool first = !l->hetero_noted;
     if (!first && l->b->verb->bit != VERB_INSPECT)
         return;
     l->hetero_noted = true;
     snprintf(message, sizeof message, "%s%s", warning.message,
-             first
-                 ? "; weights that see them, --weights ligand, are not part of this version"
-                 : "");
+             first ? "; --weights ligand sees them" : "");
     report_note(l->b->options.quiet, name, warning.code, message);
 }
 
@@ -164,7 +167,7 @@ static void print_notes(loop *l, const input *in, const fmpnn_structure *st,
     for (size_t i = 0; i < fmpnn_structure_warning_count(st); i++) {
         fmpnn_warning warning = fmpnn_structure_warning(st, i);
         if (!strcmp(warning.code, "hetero-present"))
-            print_hetero(l, in->name, warning);
+            print_hetero(l, job, in->name, warning);
         else if (concerns(job, warning.code))
             report_note(quiet, in->name, warning.code, warning.message);
     }
@@ -175,15 +178,16 @@ static void print_notes(loop *l, const input *in, const fmpnn_structure *st,
     l->b->warnings += fmpnn_structure_warning_count(st) + fmpnn_job_warning_count(job);
 }
 
-fmpnn_status batch_read_structure(const input *in, bool ca_only, fmpnn_structure **st,
-                                  fmpnn_error *err)
+fmpnn_status batch_read_structure(const input *in, const fmpnn_model_info *info,
+                                  fmpnn_structure **st, fmpnn_error *err)
 {
     const options *o = in->options;
     fmpnn_read_options how;
     fmpnn_read_options_default(&how);
     if (o->reading && !strcmp(o->reading, "original"))
-        how.reading = FMPNN_READING_ORIGINAL;
-    how.ca_only = ca_only;
+        how.reading = info->context_atoms || info->labels ? FMPNN_READING_ORIGINAL_LIGAND
+                                                          : FMPNN_READING_ORIGINAL;
+    how.ca_only = info->ca_only;
     how.close_bond_gaps = o->gaps != NULL;
     how.only = o->only;
     how.drop = o->drop;
@@ -228,6 +232,11 @@ fmpnn_status batch_create_job(const batch *b, const input *in, const fmpnn_struc
     settings.noise = o->noise;
     settings.pssm = o->pssm;
     settings.pssm_weight = o->pssm_weight;
+    settings.hide_ligands = o->ligand_context && !strcmp(o->ligand_context, "off");
+    settings.side_chain_context = o->side_chain_context;
+    settings.transmembrane_buried = o->transmembrane_buried;
+    settings.transmembrane_interface = o->transmembrane_interface;
+    settings.global_membrane = o->global_membrane;
     status = fmpnn_job_create(st, model, &settings, job, err);
     free(ties);
     return status;
@@ -273,7 +282,7 @@ static outcome do_input(loop *l, const input *in, fmpnn_error *err)
     if (status != FMPNN_OK)
         return STOP_USAGE;
     fmpnn_model_describe(model, &info);
-    status = batch_read_structure(in, info.ca_only, &st, err);
+    status = batch_read_structure(in, &info, &st, err);
     /* --only that names an absent chain is a selection; all else is the file's own fault */
     how =
         status == FMPNN_ESELECT || status == FMPNN_EINVAL ? FAILED_SELECTION : FAILED_INPUT;

@@ -59,8 +59,8 @@ outcome outcome_of_output(fmpnn_status status);
 size_t batch_chunk(size_t L);
 
 /* One input's structure, and the job that its options make of it; owned by the caller. */
-fmpnn_status batch_read_structure(const input *in, bool ca_only, fmpnn_structure **st,
-                                  fmpnn_error *err);
+fmpnn_status batch_read_structure(const input *in, const fmpnn_model_info *info,
+                                  fmpnn_structure **st, fmpnn_error *err);
 fmpnn_status batch_create_job(const batch *b, const input *in, const fmpnn_structure *st,
                               const fmpnn_model *model, fmpnn_job **job, fmpnn_error *err);
 

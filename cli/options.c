@@ -33,6 +33,7 @@ typedef enum option_group {
     WORK,
     SAMPLING,
     SELECTION,
+    SEEN,
     DICTIONARIES,
     READING,
     OUTPUT,
@@ -41,6 +42,7 @@ typedef enum option_group {
 } option_group;
 
 static const char *const group_title[GROUPS] = {"What is timed", "Sampling and scoring", "Selection",
+                                                "What is seen beside the backbone",
                                                 "Selection by the published program's "
                                                 "dictionaries (ordinals)",
                                                 "Reading", "Output", "Common"};
@@ -117,6 +119,17 @@ static const option_row table[] = {
     {"symmetry", 0, CHOICE, AT(symmetry), STRUCTURES, true, SELECTION, "homooligomer", "homooligomer", 0, 0,
      "tie all designed chains of one sequence or length"},
 
+    {"ligand-context", 0, CHOICE, AT(ligand_context), STRUCTURES, true, SEEN, "on|off", "on|off", 0, 0,
+     "ligand weights: ligands, ions and nucleic acids are seen (on)"},
+    {"side-chain-context", 0, FLAG, AT(side_chain_context), STRUCTURES, false, SEEN, NULL, NULL, 0, 0,
+     "ligand weights: also the side chains of residues that are kept"},
+    {"transmembrane-buried", 0, TEXT, AT(transmembrane_buried), STRUCTURES, true, SEEN, "SEL", NULL, 0, 0,
+     "membrane weights: residues within the membrane"},
+    {"transmembrane-interface", 0, TEXT, AT(transmembrane_interface), STRUCTURES, true, SEEN, "SEL", NULL, 0, 0,
+     "membrane weights: residues at its surface"},
+    {"global-membrane", 0, CHOICE, AT(global_membrane), STRUCTURES, true, SEEN, "0|1", "0|1", 0, 0,
+     "membrane/global weights: is the whole protein of a membrane?"},
+
     {"chain-id-jsonl", 0, TEXT, AT(dictionaries.chain_id_jsonl), STRUCTURES, true, DICTIONARIES, "FILE", NULL, 0, 0,
      "designed chains and context"},
     {"fixed-positions-jsonl", 0, TEXT, AT(dictionaries.fixed_positions_jsonl), STRUCTURES, true, DICTIONARIES, "FILE", NULL, 0, 0,
@@ -167,7 +180,7 @@ static const option_row table[] = {
     {"strict", 0, FLAG, AT(strict), I, false, OUTPUT, NULL, NULL, 0, 0, "exit with 1 on any warning"},
 
     {"weights", 0, TEXT, AT(weights), ALL, true, COMMON, "NAME|FILE", NULL, 0, 0,
-     "published name, family (vanilla soluble ca) or file (vanilla/v_48_020)"},
+     "published name, family (vanilla soluble ca ligand membrane) or file (vanilla/v_48_020)"},
     {"threads", 0, WHOLE, AT(threads), ALL | F, false, COMMON, "N", NULL, 0, 4096, "threads; 0: as many as cores (0)"},
     {"device", 0, CHOICE, AT(device), ALL, false, COMMON, "cpu|auto", "cpu|auto", 0, 0, "what computes (cpu)"},
     {"isa", 0, CHOICE, AT(isa), ALL | F, false, COMMON, "NAME", "generic|avx2|avx512|amx|neon", 0, 0,

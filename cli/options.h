@@ -43,6 +43,9 @@ typedef struct options {
     const char *tie[MAX_TIES];
     size_t ties;
     fmpnn_dictionary_paths dictionaries;
+    /* what is seen beside the backbone */
+    const char *ligand_context, *transmembrane_buried, *transmembrane_interface, *global_membrane;
+    bool side_chain_context;
     /* sampling */
     int64_t samples, first_sample, seed /* -1: not given */, orders /* 0: not given */;
     double temperature[MAX_TEMPERATURES];

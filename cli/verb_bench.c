@@ -59,7 +59,7 @@ static fmpnn_status read_again(void *user, fmpnn_structure **st, fmpnn_error *er
     const model_state *state = user;
     fmpnn_model_info info;
     fmpnn_model_describe(state->model, &info);
-    return batch_read_structure(state->in, info.ca_only, st, err);
+    return batch_read_structure(state->in, &info, st, err);
 }
 
 static fmpnn_status make_again(void *user, const fmpnn_structure *st, fmpnn_job **job,

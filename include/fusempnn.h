@@ -359,6 +359,11 @@ typedef struct fmpnn_settings {
     const char *symmetry; /**< "homooligomer": tie all designed chains */
     uint64_t seed;        /**< 0 .. 2^53-1 */
     double noise;         /**< standard deviation of backbone noise, Angstrom; 0: none */
+    bool hide_ligands;    /**< ligand weights: ligands, ions, nucleic acids are not seen */
+    bool side_chain_context; /**< ligand weights: side chains that are kept are seen */
+    const char *transmembrane_buried; /**< membrane weights: residues within the membrane */
+    const char *transmembrane_interface; /**< and those at its surface */
+    const char *global_membrane; /**< "1": the whole protein is of a membrane, "0": it is not */
     const char *pssm;     /**< .npz with CHAIN_coef [n] and CHAIN_bias [n][21], or a folder with
                                NAME.npz: probabilities mixed into those that are sampled */
     double pssm_weight;   /**< share of the PSSM where its coefficient is 1; above 0, at most 1 */
@@ -426,6 +431,8 @@ typedef struct fmpnn_sample {
     double confidence;       /**< exp(-score) */
     double recovery;         /**< share of designed residues of known native letter kept */
     size_t designed, mutations; /**< counts; mutations: designed letter differs from native */
+    double ligand_confidence; /**< exp(-score) over designed residues whose CB is within 8 A of an
+                                   atom of a ligand; NaN if there are none */
 } fmpnn_sample;
 
 typedef struct fmpnn_samples {

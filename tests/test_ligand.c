@@ -1,9 +1,10 @@
 /* Networks that see more than a backbone, with made-up weights: nearest atoms by their
- * definition, the fused engine against the plain formulas, and what must not matter. That the
+ * definition, the fused engine against the plain formulas, what must not matter, and jobs. That the
  * numbers are those of the published program is the golden checker's business. */
-#include "backend.h"
+#include "design/job.h"
 #include "graph/context.h"
 #include "graph/periodic.h"
+#include "small_structure.h"
 #include "weights_maker.h"
 
 #include <math.h>
@@ -322,6 +323,128 @@ static void context_changes_the_answer(void **state)
     fmpnn_model_free(model);
 }
 
+/* ---- jobs ---- */
+
+static void refuse_job(const fmpnn_model *model, const fmpnn_structure *st,
+                       const fmpnn_settings *settings, const char *part)
+{
+    fmpnn_job *job = NULL;
+    fmpnn_error err = {""};
+    assert_int_not_equal(fmpnn_job_create(st, model, settings, &job, &err), FMPNN_OK);
+    assert_null(job);
+    if (!strstr(err.message, part))
+        fail_msg("message \"%s\" does not say \"%s\"", err.message, part);
+}
+
+/* Ten residues; a zinc near the third, another far away. */
+static void make_small(small_structure *small, fmpnn_context_atom atom[2])
+{
+    small_begin(small);
+    small_chain(small, "A", 1, "ACDEFGHIKL");
+    atom[0] = (fmpnn_context_atom){.type = 30};
+    memcpy(atom[0].xyz, small->residue[2].xyz[1], sizeof atom[0].xyz);
+    atom[0].xyz[0] += 3;
+    atom[1] = (fmpnn_context_atom){.type = 30, .xyz = {200, 0, 0}};
+    small->st.context = atom;
+    small->st.context_count = 2;
+}
+
+static void options_need_eyes(void **state)
+{
+    (void)state;
+    seed = 7;
+    small_structure small;
+    fmpnn_context_atom atom[2];
+    make_small(&small, atom);
+    fmpnn_model *plain = make_model(PLAIN), *ligand = make_model(LIGAND);
+    fmpnn_model *membrane = make_model(MEMBRANE);
+    refuse_job(plain, &small.st, &(fmpnn_settings){.hide_ligands = true}, "--weights ligand");
+    refuse_job(membrane, &small.st, &(fmpnn_settings){.side_chain_context = true},
+               "--side-chain-context");
+    refuse_job(ligand, &small.st, &(fmpnn_settings){.global_membrane = "1"}, "see no membrane");
+    refuse_job(membrane, &small.st, &(fmpnn_settings){.global_membrane = "2"}, "expected 0 or 1");
+    refuse_job(membrane, &small.st,
+               &(fmpnn_settings){.global_membrane = "1", .transmembrane_buried = "A1"},
+               "give one");
+    refuse_job(membrane, &small.st, &(fmpnn_settings){.transmembrane_buried = "A99"}, "A99");
+    refuse_job(membrane, &small.st,
+               &(fmpnn_settings){.transmembrane_buried = "A1-4",
+                                 .transmembrane_interface = "A4"},
+               "A4 is in");
+    fmpnn_model_free(membrane);
+    fmpnn_model_free(ligand);
+    fmpnn_model_free(plain);
+}
+
+static void jobs_see_and_label(void **state)
+{
+    (void)state;
+    seed = 8;
+    small_structure small;
+    fmpnn_context_atom atom[2];
+    make_small(&small, atom);
+    fmpnn_model *ligand = make_model(LIGAND), *membrane = make_model(MEMBRANE);
+    fmpnn_job *job, *off;
+    fmpnn_settings hidden = {.hide_ligands = true};
+    assert_int_equal(fmpnn_job_create(&small.st, ligand, NULL, &job, NULL), 0);
+    assert_int_equal(fmpnn_job_create(&small.st, ligand, &hidden, &off, NULL), 0);
+    assert_int_equal(job->graph->atoms->M, M);
+    assert_int_equal(job->graph->atoms->atom[2 * M], 0);
+    assert_int_equal(job->graph->atoms->near[2], 1);
+    assert_int_equal(off->graph->atoms->near[2], 1);
+    assert_true(off->graph->atoms->mask[2 * M] == 0);
+    assert_string_not_equal(job->digest, off->digest);
+    assert_non_null(strstr(job->echo, "\"ligand_context\":\"on\""));
+    assert_non_null(strstr(off->echo, "\"ligand_context\":\"off\""));
+    fmpnn_job_free(off);
+    fmpnn_job_free(job);
+    fmpnn_settings labels = {.transmembrane_buried = "A2-3", .transmembrane_interface = "A5"};
+    assert_int_equal(fmpnn_job_create(&small.st, membrane, &labels, &job, NULL), 0);
+    static const uint8_t expected[10] = {0, 2, 2, 0, 1};
+    assert_memory_equal(job->graph->label, expected, 10);
+    assert_int_equal(fmpnn_job_warning_count(job), 0);
+    fmpnn_job_free(job);
+    assert_int_equal(fmpnn_job_create(&small.st, membrane, NULL, &job, NULL), 0);
+    assert_string_equal(fmpnn_job_warning(job, 0).code, "no-membrane");
+    fmpnn_job_free(job);
+    fmpnn_model_free(membrane);
+    fmpnn_model_free(ligand);
+}
+
+static void confidence_near_a_ligand(void **state)
+{
+    (void)state;
+    seed = 9;
+    small_structure small;
+    fmpnn_context_atom atom[2];
+    make_small(&small, atom);
+    fmpnn_model *ligand = make_model(LIGAND);
+    fmpnn_job *job;
+    fmpnn_context *ctx;
+    fmpnn_samples *samples;
+    assert_int_equal(fmpnn_context_create(NULL, &ctx, NULL), 0);
+    assert_int_equal(fmpnn_job_create(&small.st, ligand, NULL, &job, NULL), 0);
+    assert_int_equal(fmpnn_design(ctx, job, 1, 1, 1, false, &samples, NULL), 0);
+    const fmpnn_sample *s = samples->sample;
+    double sum = 0, count = 0;
+    for (size_t i = 0; i < 10; i++) {
+        sum -= job->graph->atoms->near[i] * (double)s->log_probs[i * 21 + s->letters[i]];
+        count += job->graph->atoms->near[i];
+    }
+    assert_true(count > 0 && count < 10);
+    assert_true(fabs(s->ligand_confidence - exp(-sum / count)) < 1e-9);
+    fmpnn_samples_free(samples);
+    fmpnn_job_free(job);
+    small.st.context_count = 0;
+    assert_int_equal(fmpnn_job_create(&small.st, ligand, NULL, &job, NULL), 0);
+    assert_int_equal(fmpnn_design(ctx, job, 1, 1, 1, false, &samples, NULL), 0);
+    assert_true(isnan(samples->sample->ligand_confidence));
+    fmpnn_samples_free(samples);
+    fmpnn_job_free(job);
+    fmpnn_context_free(ctx);
+    fmpnn_model_free(ligand);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -332,6 +455,9 @@ int main(void)
         cmocka_unit_test(engine_sees_atoms),
         cmocka_unit_test(engine_sees_labels),
         cmocka_unit_test(context_changes_the_answer),
+        cmocka_unit_test(options_need_eyes),
+        cmocka_unit_test(jobs_see_and_label),
+        cmocka_unit_test(confidence_near_a_ligand),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -132,6 +132,7 @@ static fmpnn_samples make_samples(double T, uint64_t first, size_t n)
                                          .score = 1.25 + (double)number / 1000,
                                          .global_score = NAN,
                                          .confidence = exp(-1.25),
+                                         .ligand_confidence = NAN,
                                          .recovery = 1.0 / 3,
                                          .designed = 3,
                                          .mutations = 2};
@@ -319,7 +320,7 @@ static void tables_have_their_columns(void **state)
     static const char header[] =
         "id\tname\tT\tsample\tseed\tscore\tglobal_score\tconfidence\trecovery\tn_designed\t"
         "n_mut\tmutations\tsequence\tchains\tnative_score\tmodel\tweights\tprecision\t"
-        "settings\ton\tversion\n"
+        "settings\ton\tversion\tligand_confidence\n"
         "1abc_T0.1_s1\t1abc\t0.1\t1\t37\t1.251000\tnan\t0.286505\t0.333333\t3\t2\t"
         "B:T10AH,A:G-1D,A:L1F\tMHK:DF\tB:A\tnan\tvanilla/v_48_020\tcccccccccccc\tfp32\t";
     fmpnn_run_options options = options_for(place("exact.tsv"), FMPNN_EXISTING_REFUSE);

@@ -3,6 +3,7 @@
 #include "design/compute.h"
 #include "design/order.h"
 #include "design/random.h"
+#include "graph/context.h"
 
 #include <math.h>
 #include <string.h>
@@ -51,14 +52,14 @@ static void log_probs_of(const fmpnn_job *job, const uint8_t *rows, const float 
     }
 }
 
-/* Mean -ln p of the letters over the residues of `over`; NaN if there are none. */
-static double mean_score(const fmpnn_job *job, const uint8_t *over, const uint8_t *letters,
-                         const float *log_p)
+/* Mean -ln p of the letters over the residues of `over` (and of `also`); NaN if there are none. */
+static double mean_score(const fmpnn_job *job, const uint8_t *over, const uint8_t *also,
+                         const uint8_t *letters, const float *log_p)
 {
     double sum = 0;
     size_t count = 0;
     for (size_t i = 0; i < job->inputs->L; i++)
-        if (over[i]) {
+        if (over[i] && (!also || also[i])) {
             sum -= log_p[i * FMPNN_LETTERS + letters[i]];
             count++;
         }
@@ -176,9 +177,14 @@ static fmpnn_status logits_of_tied(fmpnn_context *ctx, const fmpnn_job *job,
 static void finish_sample(const fmpnn_job *job, fmpnn_sample *sample)
 {
     log_probs_of(job, job->resolved, sample->log_probs, sample->log_probs);
-    sample->score = mean_score(job, job->designed, sample->letters, sample->log_probs);
-    sample->global_score = mean_score(job, job->resolved, sample->letters, sample->log_probs);
+    sample->score = mean_score(job, job->designed, NULL, sample->letters, sample->log_probs);
+    sample->global_score = mean_score(job, job->resolved, NULL, sample->letters, sample->log_probs);
     sample->confidence = exp(-sample->score);
+    sample->ligand_confidence = NAN;
+    if (job->graph->atoms)
+        sample->ligand_confidence =
+            exp(-mean_score(job, job->designed, job->graph->atoms->near, sample->letters,
+                            sample->log_probs));
     comparison result = compare(job, sample->letters);
     sample->recovery = result.recovery;
     sample->designed = result.designed;
@@ -301,8 +307,8 @@ static fmpnn_status score_batch(fmpnn_context *ctx, fmpnn_job *job, size_t count
         for (size_t b = 0; b < count; b++) {
             float *log_p = work->logits + b * L * FMPNN_LETTERS;
             log_probs_of(job, job->resolved, log_p, log_p);
-            work->score[b * orders + n] = mean_score(job, job->designed, letters + b * L, log_p);
-            work->global[b * orders + n] = mean_score(job, job->resolved, letters + b * L, log_p);
+            work->score[b * orders + n] = mean_score(job, job->designed, NULL, letters + b * L, log_p);
+            work->global[b * orders + n] = mean_score(job, job->resolved, NULL, letters + b * L, log_p);
         }
         fmpnn_lap(ctx->watch, FMPNN_STAGE_OUTPUT, 0);
     }

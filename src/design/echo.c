@@ -2,6 +2,8 @@
  * later runs as a digest. */
 #include "design/resolve.h"
 
+#include "graph/context.h"
+
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
@@ -207,6 +209,42 @@ static void print_pssm(const fmpnn_resolver *r, fmpnn_text *text)
     memset(r->marked, 0, job->st->length);
 }
 
+/* Residues of one membrane label. */
+static void print_label(const fmpnn_resolver *r, uint8_t label, fmpnn_text *text)
+{
+    const fmpnn_job *job = r->job;
+    for (size_t i = 0; i < job->inputs->L; i++)
+        r->marked[job->inputs->residue_of[i]] = job->graph->label[i] == label;
+    fmpnn_selection_print(job->st, r->marked, SIZE_MAX, text);
+    memset(r->marked, 0, job->st->length);
+}
+
+/* What is seen beside the backbone, by weights that see such. */
+static bool put_seen(fmpnn_resolver *r, json_t *object)
+{
+    const fmpnn_model_info *info = &r->job->model->info;
+    const fmpnn_settings *s = r->settings;
+    bool good = true;
+    if (info->context_atoms)
+        good = !json_object_set_new(object, "ligand_context",
+                                    json_string(s->hide_ligands ? "off" : "on")) &&
+               !json_object_set_new(object, "side_chain_context",
+                                    json_boolean(s->side_chain_context));
+    if (info->labels && s->global_membrane)
+        return !json_object_set_new(object, "global_membrane",
+                                    json_integer(*s->global_membrane == '1')) &&
+               good;
+    if (info->labels) {
+        fmpnn_text text;
+        fmpnn_text_init(&text);
+        print_label(r, 2, &text);
+        good = put_text(object, "transmembrane_buried", &text) && good;
+        print_label(r, 1, &text);
+        good = put_text(object, "transmembrane_interface", &text) && good;
+    }
+    return good;
+}
+
 static bool fill_object(fmpnn_resolver *r, json_t *object)
 {
     const fmpnn_job *job = r->job;
@@ -238,6 +276,7 @@ static bool fill_object(fmpnn_resolver *r, json_t *object)
                                     json_real(r->settings->pssm_weight)) &&
                good;
     }
+    good = put_seen(r, object) && good;
     good =
         !json_object_set_new(object, "seed", json_integer((json_int_t)job->seed)) && good;
     good = !json_object_set_new(object, "noise", json_real(r->settings->noise)) && good;
@@ -304,6 +343,21 @@ static void add_rules(fmpnn_sha256 *hash, const fmpnn_resolver *r)
         add_double(hash, job->pssm_bias[n]);
 }
 
+/* What only some weights see; nothing for the others. */
+static void add_seen(fmpnn_sha256 *hash, const fmpnn_job *job)
+{
+    const fmpnn_model_info *info = &job->model->info;
+    size_t L = job->inputs->L, M = info->context_atoms;
+    for (size_t n = 0; n < L * M; n++) {
+        const fmpnn_context_atoms *atoms = job->graph->atoms;
+        add_word(hash, atoms->mask[n] != 0 ? atoms->type[n] : 0);
+        for (size_t d = 0; d < 3; d++)
+            add_double(hash, (double)atoms->xyz[3 * n + d]);
+    }
+    if (info->labels)
+        fmpnn_sha256_add(hash, job->graph->label, L);
+}
+
 fmpnn_status fmpnn_resolve_digest(fmpnn_resolver *r)
 {
     fmpnn_job *job = r->job;
@@ -326,6 +380,7 @@ fmpnn_status fmpnn_resolve_digest(fmpnn_resolver *r)
         add_word(hash, (uint32_t)inputs->chain[i]);
     }
     add_rules(hash, r);
+    add_seen(hash, job);
     return fmpnn_sha256_end(hash, job->digest)
                ? FMPNN_OK
                : fmpnn_fail_memory(r->err, "hashing the job");

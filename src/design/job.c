@@ -62,9 +62,10 @@ static bool allocate(fmpnn_resolver *r)
     r->position_of = fmpnn_alloc_zero(L, sizeof *r->position_of);
     r->tie_rank = fmpnn_alloc_zero(L, sizeof *r->tie_rank);
     r->marked = fmpnn_alloc_zero(L, 1);
+    r->chosen = fmpnn_alloc_zero(L, 1);
     if (!job->resolved || !job->designed || !job->in_designed_chain || !job->letters ||
         !job->tie_weight || !job->tie_group || !job->fixed_order || !job->owned ||
-        !r->position_of || !r->tie_rank || !r->marked)
+        !r->position_of || !r->tie_rank || !r->marked || !r->chosen)
         return false;
     unsigned char *block = job->owned;
     r->bias = bias ? (double *)block : NULL;
@@ -211,6 +212,7 @@ static fmpnn_status choose_residues(fmpnn_resolver *r)
         for (size_t i = 0; i < L; i++) {
             uint32_t at = r->position_of[i];
             bool chosen = in_chain[i] && wanted[i] && !fixed[i] && !fixed_too[at];
+            r->chosen[at] = chosen;
             job->designed[at] = chosen && job->resolved[at];
             r->marked[i] = chosen && !job->resolved[at] && !job->st->residue[i].placeholder;
         }
@@ -347,6 +349,8 @@ static fmpnn_status resolve(fmpnn_resolver *r)
     if (!status)
         status = make_graph(r);
     if (!status)
+        status = fmpnn_resolve_seen(r);
+    if (!status)
         status = draw_fixed_order(r);
     if (!status)
         status = fmpnn_resolve_echo(r);
@@ -374,6 +378,7 @@ fmpnn_status fmpnn_job_create(const fmpnn_structure *st, const fmpnn_model *mode
     fmpnn_status status = resolve(&r);
     fmpnn_release(r.ordinal_position);
     fmpnn_release(r.ordinal_chain);
+    fmpnn_release(r.chosen);
     fmpnn_release(r.marked);
     fmpnn_release(r.tie_rank);
     fmpnn_release(r.position_of);

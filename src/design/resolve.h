@@ -15,6 +15,7 @@ typedef struct fmpnn_resolver {
     uint32_t *position_of; /* [L] model position of each of the structure's residues */
     uint32_t *tie_rank;    /* [L] place in the tied group, as listed */
     uint8_t *marked;       /* [L] by structure residue: scratch for messages */
+    uint8_t *chosen;       /* [L] selected to be designed, resolved or not */
     /* the arrays behind job->rules, while they may still be written */
     double *bias;  /* [L][21], or NULL without --bias */
     uint8_t *omit; /* [L][21] */
@@ -50,6 +51,9 @@ fmpnn_status fmpnn_resolve_letters(fmpnn_resolver *r); /* into omit and bias */
 fmpnn_status fmpnn_resolve_tied(fmpnn_resolver *r, int32_t *groups);
 fmpnn_status fmpnn_resolve_pssm_rows(fmpnn_resolver *r);
 bool fmpnn_resolver_biased(const fmpnn_resolver *r); /* is any bias given? */
+
+/* seen.c: context atoms and membrane labels into job->graph. */
+fmpnn_status fmpnn_resolve_seen(fmpnn_resolver *r);
 
 /* echo.c: job->echo and job->digest, when all else is done. */
 fmpnn_status fmpnn_resolve_echo(fmpnn_resolver *r);

@@ -41,6 +41,7 @@ fmpnn_status fmpnn_design_print(const fmpnn_stamp *stamp, const fmpnn_layout *la
         value[FMPNN_DESIGN_settings].text = stamp->settings;
         value[FMPNN_DESIGN_on].text = stamp->on;
         value[FMPNN_DESIGN_version].text = fmpnn_version();
+        value[FMPNN_DESIGN_ligand_confidence].real = sample->ligand_confidence;
         fmpnn_record_print(&record, printers);
     }
     fmpnn_text_clear(&chains);

@@ -1,6 +1,8 @@
 /* FASTA: a header of key=value words, then one unwrapped line. */
 #include "output/record.h"
 
+#include <math.h>
+
 enum { SCORE_DECIMALS = 4 };
 
 /* What a design's header says after the record's name; new keys come last. */
@@ -17,6 +19,12 @@ void fmpnn_fasta_add(fmpnn_text *out, const fmpnn_record *record)
         const fmpnn_column *column = &record->columns.column[header[n]];
         fmpnn_text_print(out, " %s=", column->key);
         fmpnn_print_value(out, column, &record->value[header[n]], SCORE_DECIMALS, true);
+    }
+    double near = record->value[FMPNN_DESIGN_ligand_confidence].real;
+    if (!isnan(near)) { /* only where something is designed near a ligand */
+        char number[48];
+        fmpnn_format_fixed(near, SCORE_DECIMALS, number);
+        fmpnn_text_print(out, " ligand_confidence=%s", number);
     }
     fmpnn_text_print(out, "\n%s\n", record->value[FMPNN_DESIGN_sequence].text);
 }

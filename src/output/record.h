@@ -22,7 +22,7 @@ typedef enum fmpnn_column_kind {
     COLUMN(n_mut, INTEGER) COLUMN(mutations, TEXT) COLUMN(sequence, TEXT)                  \
     COLUMN(chains, TEXT) COLUMN(native_score, REAL) COLUMN(model, TEXT)                    \
     COLUMN(weights, TEXT) COLUMN(precision, TEXT) COLUMN(settings, TEXT)                   \
-    COLUMN(on, TEXT) COLUMN(version, TEXT)
+    COLUMN(on, TEXT) COLUMN(version, TEXT) COLUMN(ligand_confidence, REAL)
 
 #define FMPNN_SCORE_COLUMNS(COLUMN)                                                        \
     COLUMN(id, TEXT) COLUMN(name, TEXT) COLUMN(score, REAL) COLUMN(score_se, REAL)         \
