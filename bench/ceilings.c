@@ -56,7 +56,7 @@ static double run_edge(lane *l)
           *rows = we + 4 * EDGE_CHANNELS, *dst = rows + EDGES * EDGE_CHANNELS;
     for (size_t m = 0; m < EDGES; m++)
         row[m] = rows + m * EDGE_CHANNELS;
-    l->kernels->edge_sum(dst, own, row, geometry, we, EDGES, EDGE_CHANNELS, 0);
+    l->kernels->edge_sum(dst, own, row, geometry, EDGES, we, EDGES, EDGE_CHANNELS, 0);
     return EDGES * EDGE_CHANNELS;
 }
 

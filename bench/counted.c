@@ -50,6 +50,13 @@ static void layer_norm(float *dst, size_t ldd, const float *src, size_t lds, siz
     real->layer_norm(dst, ldd, src, lds, M, C, gain, bias);
 }
 
+static void distance(float *dst, const float *points, size_t stride, const float *centre,
+                     float plus, size_t n)
+{
+    so_far.other_flops += 10.0 * (double)n;
+    real->distance(dst, points, stride, centre, plus, n);
+}
+
 static void radial_basis(float *dst, size_t ldd, const float *distance, size_t n)
 {
     so_far.curves += 16.0 * (double)n;
@@ -66,6 +73,7 @@ const fmpnn_kernels *bench_counted_kernels(const fmpnn_kernels *kernels)
     counted.gather_gelu = gather_gelu;
     counted.sum_rows = sum_rows;
     counted.layer_norm = layer_norm;
+    counted.distance = distance;
     counted.radial_basis = radial_basis;
     return &counted;
 }

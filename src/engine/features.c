@@ -56,12 +56,6 @@ static void normalise(float *v, size_t n)
         v[d] /= length;
 }
 
-static float distance(const float *p, const float *q)
-{
-    float dx = p[0] - q[0], dy = p[1] - q[1], dz = p[2] - q[2];
-    return sqrtf(dx * dx + dy * dy + dz * dz + 1e-6f);
-}
-
 /* Unit vectors along CA-CA steps, zero where the step is not that of a trans peptide. */
 static void step_direction(const fmpnn_graph *graph, size_t n, float *u)
 {
@@ -148,33 +142,38 @@ static size_t offset_class(const fmpnn_graph *graph, size_t i, size_t j)
     return (size_t)(offset + OFFSET_LIMIT);
 }
 
+enum { XYZ = 3 };
+
 size_t fmpnn_features_size(const fmpnn_graph *graph, const fmpnn_packed *w)
 {
-    return graph->K * (w->features + FMPNN_PAIRS); /* features, then distances */
+    return graph->K * (w->features + POINTS * XYZ + 1); /* points, then distances of a pair */
 }
 
 void fmpnn_features_row(const fmpnn_graph *graph, const fmpnn_packed *w,
                         const fmpnn_kernels *kernels, const float *virtual_cb,
                         const float *frames, size_t i, float *raw, const float **offset)
 {
-    size_t pairs = graph->ca_only ? FMPNN_PAIRS_CA : FMPNN_PAIRS;
+    size_t K = graph->K, pairs = graph->ca_only ? FMPNN_PAIRS_CA : FMPNN_PAIRS;
+    size_t points = graph->ca_only ? NEXT + 1 : POINTS;
     const unsigned char(*pair)[2] = graph->ca_only ? PAIRS_CA : PAIRS;
     const float *centre[POINTS], *other[POINTS];
-    float *d = raw + graph->K * w->features; /* [K][pairs] */
+    float *point = raw + K * w->features;    /* [points][3][K] of the neighbours */
+    float *d = point + K * POINTS * XYZ;     /* [K] */
     points_of(graph, virtual_cb, i, centre);
-    for (size_t m = 0; m < graph->K; m++) {
-        size_t j = graph->neighbour[i * graph->K + m];
+    for (size_t m = 0; m < K; m++) {
+        size_t j = graph->neighbour[i * K + m];
         points_of(graph, virtual_cb, j, other);
-        d[m * pairs] = graph->distance[i * graph->K + m];
-        for (size_t n = 1; n < pairs; n++)
-            d[m * pairs + n] = distance(centre[pair[n - 1][0]], other[pair[n - 1][1]]);
+        for (size_t p = 0; p < points; p++)
+            for (size_t x = 0; x < XYZ; x++)
+                point[(p * XYZ + x) * K + m] = other[p][x];
         offset[m] = w->offset + offset_class(graph, i, j) * w->C;
         if (graph->ca_only) /* Gaussians of 9 pairs, then 7 numbers of orientation */
             orientation(graph, frames, i, j, raw + m * w->features + pairs * FMPNN_RBF);
     }
-    if (!graph->ca_only)
-        kernels->radial_basis(raw, FMPNN_RBF, d, graph->K * pairs);
-    else
-        for (size_t m = 0; m < graph->K; m++)
-            kernels->radial_basis(raw + m * w->features, FMPNN_RBF, d + m * pairs, pairs);
+    kernels->radial_basis(raw, w->features, graph->distance + i * K, K);
+    for (size_t n = 1; n < pairs; n++) {
+        const unsigned char *atoms = pair[n - 1];
+        kernels->distance(d, point + atoms[1] * XYZ * K, K, centre[atoms[0]], 1e-6f, K);
+        kernels->radial_basis(raw + n * FMPNN_RBF, w->features, d, K);
+    }
 }

@@ -8,7 +8,6 @@
  * docs/math.md, "The operation alone". */
 #include "engine/engine.h"
 
-#include <math.h>
 #include <string.h>
 
 enum {
@@ -23,7 +22,7 @@ enum {
 typedef struct lane {
     float *s, *t;      /* [BLOCK][2D] */
     float *delta;      /* [3][group k] X_j - X_i, for a group of nodes */
-    float *geometry;   /* [group k][4] distance, direction */
+    float *geometry;   /* [4][group k] distance, direction */
     const float **row; /* [group k] neighbours' parts */
     unsigned mode;     /* of the floating-point unit, before */
 } lane;
@@ -199,25 +198,11 @@ gather(float *restrict delta, size_t stride, const float **restrict row,
     }
 }
 
-/* Distance and direction. A loop of its own over many edges, apart from the gathering: the
- * compiler makes vectors of it, and roots and divisions then cost a third. */
-static void measure(float *restrict geometry, const float *restrict delta, size_t edges)
-{
-    const float *dx = delta, *dy = dx + edges, *dz = dy + edges;
-    for (size_t e = 0; e < edges; e++) {
-        float distance = sqrtf(dx[e] * dx[e] + dy[e] * dy[e] + dz[e] * dz[e] + 1e-8f);
-        float scale = 1 / (distance + 1e-8f);
-        geometry[EDGE_INPUTS * e] = distance;
-        geometry[EDGE_INPUTS * e + 1] = dx[e] * scale;
-        geometry[EDGE_INPUTS * e + 2] = dy[e] * scale;
-        geometry[EDGE_INPUTS * e + 3] = dz[e] * scale;
-    }
-}
-
 /* s = sum of GELU over the edges of each of M nodes. */
 static void sum_edges(const call *c, size_t first, size_t M, lane *l)
 {
     const fmpnn_operation *op = c->op;
+    const fmpnn_kernels *kernels = op->ctx->kernels;
     size_t count;
     for (size_t m = 0; m < M; m += count) {
         count = M - m < op->group ? M - m : op->group;
@@ -227,12 +212,13 @@ static void sum_edges(const call *c, size_t first, size_t M, lane *l)
                    c->E + node * op->k, op->k, c->X + node * 3, c->X + base * 3,
                    op->parts + base * 2 * op->H + op->H, 2 * op->H);
         }
-        measure(l->geometry, l->delta, count * op->k);
+        const size_t edges = count * op->k;
+        kernels->edge_geometry(l->geometry, l->delta, edges, edges);
         for (size_t n = 0; n < count; n++)
-            op->ctx->kernels->edge_sum(
-                l->s + (m + n) * op->H, op->parts + (first + m + n) * 2 * op->H,
-                l->row + n * op->k, l->geometry + n * op->k * EDGE_INPUTS, op->w_edge,
-                op->k, op->H, op->tanh_form);
+            kernels->edge_sum(l->s + (m + n) * op->H,
+                              op->parts + (first + m + n) * 2 * op->H, l->row + n * op->k,
+                              l->geometry + n * op->k, edges, op->w_edge, op->k, op->H,
+                              op->tanh_form);
     }
 }
 

@@ -4,9 +4,12 @@
 #include "kernels/vec_common.h"
 #include "kernels/gelu.h"
 
+#include <math.h>
+
 #include "kernels/elementwise.inc.c"
 #include "kernels/gemm.inc.c"
 #include "kernels/edge_sum.inc.c"
+#include "kernels/geometry.inc.c"
 #include "kernels/layer_norm.inc.c"
 #include "kernels/radial_basis.inc.c"
 

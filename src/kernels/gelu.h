@@ -18,10 +18,10 @@
 #define FMPNN_GELU_H
 
 /* clang-format off */
-static inline __attribute__((always_inline)) void v_gelu_erf(vf *x, const size_t V)
+static inline __attribute__((always_inline)) void v_gelu_erf_factor(vf *q, const vf *magnitude,
+                                                                    const size_t V)
 {
-    vf magnitude[MAX_GROUP], t[MAX_GROUP], q[MAX_GROUP];
-    EACH(v, V) magnitude[v] = v_abs(x[v]);
+    vf t[MAX_GROUP];
     EACH(v, V) t[v] = v_min(magnitude[v], v_set(5.5f));
     EACH(v, V) q[v] = v_fma(v_set(-2.48232136e-05f), t[v], v_set(0.000670904701f));
     EACH(v, V) q[v] = v_fma(q[v], t[v], v_set(-0.00112706854f));
@@ -32,13 +32,12 @@ static inline __attribute__((always_inline)) void v_gelu_erf(vf *x, const size_t
     EACH(v, V) q[v] = v_fma(q[v], q[v], v_set(-0.0452026092f));
     EACH(v, V) q[v] = v_fma(q[v], q[v], v_set(-7.69713588e-05f));
     EACH(v, V) q[v] = v_fnma(q[v], q[v], v_set(0.500000119f));
-    EACH(v, V) x[v] = v_fma(magnitude[v], q[v], v_mul(x[v], v_set(0.5f)));
 }
 
-static inline __attribute__((always_inline)) void v_gelu_tanh(vf *x, const size_t V)
+static inline __attribute__((always_inline)) void v_gelu_tanh_factor(vf *q, const vf *magnitude,
+                                                                     const size_t V)
 {
-    vf magnitude[MAX_GROUP], t[MAX_GROUP], q[MAX_GROUP];
-    EACH(v, V) magnitude[v] = v_abs(x[v]);
+    vf t[MAX_GROUP];
     EACH(v, V) t[v] = v_min(magnitude[v], v_set(5.30000019f));
     EACH(v, V) q[v] = v_fma(v_set(4.1667332e-05f), t[v], v_set(-0.000511384802f));
     EACH(v, V) q[v] = v_fma(q[v], t[v], v_set(0.0025821547f));
@@ -49,19 +48,29 @@ static inline __attribute__((always_inline)) void v_gelu_tanh(vf *x, const size_
     EACH(v, V) q[v] = v_fma(q[v], q[v], v_set(0.0101873493f));
     EACH(v, V) q[v] = v_fma(q[v], q[v], v_set(-0.000301313295f));
     EACH(v, V) q[v] = v_fnma(q[v], q[v], v_set(0.50000006f));
-    EACH(v, V) x[v] = v_fma(magnitude[v], q[v], v_mul(x[v], v_set(0.5f)));
 }
-
 /* clang-format on */
+
+/* R(min(magnitude, T)) for V <= MAX_GROUP vectors. */
+static inline __attribute__((always_inline)) void
+v_gelu_factor(vf *q, const vf *magnitude, const size_t V, const int tanh_form)
+{
+    if (tanh_form)
+        v_gelu_tanh_factor(q, magnitude, V);
+    else
+        v_gelu_erf_factor(q, magnitude, V);
+}
 
 /* x[v] = GELU(x[v]) for V <= MAX_GROUP vectors. */
 static inline __attribute__((always_inline)) void v_gelu_each(vf *x, const size_t V,
                                                               const int tanh_form)
 {
-    if (tanh_form)
-        v_gelu_tanh(x, V);
-    else
-        v_gelu_erf(x, V);
+    vf magnitude[MAX_GROUP], q[MAX_GROUP];
+    EACH (v, V)
+        magnitude[v] = v_abs(x[v]);
+    v_gelu_factor(q, magnitude, V, tanh_form);
+    EACH (v, V)
+        x[v] = v_fma(magnitude[v], q[v], v_mul(x[v], v_set(0.5f)));
 }
 
 static inline vf v_gelu(vf x, int tanh_form)

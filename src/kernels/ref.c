@@ -109,8 +109,8 @@ void fmpnn_ref_gather_gelu(double *value, double *tolerance, const float *own,
 }
 
 void fmpnn_ref_edge_sum(double *value, double *tolerance, const float *own,
-                        const float *const *rows, const float *geometry, const float *we,
-                        size_t M, size_t C, int tanh_form)
+                        const float *const *rows, const float *geometry, size_t stride,
+                        const float *we, size_t M, size_t C, int tanh_form)
 {
     for (size_t c = 0; c < C; c++) {
         sum total = {0};
@@ -121,12 +121,47 @@ void fmpnn_ref_edge_sum(double *value, double *tolerance, const float *own,
             add(&s, own[c]);
             add(&s, rows[m][c]);
             for (size_t q = 0; q < 4; q++)
-                add(&s, (double)geometry[4 * m + q] * we[q * C + c]);
-            add(&total, gelu_of(&s, tanh_form, &message_tolerance));
+                add(&s, (double)geometry[q * stride + m] * we[q * C + c]);
+            const double message = gelu_of(&s, tanh_form, &message_tolerance);
+            add(&total, s.value / 2); /* the two halves of GELU are summed apart */
+            add(&total, message - s.value / 2);
             within += message_tolerance;
         }
         value[c] = total.value;
         tolerance[c] = sum_tolerance(&total) + within;
+    }
+}
+
+/* A length, whose square has five roundings, its root one: each is felt by half. */
+static double length_of(const double *step, double plus, double *tolerance)
+{
+    const double square = step[0] * step[0] + step[1] * step[1] + step[2] * step[2] + plus;
+    *tolerance = 4 * U * sqrt(square) + FLT_MIN;
+    return sqrt(square);
+}
+
+void fmpnn_ref_edge_geometry(double *value, double *tolerance, const float *step,
+                             size_t stride, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        const double d[3] = {step[i], step[stride + i], step[2 * stride + i]};
+        value[i] = length_of(d, 1e-8, &tolerance[i]);
+        for (size_t q = 0; q < 3; q++) {
+            const size_t at = (q + 1) * n + i;
+            value[at] = d[q] / (value[i] + 1e-8);
+            tolerance[at] = 8 * U * fabs(value[at]) + FLT_MIN; /* and sum, quotient, product */
+        }
+    }
+}
+
+void fmpnn_ref_distance(double *value, double *tolerance, const float *points, size_t stride,
+                        const float *centre, float plus, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        double d[3];
+        for (size_t q = 0; q < 3; q++)
+            d[q] = (double)(float)(centre[q] - points[q * stride + i]); /* as defined */
+        value[i] = length_of(d, plus, &tolerance[i]);
     }
 }
 

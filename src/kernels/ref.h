@@ -29,8 +29,12 @@ void fmpnn_ref_gather_gelu(double *value, double *tolerance, const float *own,
                            const float *const *a, const float *const *b,
                            const float *const *d, size_t M, size_t C);
 void fmpnn_ref_edge_sum(double *value, double *tolerance, const float *own,
-                        const float *const *rows, const float *geometry, const float *we,
-                        size_t M, size_t C, int tanh_form);
+                        const float *const *rows, const float *geometry, size_t stride,
+                        const float *we, size_t M, size_t C, int tanh_form);
+void fmpnn_ref_edge_geometry(double *value, double *tolerance, const float *step,
+                             size_t stride, size_t n);
+void fmpnn_ref_distance(double *value, double *tolerance, const float *points, size_t stride,
+                        const float *centre, float plus, size_t n);
 void fmpnn_ref_sum_rows(double *value, double *tolerance, const float *const *rows, size_t M,
                         size_t C);
 void fmpnn_ref_gelu(double *value, double *tolerance, const float *src, size_t n,

@@ -38,6 +38,8 @@ static const load loads[] = {
     {"edge_sum", "12x128", 12, 0, 128, 0, 12 * 128 * 23.0, 4 * 12 * 128.0},
     {"edge_sum", "48x256", 48, 0, 256, 0, 48 * 256 * 23.0, 4 * 48 * 256.0},
     {"edge_sum", "48x256 tanh", 48, 0, 256, 1, 48 * 256 * 23.0, 4 * 48 * 256.0},
+    {"edge_geometry", "60", 60, 0, 0, 0, 60 * 14.0, 4 * 60 * 7.0},
+    {"distance", "48", 48, 0, 0, 0, 48 * 10.0, 4 * 48 * 4.0},
     {"gelu", "4096", 1, 0, 4096, 0, 4096 * 13.0, 8 * 4096.0},
     {"gelu", "4096 tanh", 1, 0, 4096, 1, 4096 * 13.0, 8 * 4096.0},
     {"layer_norm", "48x128", 48, 0, 128, 0, 48 * 128 * 8.0, 8 * 48 * 128.0},
@@ -63,7 +65,11 @@ static void run(const fmpnn_kernels *k, const load *l)
     else if (strcmp(l->slot, "sum_rows") == 0)
         k->sum_rows(data.dst, data.rows, M, N);
     else if (strcmp(l->slot, "edge_sum") == 0)
-        k->edge_sum(data.dst, data.bias, data.rows, data.small, data.src, M, N, l->flag);
+        k->edge_sum(data.dst, data.bias, data.rows, data.small, M, data.src, M, N, l->flag);
+    else if (strcmp(l->slot, "edge_geometry") == 0)
+        k->edge_geometry(data.dst, data.src, M, M);
+    else if (strcmp(l->slot, "distance") == 0)
+        k->distance(data.dst, data.src, M, data.bias, 1e-6f, M);
     else if (strcmp(l->slot, "gelu") == 0)
         k->gelu(data.dst, data.src, N, l->flag);
     else if (strcmp(l->slot, "layer_norm") == 0)
@@ -159,10 +165,9 @@ static void free_data(void)
 /* The tables of one instruction set, float32 first. */
 static size_t add_tables(const fmpnn_kernels **kernels, const char *isa)
 {
-    static const char *const precisions[] = {"fp32", "bf16x3", "bf16"};
     size_t count = 0;
-    for (size_t p = 0; p < sizeof precisions / sizeof *precisions; p++)
-        if ((kernels[count] = fmpnn_kernels_for(isa, precisions[p])) != NULL)
+    for (size_t p = 0; fmpnn_precision_name(p); p++)
+        if ((kernels[count] = fmpnn_kernels_for(isa, fmpnn_precision_name(p))) != NULL)
             count++;
     return count;
 }
@@ -185,7 +190,7 @@ int bench(const char *isa, const char *glob, uint64_t seed)
         return 2;
     }
     const unsigned mode = fmpnn_float_mode_enter();
-    printf("%-13s %-17s %-8s %10s %7s %10s %8s %8s %8s\n", "kernel", "size", "isa", "ns",
+    printf("%-13s %-17s %-7s %-6s %10s %7s %10s %8s %8s %8s\n", "kernel", "size", "isa", "how", "ns",
            "+-", "cold ns", "GFLOP/s", "GB/s", "gain");
     for (size_t i = 0; i < sizeof loads / sizeof *loads; i++) {
         const load *l = &loads[i];
@@ -194,8 +199,8 @@ int bench(const char *isa, const char *glob, uint64_t seed)
             continue;
         time_load(kernels, isas, l, t);
         for (size_t n = 0; n < isas; n++)
-            printf("%-13s %-17s %-8s %10.0f %7.0f %10.0f %8.1f %8.1f %7.2fx\n", l->slot,
-                   l->name, kernels[n]->isa, t[n].median, t[n].spread, t[n].cold,
+            printf("%-13s %-17s %-7s %-6s %10.0f %7.0f %10.0f %8.1f %8.1f %7.2fx\n", l->slot,
+                   l->name, kernels[n]->isa, kernels[n]->precision, t[n].median, t[n].spread, t[n].cold,
                    l->flops / t[n].median, l->bytes / t[n].median,
                    t[0].median / t[n].median);
         fflush(stdout);

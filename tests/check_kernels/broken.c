@@ -52,11 +52,27 @@ static void gather_gelu_without_d(float *dst, size_t ldd, const float *own,
 }
 
 static void edge_sum_always_erf(float *dst, const float *own, const float *const *rows,
-                                const float *geometry, const float *we, size_t M, size_t C,
-                                int tanh_form)
+                                const float *geometry, size_t stride, const float *we,
+                                size_t M, size_t C, int tanh_form)
 {
     (void)tanh_form;
-    good.edge_sum(dst, own, rows, geometry, we, M, C, 0);
+    good.edge_sum(dst, own, rows, geometry, stride, we, M, C, 0);
+}
+
+/* The direction divided by the length alone: NaN for a neighbour in the same place. */
+static void edge_geometry_sharp(float *dst, const float *step, size_t stride, size_t n)
+{
+    good.edge_geometry(dst, step, stride, n);
+    for (size_t i = 0; i < n; i++)
+        for (size_t q = 0; q < 3; q++)
+            dst[(q + 1) * stride + i] = step[q * stride + i] / (dst[i] - 1e-4f);
+}
+
+static void distance_without_plus(float *dst, const float *points, size_t stride,
+                                  const float *centre, float plus, size_t n)
+{
+    (void)plus;
+    good.distance(dst, points, stride, centre, 0, n);
 }
 
 static void sum_rows_without_last(float *dst, const float *const *rows, size_t M, size_t C)
@@ -128,6 +144,8 @@ const char *broken_table(size_t n, fmpnn_kernels *kernels, const char **slot)
         BROKEN(9, layer_norm, layer_norm_scale)
         BROKEN(10, radial_basis, radial_basis_rough)
         BROKEN(11, sum_rows, sum_rows_without_last)
+        BROKEN(12, edge_geometry, edge_geometry_sharp)
+        BROKEN(13, distance, distance_without_plus)
 #undef BROKEN
     }
     return NULL;

@@ -120,17 +120,45 @@ void check_rows_edge_sum(check *c)
     const size_t C = 130;
     check_case(c, "channel independence");
     const matrix own = check_input(c, 1, C, C, 1), table = check_input(c, 7, C, C, 2);
-    const matrix geometry = check_input(c, M, 4, 4, 1), we = check_input(c, 4, C, C, 1);
+    const matrix geometry = check_input(c, 4, M, M, 1), we = check_input(c, 4, C, C, 1);
     const matrix less = check_output(c, 4, C, C);
     const float **rows = check_rows(c, &table, M);
     const matrix all = check_output(c, 1, C, C), part = check_output(c, 1, C, C);
-    c->kernels->edge_sum(all.data, own.data, rows, geometry.data, we.data, M, C, 0);
+    c->kernels->edge_sum(all.data, own.data, rows, geometry.data, M, we.data, M, C, 0);
     for (size_t some = 1; some < C; some++) {
         for (size_t q = 0; q < 4; q++)
             memcpy(less.data + q * some, we.data + q * C, some * sizeof(float));
-        c->kernels->edge_sum(part.data, own.data, rows, geometry.data, less.data, M, some,
-                             0);
+        c->kernels->edge_sum(part.data, own.data, rows, geometry.data, M, less.data, M,
+                             some, 0);
         check_same(c, "first channels", part.data, all.data, some);
+    }
+}
+
+void check_rows_edge_geometry(check *c)
+{
+    const size_t n = 70;
+    check_case(c, "position independence");
+    const matrix step = check_input(c, 3, n, n, 9);
+    const matrix all = check_output(c, 4, n, n), one = check_output(c, 4, 1, 1);
+    c->kernels->edge_geometry(all.data, step.data, n, n);
+    for (size_t i = 0; i < n; i++) {
+        const float alone[3] = {step.data[i], step.data[n + i], step.data[2 * n + i]};
+        c->kernels->edge_geometry(one.data, alone, 1, 1);
+        for (size_t q = 0; q < 4; q++)
+            check_same(c, "a step alone", one.data + q, all.data + q * n + i, 1);
+    }
+}
+
+void check_rows_distance(check *c)
+{
+    const size_t n = 70;
+    check_case(c, "position independence");
+    const matrix points = check_input(c, 3, n, n, 9), centre = check_input(c, 1, 3, 3, 9);
+    const matrix all = check_output(c, 1, n, n), one = check_output(c, 1, 1, 1);
+    c->kernels->distance(all.data, points.data, n, centre.data, 1e-6f, n);
+    for (size_t i = 0; i < n; i++) {
+        c->kernels->distance(one.data, points.data + i, n, centre.data, 1e-6f, 1);
+        check_same(c, "a point alone", one.data, all.data + i, 1);
     }
 }
 

@@ -175,14 +175,15 @@ static void edge_sum_case(check *c, size_t M, size_t C, int tanh_form)
     check_case(c, "M=%zu C=%zu tanh=%d", M, C, tanh_form);
     const matrix own = check_input(c, 1, C, C, 2);
     const matrix table = check_input(c, 9, C, C + padding(c), 2);
-    const matrix geometry = check_input(c, M, 4, 4, 1);
+    const matrix geometry = check_input(c, 4, M, M + padding(c), 1);
     const matrix we = check_input(c, 4, C, C, 1);
     const matrix dst = check_output(c, 1, C, C);
     const float **rows = check_rows(c, &table, M);
     double *value = check_doubles(c, C), *tolerance = check_doubles(c, C);
-    fmpnn_ref_edge_sum(value, tolerance, own.data, rows, geometry.data, we.data, M, C,
-                       tanh_form);
-    c->kernels->edge_sum(dst.data, own.data, rows, geometry.data, we.data, M, C, tanh_form);
+    fmpnn_ref_edge_sum(value, tolerance, own.data, rows, geometry.data, geometry.stride, we.data,
+                       M, C, tanh_form);
+    c->kernels->edge_sum(dst.data, own.data, rows, geometry.data, geometry.stride, we.data, M,
+                         C, tanh_form);
     check_result(c, &dst, value, tolerance);
 }
 
@@ -196,6 +197,45 @@ void check_edge_sum(check *c)
         const size_t M = check_below(c, 50);
         edge_sum_case(c, M, check_below(c, 300), (int)(i % 2));
     }
+}
+
+static void edge_geometry_case(check *c, size_t n, float scale)
+{
+    check_case(c, "n=%zu scale=%g", n, (double)scale);
+    const size_t stride = n + padding(c);
+    const matrix step = check_input(c, 3, n, stride, scale);
+    const matrix dst = check_output(c, 4, n, stride);
+    double *value = check_doubles(c, 4 * n), *tolerance = check_doubles(c, 4 * n);
+    for (size_t q = 0; q < 3 && n > 2; q++)
+        step.data[q * stride + 2] = 0; /* a neighbour in the same place */
+    fmpnn_ref_edge_geometry(value, tolerance, step.data, stride, n);
+    c->kernels->edge_geometry(dst.data, step.data, stride, n);
+    check_result(c, &dst, value, tolerance);
+}
+
+void check_edge_geometry(check *c)
+{
+    static const float scales[] = {1e-6f, 1, 300};
+    for (size_t n = 0; n < 70; n++)
+        edge_geometry_case(c, n, scales[n % COUNT(scales)]);
+}
+
+static void distance_case(check *c, size_t n, float scale, float plus)
+{
+    check_case(c, "n=%zu scale=%g plus=%g", n, (double)scale, (double)plus);
+    const matrix points = check_input(c, 3, n, n + padding(c), scale);
+    const matrix centre = check_input(c, 1, 3, 3, scale), dst = check_output(c, 1, n, n);
+    double *value = check_doubles(c, n), *tolerance = check_doubles(c, n);
+    fmpnn_ref_distance(value, tolerance, points.data, points.stride, centre.data, plus, n);
+    c->kernels->distance(dst.data, points.data, points.stride, centre.data, plus, n);
+    check_result(c, &dst, value, tolerance);
+}
+
+void check_distance(check *c)
+{
+    static const float scales[] = {1e-6f, 1, 300};
+    for (size_t n = 0; n < 70; n++)
+        distance_case(c, n, scales[n % COUNT(scales)], n % 2 ? 1e-6f : 0.5f);
 }
 
 static void gelu_case(check *c, size_t n, int tanh_form, bool in_place)
