@@ -28,8 +28,8 @@ static void ISA(layer_norm)(float *dst, size_t ldd, const float *src, size_t lds
             const vf x = v_first(v_sub(v_load_some(src + c, C - c), mean), C - c);
             acc[v] = v_fma(x, x, acc[v]);
         }
-        const vf variance = v_set(v_sum16(acc) / (float)C);
-        const vf scale = v_div(v_set(1.0f), v_sqrt(v_add(variance, v_set(1e-5f))));
+        /* of one number: roots and quotients of whole vectors take as long as the rest */
+        const vf scale = v_set(1.0f / sqrtf(v_sum16(acc) / (float)C + 1e-5f));
 
         for (size_t c = 0; c < C; c += VF) {
             const size_t count = C - c;
