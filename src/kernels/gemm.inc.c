@@ -45,7 +45,8 @@ tile(float *dst, size_t ldd, const tile_in *in, const size_t rows, const size_t 
                 v_add(acc[r][v], v_load(in->rows[r] + in->column + v * VF));
     }
     const float *panels = in->panels;
-    for (size_t k = 0; k < K; k++, panels += PANEL) {
+    UNROLL_4 for (size_t k = 0; k < K; k++, panels += PANEL)
+    {
         vf w[MAX_WIDTH / VF];
         UNROLL for (size_t v = 0; v < vecs; v++) w[v] =
             v_load(panels + v / PANEL_VECS * PANEL * K + v % PANEL_VECS * VF);

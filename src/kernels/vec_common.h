@@ -5,8 +5,10 @@
 /* Loops over vectors of a register tile must vanish, or the tile would live in memory. */
 #if defined(__clang__)
 #define UNROLL _Pragma("clang loop unroll(full)")
+#define UNROLL_4 _Pragma("clang loop unroll_count(4)")
 #else
 #define UNROLL _Pragma("GCC unroll 16")
+#define UNROLL_4 _Pragma("GCC unroll 4")
 #endif
 
 /* The v-th of V vectors handled side by side, V a constant. */
