@@ -2,15 +2,18 @@
  * bf16; everything else, and fp32, is avx512's. Built with -mamx-tile -mamx-bf16 -mavx512bf16 and
  * avx512's flags, and only this file.
  *
- * bf16x3: both operands are split, x = high + low, and high·high + high·low + low·high is
+ * bf16x3: both operands are split, x = high + low, and high·high + low·high + high·low is
  * accumulated in float32; what is dropped is low·low and the rest of the split, some 2^-16 of a
  * product. bf16 takes high·high alone.
  *
- * A block of up to 32 rows is converted once to tiles (conversion costs a fifth of the products
- * at N = 128). More than 16 rows run against two panels at a time, fewer against four: either
- * way four accumulators, as many independent chains as hide the latency of a product. Order of
- * summation: k in steps of 32, within a step high·high, low·high, high·low; bias and rows are
- * added to the finished sum. Rows of a tile do not see each other, so bits do not depend on M.
+ * Up to 48 rows are converted once to tiles and then pass all weights, so that these, which come
+ * from the second-level cache, are read once: three tiles of rows against two panels of weights,
+ * two against two, or one against four, as many as there are rows for. Four to six accumulators
+ * are as many independent chains as hide the latency of a product.
+ *
+ * Order of summation, whatever the shape: bias, then k in steps of 32, within a step high·high,
+ * low·high, high·low; rows are added to the finished sum. Rows of a tile do not see each other,
+ * so bits do not depend on M.
  *
  * The tile configuration is loaded at every entry: other libraries in the process release it. */
 #if !(defined(__AMX_TILE__) || defined(__AMXTILE__)) ||                                       \
@@ -24,39 +27,49 @@
 #include "kernels/gelu.h"
 
 enum {
-    BLOCK = 2 * AMX_ROWS, /* rows converted together */
-    MOST_STEPS = 32,      /* K of one round: 1024; longer sums take several rounds */
-    TALL = 2 * AMX_ROWS,  /* columns at a time of a block with more than 16 rows */
-    FLAT = 4 * AMX_ROWS,  /* and of one with fewer */
-    GROUP = 4             /* rows whose GELUs run side by side */
+    MOST_TALL = 3, /* tiles of rows that pass the weights together */
+    MOST_WIDE = 4, /* panels at a time */
+    MOST_SUMS = 6, /* accumulators: all tile registers but two */
+    BLOCK = MOST_TALL * AMX_ROWS,
+    MOST_STEPS = 32, /* K of one round: 1024; longer sums take several rounds */
+    SUMS = AMX_ROWS * AMX_ROWS,
+    PANEL_STEP = AMX_PARTS * AMX_TILE,
+    LINE = 64, /* bytes of a row of a tile */
+    GROUP = 4  /* rows whose GELUs run side by side */
 };
-
-/* Rows of the first operand as tiles: [part][half][step][16][32]. */
-typedef struct rows_bf16 {
-    uint16_t tile[AMX_PARTS][2][MOST_STEPS][AMX_TILE] __attribute__((aligned(64)));
-} rows_bf16;
 
 /* What is fixed during a call. */
 typedef struct product {
     const float *src;
     size_t lds, M, K, N;
     const uint16_t *w; /* [panel][step][part][tile] */
-    int parts;         /* 2: bf16x3, 1: bf16 */
+    const float *bias;
+    int parts; /* 2: bf16x3, 1: bf16 */
 } product;
 
-static void configure(void)
+/* Rows m .. m+height-1 in `tall` tiles of 16 rows: [step][part][tall][16][32]. */
+typedef struct block {
+    size_t m, height, tall, wide; /* wide: panels at a time */
+    uint16_t *tiles;
+} block;
+
+static inline size_t least(size_t a, size_t b)
 {
-    struct {
-        uint8_t palette, start, reserved[14];
-        uint16_t bytes[16];
-        uint8_t rows[16];
-    } config __attribute__((aligned(64))) = {.palette = 1};
-    for (int tile = 0; tile < 8; tile++) {
-        config.bytes[tile] = 64;
-        config.rows[tile] = AMX_ROWS;
-    }
-    _tile_loadconfig(&config);
+    return a < b ? a : b;
 }
+
+/* Constant, not built on the stack: compilers know of the first eight bytes that are read. */
+static const struct {
+    uint8_t palette, start, reserved[14];
+    uint16_t bytes[16];
+    uint8_t rows[16];
+} tile_config __attribute__((aligned(64))) = {
+    .palette = 1,
+    .bytes = {LINE, LINE, LINE, LINE, LINE, LINE, LINE, LINE},
+    .rows = {AMX_ROWS, AMX_ROWS, AMX_ROWS, AMX_ROWS, AMX_ROWS, AMX_ROWS, AMX_ROWS, AMX_ROWS},
+};
+
+/* ---- rows to bfloat16 ---- */
 
 static inline __m512i pair(__m512 first, __m512 second)
 {
@@ -73,139 +86,314 @@ static inline __m512i rest(__m512 first, __m512 second, __m512i high)
     return pair(_mm512_sub_ps(first, a), _mm512_sub_ps(second, b));
 }
 
-/* Rows m .. m+height-1, k's of `steps` steps from k0. Rows of a tile beyond stay as they are:
- * what comes of them is not looked at. */
-static void convert(rows_bf16 *to, const product *p, size_t m, size_t height, size_t k0,
-                    size_t steps)
+static inline __attribute__((always_inline)) void
+convert_32(uint16_t *high_parts, size_t low_parts, __m512 x, __m512 y, const int parts)
 {
-    for (size_t r = 0; r < height; r++) {
-        const float *src = p->src + (m + r) * p->lds + k0;
-        for (size_t s = 0; s < steps; s++) {
-            const size_t k = s * AMX_DEPTH, at = r % AMX_ROWS * AMX_DEPTH;
-            const size_t left = p->K - k0 - k;
-            const __m512 a = v_load_first(src + k, left);
-            const __m512 b = left > VF ? v_load_first(src + k + VF, left - VF) : v_set(0);
-            const __m512i high = pair(a, b);
-            _mm512_store_si512(&to->tile[0][r / AMX_ROWS][s][at], high);
-            if (p->parts == 2)
-                _mm512_store_si512(&to->tile[1][r / AMX_ROWS][s][at], rest(a, b, high));
-        }
+    const __m512i high = pair(x, y);
+    _mm512_store_si512(high_parts, high);
+    if (parts == 2)
+        _mm512_store_si512(high_parts + low_parts, rest(x, y, high));
+}
+
+/* The k's of `steps` steps from k0. Rows of a tile beyond stay as they are: what comes of them
+ * is not looked at. */
+static inline __attribute__((always_inline)) void
+convert_parts(const block *b, const product *p, size_t k0, size_t steps, const int parts)
+{
+    const size_t low = b->tall * AMX_TILE, step = parts * low;
+    const size_t whole = least(steps, (p->K - k0) / AMX_DEPTH);
+    const size_t left = p->K - k0 - whole * AMX_DEPTH;
+    for (size_t r = 0; r < b->height; r++) {
+        const float *src = p->src + (b->m + r) * p->lds + k0;
+        uint16_t *to = b->tiles + r * AMX_DEPTH;
+        for (size_t s = 0; s < whole; s++, src += AMX_DEPTH, to += step)
+            convert_32(to, low, v_load(src), v_load(src + VF), parts);
+        if (whole < steps)
+            convert_32(to, low, v_load_first(src, left),
+                       left > VF ? v_load_first(src + VF, left - VF) : v_set(0), parts);
     }
 }
 
-enum { LINE = 64, PANEL_STEP = AMX_PARTS * AMX_TILE };
-
-/* out[32][32] (+)= 32 rows times two panels. */
-static __attribute__((noinline)) void multiply_tall(float *out, const rows_bf16 *rows,
-                                                    const uint16_t *const panel[4],
-                                                    size_t steps, int parts, bool again)
+static void convert(const block *b, const product *p, size_t k0, size_t steps)
 {
-    enum { STRIDE = TALL * sizeof(float), BELOW = AMX_ROWS * TALL };
-    if (again) {
-        _tile_loadd(0, out, STRIDE);
-        _tile_loadd(1, out + AMX_ROWS, STRIDE);
-        _tile_loadd(2, out + BELOW, STRIDE);
-        _tile_loadd(3, out + BELOW + AMX_ROWS, STRIDE);
-    } else {
-        _tile_zero(0);
-        _tile_zero(1);
-        _tile_zero(2);
-        _tile_zero(3);
+    if (p->parts == 2)
+        convert_parts(b, p, k0, steps, 2);
+    else
+        convert_parts(b, p, k0, steps, 1);
+}
+
+/* ---- tiles times panels ---- */
+
+/* out [wide][tall][16][16] = start or out, plus tiles times panels. */
+typedef struct factors {
+    const uint16_t *tiles, *panel[MOST_WIDE];
+    size_t steps;
+    const float *start; /* [wide][16]; NULL: out */
+} factors;
+
+#define WEIGHTS(at) _tile_loadd(7, at, LINE);
+#define TIMES(sum, tile)                                                                       \
+    _tile_loadd(6, a + (tile)*AMX_TILE, LINE);                                                 \
+    _tile_dpbf16ps(sum, 6, 7);
+#define START(sum, column)                                                                     \
+    if (f->start)                                                                              \
+        _tile_loadd(sum, f->start + (column)*AMX_ROWS, 0);                                     \
+    else                                                                                       \
+        _tile_loadd(sum, out + (sum)*SUMS, LINE);
+#define STORE(sum) _tile_stored(sum, out + (sum)*SUMS, LINE);
+
+/* Sums p, q, r of three row tiles and one panel. */
+#define THREE(p, q, r, at)                                                                     \
+    WEIGHTS(at)                                                                                \
+    TIMES(p, 0) TIMES(q, 1) TIMES(r, 2)                                                        \
+    if (parts == 2) {                                                                          \
+        TIMES(p, 3) TIMES(q, 4) TIMES(r, 5)                                                    \
+        WEIGHTS((at) + AMX_TILE)                                                               \
+        TIMES(p, 0) TIMES(q, 1) TIMES(r, 2)                                                    \
     }
-    for (size_t s = 0; s < steps; s++) {
-        const uint16_t *a = panel[0] + s * PANEL_STEP, *b = panel[1] + s * PANEL_STEP;
-        _tile_loadd(4, rows->tile[0][0][s], LINE);
-        _tile_loadd(6, a, LINE);
-        _tile_dpbf16ps(0, 4, 6);
-        _tile_loadd(7, b, LINE);
-        _tile_dpbf16ps(1, 4, 7);
-        _tile_loadd(5, rows->tile[0][1][s], LINE);
-        _tile_dpbf16ps(2, 5, 6);
-        _tile_dpbf16ps(3, 5, 7);
+
+static inline __attribute__((always_inline)) void multiply_3x2(float *out, const factors *f,
+                                                               const int parts)
+{
+    const uint16_t *a = f->tiles;
+    START(0, 0) START(1, 0) START(2, 0) START(3, 1) START(4, 1) START(5, 1)
+    for (size_t s = 0; s < f->steps; s++, a += parts * 3 * AMX_TILE) {
+        THREE(0, 1, 2, f->panel[0] + s * PANEL_STEP)
+        THREE(3, 4, 5, f->panel[1] + s * PANEL_STEP)
+    }
+    STORE(0) STORE(1) STORE(2) STORE(3) STORE(4) STORE(5)
+}
+
+/* Sums of two row tiles in registers 4 and 5 and the panels in 6 and 7. */
+#define TWO_BY_TWO                                                                             \
+    _tile_dpbf16ps(0, 4, 6);                                                                   \
+    _tile_dpbf16ps(1, 5, 6);                                                                   \
+    _tile_dpbf16ps(2, 4, 7);                                                                   \
+    _tile_dpbf16ps(3, 5, 7);
+
+static inline __attribute__((always_inline)) void multiply_2x2(float *out, const factors *f,
+                                                               const int parts)
+{
+    const uint16_t *a = f->tiles;
+    START(0, 0) START(1, 0) START(2, 1) START(3, 1)
+    for (size_t s = 0; s < f->steps; s++, a += parts * 2 * AMX_TILE) {
+        const uint16_t *w = f->panel[0] + s * PANEL_STEP, *v = f->panel[1] + s * PANEL_STEP;
+        _tile_loadd(4, a, LINE);
+        _tile_loadd(6, w, LINE);
+        _tile_loadd(5, a + AMX_TILE, LINE);
+        _tile_loadd(7, v, LINE);
+        TWO_BY_TWO
         if (parts == 1)
             continue;
-        _tile_loadd(4, rows->tile[1][0][s], LINE);
-        _tile_dpbf16ps(0, 4, 6);
-        _tile_dpbf16ps(1, 4, 7);
-        _tile_loadd(5, rows->tile[1][1][s], LINE);
-        _tile_dpbf16ps(2, 5, 6);
-        _tile_dpbf16ps(3, 5, 7);
-        _tile_loadd(4, rows->tile[0][0][s], LINE);
-        _tile_loadd(6, a + AMX_TILE, LINE);
-        _tile_dpbf16ps(0, 4, 6);
-        _tile_loadd(7, b + AMX_TILE, LINE);
-        _tile_dpbf16ps(1, 4, 7);
-        _tile_loadd(5, rows->tile[0][1][s], LINE);
-        _tile_dpbf16ps(2, 5, 6);
-        _tile_dpbf16ps(3, 5, 7);
+        _tile_loadd(4, a + 2 * AMX_TILE, LINE);
+        _tile_loadd(5, a + 3 * AMX_TILE, LINE);
+        TWO_BY_TWO
+        _tile_loadd(4, a, LINE);
+        _tile_loadd(6, w + AMX_TILE, LINE);
+        _tile_loadd(5, a + AMX_TILE, LINE);
+        _tile_loadd(7, v + AMX_TILE, LINE);
+        TWO_BY_TWO
     }
-    _tile_stored(0, out, STRIDE);
-    _tile_stored(1, out + AMX_ROWS, STRIDE);
-    _tile_stored(2, out + BELOW, STRIDE);
-    _tile_stored(3, out + BELOW + AMX_ROWS, STRIDE);
+    STORE(0) STORE(1) STORE(2) STORE(3)
 }
 
-/* One panel's products in a step of multiply_flat; 4: high rows, 5: low rows. */
-#define FLAT_PANEL(n)                                                                          \
-    _tile_loadd(6, panel[n] + s * PANEL_STEP, LINE);                                           \
-    _tile_dpbf16ps(n, 4, 6);                                                                   \
-    if (parts == 2) {                                                                          \
-        _tile_dpbf16ps(n, 5, 6);                                                               \
-        _tile_loadd(7, panel[n] + s * PANEL_STEP + AMX_TILE, LINE);                            \
-        _tile_dpbf16ps(n, 4, 7);                                                               \
-    }
+/* Panel n's sum of one row tile in register `rows`; part 0: high weights. */
+#define ONE(n, rows, part)                                                                     \
+    _tile_loadd(6, f->panel[n] + s * PANEL_STEP + (part)*AMX_TILE, LINE);                      \
+    _tile_dpbf16ps(n, rows, 6);
 
-/* out[16][64] (+)= 16 rows times four panels. */
-static __attribute__((noinline)) void multiply_flat(float *out, const rows_bf16 *rows,
-                                                    const uint16_t *const panel[4],
-                                                    size_t steps, int parts, bool again)
+static inline __attribute__((always_inline)) void multiply_1x4(float *out, const factors *f,
+                                                               const int parts)
 {
-    enum { STRIDE = FLAT * sizeof(float) };
-    if (again) {
-        _tile_loadd(0, out, STRIDE);
-        _tile_loadd(1, out + AMX_ROWS, STRIDE);
-        _tile_loadd(2, out + 2 * AMX_ROWS, STRIDE);
-        _tile_loadd(3, out + 3 * AMX_ROWS, STRIDE);
-    } else {
-        _tile_zero(0);
-        _tile_zero(1);
-        _tile_zero(2);
-        _tile_zero(3);
+    const uint16_t *a = f->tiles;
+    START(0, 0) START(1, 1) START(2, 2) START(3, 3)
+    for (size_t s = 0; s < f->steps; s++, a += parts * AMX_TILE) {
+        _tile_loadd(4, a, LINE);
+        if (parts == 1) {
+            ONE(0, 4, 0) ONE(1, 4, 0) ONE(2, 4, 0) ONE(3, 4, 0)
+            continue;
+        }
+        _tile_loadd(5, a + AMX_TILE, LINE);
+        ONE(0, 4, 0) _tile_dpbf16ps(0, 5, 6);
+        ONE(1, 4, 0) _tile_dpbf16ps(1, 5, 6);
+        ONE(2, 4, 0) _tile_dpbf16ps(2, 5, 6);
+        ONE(3, 4, 0) _tile_dpbf16ps(3, 5, 6);
+        ONE(0, 4, 1) ONE(1, 4, 1) ONE(2, 4, 1) ONE(3, 4, 1)
     }
-    for (size_t s = 0; s < steps; s++) {
-        _tile_loadd(4, rows->tile[0][0][s], LINE);
-        if (parts == 2)
-            _tile_loadd(5, rows->tile[1][0][s], LINE);
-        FLAT_PANEL(0)
-        FLAT_PANEL(1)
-        FLAT_PANEL(2)
-        FLAT_PANEL(3)
-    }
-    _tile_stored(0, out, STRIDE);
-    _tile_stored(1, out + AMX_ROWS, STRIDE);
-    _tile_stored(2, out + 2 * AMX_ROWS, STRIDE);
-    _tile_stored(3, out + 3 * AMX_ROWS, STRIDE);
+    STORE(0) STORE(1) STORE(2) STORE(3)
 }
 
-/* Columns from n of one block, `width` of them, from rows already converted where K fits one
- * round. Panels beyond the last are the last again. */
-static void columns(float *out, rows_bf16 *rows, const product *p, size_t m, size_t height,
-                    size_t n, size_t width)
+/* Functions of their own, not inlined: see gemm.inc.c. Compilers do not know that a tile load
+ * reads memory; the empty statement says it. */
+typedef void multiply_fn(float *out, const factors *f);
+#define MULTIPLY(shape, parts)                                                                 \
+    static __attribute__((noinline)) void multiply_##shape##_##parts(float *out,               \
+                                                                     const factors *f)         \
+    {                                                                                          \
+        __asm__ volatile("" ::: "memory");                                                     \
+        multiply_##shape(out, f, parts);                                                       \
+    }
+MULTIPLY(1x4, 1)
+MULTIPLY(1x4, 2)
+MULTIPLY(2x2, 1)
+MULTIPLY(2x2, 2)
+MULTIPLY(3x2, 1)
+MULTIPLY(3x2, 2)
+
+static multiply_fn *const multiply[MOST_TALL][AMX_PARTS] = {
+    {multiply_1x4_1, multiply_1x4_2},
+    {multiply_2x2_1, multiply_2x2_2},
+    {multiply_3x2_1, multiply_3x2_2},
+};
+
+static block next_block(const product *p, size_t m, uint16_t *tiles)
+{
+    block b = {.m = m, .height = least(p->M - m, BLOCK), .tiles = tiles};
+    b.tall = (b.height + AMX_ROWS - 1) / AMX_ROWS;
+    b.wide = b.tall == 1 ? 4 : 2;
+    if (amx_steps(p->K) <= MOST_STEPS)
+        convert(&b, p, 0, amx_steps(p->K));
+    return b;
+}
+
+/* The sums of one block, columns from n. Panels beyond the last are the last again. */
+static void columns(float *out, const block *b, const product *p, size_t n)
 {
     const size_t steps = amx_steps(p->K), last = (p->N - 1) / AMX_ROWS;
+    float start[MOST_WIDE * AMX_ROWS] __attribute__((aligned(64)));
+    factors f = {.tiles = b->tiles, .start = start};
+    if (p->bias && n + b->wide * AMX_ROWS <= p->N)
+        f.start = p->bias + n;
+    else
+        for (size_t c = 0; c < MOST_WIDE * AMX_ROWS; c++)
+            start[c] = p->bias && n + c < p->N ? p->bias[n + c] : 0;
     for (size_t s = 0; s < steps || s == 0; s += MOST_STEPS) {
-        const size_t count = steps - s < MOST_STEPS ? steps - s : MOST_STEPS;
-        const uint16_t *panel[4];
-        for (size_t v = 0; v < 4; v++) {
-            const size_t at = n / AMX_ROWS + v < last ? n / AMX_ROWS + v : last;
-            panel[v] = p->w + (at * steps + s) * PANEL_STEP;
-        }
+        f.steps = least(steps - s, MOST_STEPS);
+        for (size_t v = 0; v < MOST_WIDE; v++)
+            f.panel[v] = p->w + (least(n / AMX_ROWS + v, last) * steps + s) * PANEL_STEP;
         if (steps > MOST_STEPS)
-            convert(rows, p, m, height, s * AMX_DEPTH, count);
-        if (width == TALL)
-            multiply_tall(out, rows, panel, count, p->parts, s > 0);
-        else
-            multiply_flat(out, rows, panel, count, p->parts, s > 0);
+            convert(b, p, s * AMX_DEPTH, f.steps);
+        multiply[b->tall - 1][p->parts - 1](out, &f);
+        f.start = NULL;
+    }
+}
+
+/* ---- what follows a product ---- */
+
+/* Sums of one panel: rows 16 apart. `left` columns are wanted. */
+static inline __attribute__((always_inline)) void
+finish(vf *x, const size_t count, const float *out, const float *const *rows, size_t c,
+       size_t left, const int gelu)
+{
+    EACH(v, count)
+    {
+        x[v] = v_load(out + v * AMX_ROWS);
+        if (rows && rows[v])
+            x[v] = v_add(x[v], v_load_some(rows[v] + c, left));
+    }
+    if (gelu)
+        v_gelu_each(x, count, 0);
+}
+
+/* Columns c .. end-1 of `count` rows, panels of sums `panel` apart. Row by row, so that lines
+ * beside each other are written together. */
+static inline __attribute__((always_inline)) void
+store_rows(float *dst, size_t ldd, const size_t count, const float *out, size_t panel,
+           const float *const *rows, size_t c, size_t end, const int gelu)
+{
+    for (; c < end; c += AMX_ROWS, out += panel) {
+        vf x[GROUP];
+        finish(x, count, out, rows, c, end - c, gelu);
+        EACH(v, count) v_store_some(dst + v * ldd + c, x[v], end - c);
+    }
+}
+
+static inline __attribute__((always_inline)) void
+store_panels(float *dst, size_t ldd, const float *out, size_t panel, size_t height,
+             const float *const *rows, size_t c, size_t end, const int gelu)
+{
+    size_t r = 0;
+    for (; r + GROUP <= height; r += GROUP)
+        store_rows(dst + r * ldd, ldd, GROUP, out + r * AMX_ROWS, panel, rows ? rows + r : NULL,
+                   c, end, gelu);
+    for (; r < height; r++)
+        store_rows(dst + r * ldd, ldd, 1, out + r * AMX_ROWS, panel, rows ? rows + r : NULL, c,
+                   end, gelu);
+}
+
+static inline __attribute__((always_inline)) vf sum_panel(vf sum, const float *out,
+                                                          size_t height, const float *weight)
+{
+    size_t r = 0;
+    for (; r + GROUP <= height; r += GROUP) {
+        vf x[GROUP];
+        finish(x, GROUP, out + r * AMX_ROWS, NULL, 0, VF, 1);
+        EACH(v, GROUP) sum = v_fma(v_set(weight ? weight[r + v] : 1), x[v], sum);
+    }
+    for (; r < height; r++) {
+        vf x;
+        finish(&x, 1, out + r * AMX_ROWS, NULL, 0, VF, 1);
+        sum = v_fma(v_set(weight ? weight[r] : 1), x, sum);
+    }
+    return sum;
+}
+
+/* Where a product's sums go. */
+typedef struct target {
+    float *dst;
+    size_t ldd;
+    const float *const *rows;
+    const float *weight;
+    int gelu;
+    bool sum; /* over the rows, weighted */
+} target;
+
+static void follow(const target *t, const float *out, const block *b, size_t n, size_t N)
+{
+    const size_t panel = b->tall * SUMS, end = least(N, n + b->wide * AMX_ROWS);
+    float *dst = t->dst + b->m * t->ldd;
+    const float *const *rows = t->rows ? t->rows + b->m : NULL;
+    if (t->sum)
+        for (size_t c = n; c < end; c += AMX_ROWS, out += panel) {
+            const vf sum = sum_panel(v_load_some(t->dst + c, N - c), out, b->height,
+                                     t->weight ? t->weight + b->m : NULL);
+            v_store_some(t->dst + c, sum, N - c);
+        }
+    else if (t->gelu && rows)
+        store_panels(dst, t->ldd, out, panel, b->height, rows, n, end, 1);
+    else if (t->gelu)
+        store_panels(dst, t->ldd, out, panel, b->height, NULL, n, end, 1);
+    else if (rows)
+        store_panels(dst, t->ldd, out, panel, b->height, rows, n, end, 0);
+    else
+        store_panels(dst, t->ldd, out, panel, b->height, NULL, n, end, 0);
+}
+
+/* Fetch the lines that a block's columns will be written to while the products are made: they
+ * may be far away. */
+static void fetch_target(const target *t, const block *b, size_t n, size_t N)
+{
+    const size_t end = least(N, n + b->wide * AMX_ROWS);
+    if (!t->sum)
+        for (size_t r = 0; r < b->height; r++)
+            for (size_t c = n; c < end; c += AMX_ROWS)
+                __builtin_prefetch(t->dst + (b->m + r) * t->ldd + c, 1);
+}
+
+static void run(const product *p, const target *t)
+{
+    enum { TILES = MOST_TALL * AMX_PARTS * MOST_STEPS * AMX_TILE };
+    uint16_t tiles[TILES] __attribute__((aligned(64)));
+    float out[MOST_SUMS * SUMS] __attribute__((aligned(64)));
+    _tile_loadconfig(&tile_config);
+    for (size_t m = 0; m < p->M; m += BLOCK) {
+        const block b = next_block(p, m, tiles);
+        const size_t width = b.wide * AMX_ROWS;
+        for (size_t n = 0; n < p->N; n += width) {
+            fetch_target(t, &b, n, p->N);
+            columns(out, &b, p, n);
+            follow(t, out, &b, n, p->N);
+        }
     }
 }
 
@@ -214,128 +402,24 @@ static const uint16_t *copy_of(const float *panels, size_t N, size_t K)
     return (const uint16_t *)(panels + amx_panels_floats(N) * K);
 }
 
-static inline size_t least(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
-/* `count` finished sums (out, `stride` apart), with what they start from, into x. */
-static inline __attribute__((always_inline)) void
-finish(vf *x, const size_t count, const float *out, size_t stride, vf start,
-       const float *const *added, size_t c, size_t left, int gelu)
-{
-    EACH(v, count)
-    {
-        const float *row = added ? added[v] : NULL;
-        x[v] = row ? v_add(start, v_load_first(row + c, left)) : start;
-        x[v] = v_add(x[v], v_load(out + v * stride));
-    }
-    if (gelu)
-        v_gelu_erf(x, count);
-}
-
-/* One column vector of one block for gemm: GROUP rows side by side, then the rest. */
-static inline __attribute__((always_inline)) void
-store_column(float *dst, size_t ldd, const float *out, size_t stride, size_t height, vf start,
-             const float *const *added, size_t c, size_t left, int gelu)
-{
-    vf x[GROUP];
-    size_t r = 0;
-    for (; r + GROUP <= height; r += GROUP) {
-        finish(x, GROUP, out + r * stride, stride, start, added ? added + r : NULL, c, left,
-               gelu);
-        EACH(v, GROUP) v_store_some(dst + (r + v) * ldd + c, x[v], left);
-    }
-    for (; r < height; r++) {
-        finish(x, 1, out + r * stride, stride, start, added ? added + r : NULL, c, left, gelu);
-        v_store_some(dst + r * ldd + c, x[0], left);
-    }
-}
-
-static inline __attribute__((always_inline)) vf sum_column(vf sum, const float *out,
-                                                           size_t stride, size_t height,
-                                                           vf start, const float *weight)
-{
-    vf x[GROUP];
-    size_t r = 0;
-    for (; r + GROUP <= height; r += GROUP) {
-        finish(x, GROUP, out + r * stride, stride, start, NULL, 0, VF, 1);
-        EACH(v, GROUP) sum = v_fma(v_set(weight ? weight[r + v] : 1), x[v], sum);
-    }
-    for (; r < height; r++) {
-        finish(x, 1, out + r * stride, stride, start, NULL, 0, VF, 1);
-        sum = v_fma(v_set(weight ? weight[r] : 1), x[0], sum);
-    }
-    return sum;
-}
-
-static void gemm(float *dst, size_t ldd, const product *p, const float *bias,
-                 const float *const *added, int gelu)
-{
-    rows_bf16 rows;
-    float out[BLOCK * TALL] __attribute__((aligned(64)));
-    configure();
-    for (size_t m = 0; m < p->M; m += BLOCK) {
-        const size_t height = least(p->M - m, BLOCK);
-        const size_t width = height > AMX_ROWS ? TALL : FLAT;
-        const float *const *rows_added = added ? added + m : NULL;
-        if (amx_steps(p->K) <= MOST_STEPS)
-            convert(&rows, p, m, height, 0, amx_steps(p->K));
-        for (size_t n = 0; n < p->N; n += width) {
-            columns(out, &rows, p, m, height, n, width);
-            for (size_t c = n; c < least(p->N, n + width); c += VF) {
-                const size_t left = p->N - c;
-                const vf start = bias ? v_load_first(bias + c, left) : v_set(0);
-                if (gelu)
-                    store_column(dst + m * ldd, ldd, out + (c - n), width, height, start,
-                                 rows_added, c, left, 1);
-                else
-                    store_column(dst + m * ldd, ldd, out + (c - n), width, height, start,
-                                 rows_added, c, left, 0);
-            }
-        }
-    }
-}
-
-static void gemm_sum(float *dst, const product *p, const float *bias, const float *weight)
-{
-    rows_bf16 rows;
-    float out[BLOCK * TALL] __attribute__((aligned(64)));
-    configure();
-    for (size_t n = 0; n < p->N; n++)
-        dst[n] = 0;
-    for (size_t m = 0; m < p->M; m += BLOCK) {
-        const size_t height = least(p->M - m, BLOCK);
-        const size_t width = height > AMX_ROWS ? TALL : FLAT;
-        if (amx_steps(p->K) <= MOST_STEPS)
-            convert(&rows, p, m, height, 0, amx_steps(p->K));
-        for (size_t n = 0; n < p->N; n += width) {
-            columns(out, &rows, p, m, height, n, width);
-            for (size_t c = n; c < least(p->N, n + width); c += VF) {
-                const size_t left = p->N - c;
-                const vf start = bias ? v_load_first(bias + c, left) : v_set(0);
-                const vf sum = sum_column(v_load_first(dst + c, left), out + (c - n), width,
-                                          height, start, weight ? weight + m : NULL);
-                v_store_some(dst + c, sum, left);
-            }
-        }
-    }
-}
-
 #define PRECISION(name, n_parts)                                                               \
     static void gemm_##name(float *dst, size_t ldd, const float *src, size_t lds, size_t M,    \
                             size_t K, const float *panels, size_t N, const float *bias,        \
                             const float *const *rows, int gelu)                                \
     {                                                                                          \
-        const product p = {src, lds, M, K, N, copy_of(panels, N, K), n_parts};                 \
-        gemm(dst, ldd, &p, bias, rows, gelu);                                                  \
+        const product p = {src, lds, M, K, N, copy_of(panels, N, K), bias, n_parts};           \
+        const target t = {.dst = dst, .ldd = ldd, .rows = rows, .gelu = gelu};                 \
+        run(&p, &t);                                                                           \
     }                                                                                          \
     static void gemm_sum_##name(float *dst, const float *src, size_t lds, size_t M, size_t K,  \
                                 const float *panels, size_t N, const float *bias,              \
                                 const float *weight)                                           \
     {                                                                                          \
-        const product p = {src, lds, M, K, N, copy_of(panels, N, K), n_parts};                 \
-        gemm_sum(dst, &p, bias, weight);                                                       \
+        const product p = {src, lds, M, K, N, copy_of(panels, N, K), bias, n_parts};           \
+        const target t = {.dst = dst, .weight = weight, .sum = true};                          \
+        for (size_t n = 0; n < N; n++)                                                         \
+            dst[n] = 0;                                                                        \
+        run(&p, &t);                                                                           \
     }
 PRECISION(bf16x3, 2)
 PRECISION(bf16, 1)
