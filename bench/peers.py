@@ -13,6 +13,7 @@ A package that is missing is reported as missing. Needs nothing but the packages
 import argparse
 import ctypes
 import json
+import os
 import struct
 import sys
 import time
@@ -29,6 +30,8 @@ class PyTorch:
     """The operation in PyTorch, in inference mode; `compiled` through torch.compile."""
 
     def __init__(self, path, threads, compiled):
+        # compile here: a pool of compilers would stay and disturb what is timed
+        os.environ.setdefault("TORCHINDUCTOR_COMPILE_THREADS", "1")
         import torch
 
         self.torch = torch
