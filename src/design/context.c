@@ -51,14 +51,14 @@ static fmpnn_status choose_backend(const char *device, const fmpnn_backend **bac
 /* Which of the two does not exist, what there is, and which pairs go together. */
 static fmpnn_status no_kernels(const char *isa, const char *precision, fmpnn_error *err)
 {
-    static const char *const precisions[] = {"fp32", "bf16x3", "bf16"};
     fmpnn_text pairs;
+    const char *name;
     fmpnn_text_init(&pairs);
     for (size_t n = 0; n < fmpnn_isa_count(); n++)
-        for (size_t p = 0; p < sizeof precisions / sizeof *precisions; p++)
-            if (fmpnn_kernels_for(fmpnn_isa_name(n), precisions[p]))
+        for (size_t p = 0; (name = fmpnn_precision_name(p)) != NULL; p++)
+            if (fmpnn_kernels_for(fmpnn_isa_name(n), name))
                 fmpnn_text_print(&pairs, "%s%s/%s", pairs.size ? ", " : "", fmpnn_isa_name(n),
-                                 precisions[p]);
+                                 name);
     fmpnn_fail(err, FMPNN_EDEVICE,
                "instruction set %s with precision %s is not usable here; there are: %s",
                isa ? isa : "(any)", precision ? precision : "fp32",

@@ -36,6 +36,11 @@ static const struct level {
 
 enum { LEVELS = sizeof levels / sizeof *levels };
 
+const char *fmpnn_precision_name(size_t n)
+{
+    return n < PRECISIONS ? precisions[n] : NULL;
+}
+
 /* NULL is fp32; PRECISIONS: there is none of that name. */
 static size_t precision_number(const char *name)
 {

@@ -21,6 +21,9 @@ bool fmpnn_kernels_init(fmpnn_kernels *kernels, const char *isa, const char *pre
 /* The table for an instruction set and a precision, made once; NULL as above. Thread-safe. */
 const fmpnn_kernels *fmpnn_kernels_for(const char *isa, const char *precision);
 
+/* The precisions there are, whether or not this machine has them: "fp32" first; NULL beyond. */
+const char *fmpnn_precision_name(size_t n);
+
 /* Packing: see kernels.def. */
 size_t fmpnn_panels_size(size_t N, size_t K); /* in floats */
 void fmpnn_panels_pack(float *panels, const float *w, size_t ldw, size_t N, size_t K);

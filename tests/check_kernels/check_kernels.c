@@ -10,9 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { SKIPPED = 77, MAX_ISAS = 8, PRECISIONS = 3 };
+enum { SKIPPED = 77, MAX_ISAS = 8 };
 
-static const char *const precisions[PRECISIONS] = {"fp32", "bf16x3", "bf16"};
 
 static const struct slot {
     const char *name;
@@ -113,8 +112,8 @@ static int check_all(const options *o)
             return 1;
         }
         isas++;
-        for (size_t p = 0; p < PRECISIONS; p++)
-            if (fmpnn_kernels_init(&kernels, isa, precisions[p]))
+        for (size_t p = 0; fmpnn_precision_name(p); p++)
+            if (fmpnn_kernels_init(&kernels, isa, fmpnn_precision_name(p)))
                 check_table(&kernels, isa, o, p ? NULL : digest[n], &cases, &failures);
     }
     if (!isas) {
