@@ -468,6 +468,8 @@ static int open_run(batch *b, int argc, char **argv)
     how.gaps_as = o->gaps_as ? o->gaps_as[0] : 0;
     how.save_probs = o->save_probs;
     how.backbones = o->backbones;
+    how.columns = b->columns;
+    how.column_count = b->column_count;
     char *arguments = arguments_json(b, argc, argv);
     how.arguments = arguments;
     fmpnn_status status = fmpnn_run_open(&how, &b->run, &err);

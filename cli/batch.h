@@ -45,6 +45,8 @@ struct batch {
     struct dictionaries *dictionaries; /* read so far */
     uint64_t drawn_seed;
     size_t warnings; /* of all structures and jobs so far */
+    const char *const *columns; /* of the verb's own, for the run; set by check */
+    size_t column_count;
     void *state;     /* the verb's own */
 };
 

@@ -1,47 +1,13 @@
 #include "fasta.h"
 #include "report.h"
+#include "text_file.h"
 
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <zlib.h>
-
-static fmpnn_status fail(fmpnn_error *err, fmpnn_status status, const char *path,
-                         size_t line, const char *message)
-{
-    if (line)
-        snprintf(err->message, sizeof err->message, "%s:%zu: %s", path, line, message);
-    else
-        snprintf(err->message, sizeof err->message, "%s: %s", path, message);
-    return status;
-}
 
 /* ---- reading ---- */
-
-static fmpnn_status read_all(const char *path, char **text, fmpnn_error *err)
-{
-    enum { STEP = 1 << 20, LIMIT = 1 << 30 };
-    size_t size = 0;
-    int n;
-    gzFile file = gzopen(path, "rb"); /* reads plain files too */
-    *text = NULL;
-    if (!file)
-        return fail(err, FMPNN_EIO, path, 0, "the FASTA file cannot be opened");
-    do {
-        *text = checked_grow(*text, size + STEP + 1, 1);
-        n = gzread(file, *text + size, STEP);
-        size += n > 0 ? (size_t)n : 0;
-    } while (n > 0 && size < LIMIT);
-    /* gzclose_r tells of a stream that was cut off, which gzread takes for its end */
-    bool cut = gzclose_r(file) != Z_OK;
-    if (n != 0 || cut)
-        return fail(err, n > 0 ? FMPNN_EFORMAT : FMPNN_EIO, path, 0,
-                    n > 0 ? "the FASTA file is larger than 1 GiB"
-                          : "the FASTA file cannot be read to its end");
-    (*text)[size] = 0;
-    return FMPNN_OK;
-}
 
 static fasta_record *add_record(fasta *f, const char *header, size_t line)
 {
@@ -83,20 +49,20 @@ static fmpnn_status parse(char *text, fasta *f, fmpnn_error *err)
         number++;
         if (*line == '>') {
             if (!line[1 + strspn(line + 1, " \t")])
-                return fail(err, FMPNN_EFORMAT, f->path, number, "the record has no name");
+                return text_file_fail(err, FMPNN_EFORMAT, f->path, number, "the record has no name");
             record = add_record(f, line + 1 + strspn(line + 1, " \t"), number);
         } else if (line[strspn(line, " \t")]) {
             if (!record)
-                return fail(err, FMPNN_EFORMAT, f->path, number,
+                return text_file_fail(err, FMPNN_EFORMAT, f->path, number,
                             "expected a line starting with '>': this is no FASTA file");
             add_letters(record, line);
         }
     }
     if (f->count == 0)
-        return fail(err, FMPNN_EFORMAT, f->path, 0, "no FASTA record in this file");
+        return text_file_fail(err, FMPNN_EFORMAT, f->path, 0, "no FASTA record in this file");
     for (size_t i = 0; i < f->count; i++) {
         if (!*f->record[i].sequence)
-            return fail(err, FMPNN_EFORMAT, f->path, f->record[i].line,
+            return text_file_fail(err, FMPNN_EFORMAT, f->path, f->record[i].line,
                         "the record has no sequence");
     }
     return FMPNN_OK;
@@ -104,10 +70,10 @@ static fmpnn_status parse(char *text, fasta *f, fmpnn_error *err)
 
 fmpnn_status fasta_read(const char *path, fasta *f, fmpnn_error *err)
 {
-    char *text;
+    char *text = NULL;
     memset(f, 0, sizeof *f);
     f->path = checked_copy(path);
-    fmpnn_status status = read_all(path, &text, err);
+    fmpnn_status status = text_file_read(path, "FASTA file", &text, err);
     if (status == FMPNN_OK)
         status = parse(text, f, err);
     free(text);

@@ -18,7 +18,8 @@ static const verb verbs[] = {
      "is "
      "better.",
      "  fusempnn score 1hpv.pdb\n"
-     "  fusempnn score 1hpv.pdb --fasta designs.fa --orders 20 -o scores.tsv\n",
+     "  fusempnn score 1hpv.pdb --fasta designs.fa --orders 20 -o scores.tsv\n"
+     "  fusempnn score 1hpv.pdb --variants measured.csv -o scored.tsv\n",
      cli_score},
     {"probs", VERB_PROBS, "STRUCTURE... [options]",
      "Log-probabilities of all letters at all positions.",

@@ -79,6 +79,8 @@ static const option_row table[] = {
      "number of the first sample: continue a run, or repeat one sample (1)"},
     {"fasta", 0, TEXT, AT(fasta), S, true, SAMPLING, "FILE", NULL, 0, 0,
      "score these sequences instead of the native one; chains joined by : or /"},
+    {"variants", 0, TEXT, AT(variants), S, true, SAMPLING, "FILE", NULL, 0, 0,
+     "score mutants: T12V, A:T12V, A:S100AY, joined by : , or ;, a line each, or column 'mutant' of a table"},
     {"mode", 0, CHOICE, AT(mode), P, true, SAMPLING, "unconditional|autoregressive|conditional", "unconditional|autoregressive|conditional", 0, 0,
      "given the backbone alone, the letters before in a random order, or all others (unconditional)"},
     {"orders", 0, WHOLE, AT(orders), S | P | N, true, SAMPLING, "N", NULL, 1, 1e6,
@@ -513,6 +515,8 @@ static int parse_short(cursor *c, const char *argument)
 
 static int check_together(const verb *v, const options *o)
 {
+    if (o->fasta && o->variants)
+        return complain(v, "--fasta", "and --variants exclude each other");
     if (o->overwrite && o->resume)
         return complain(v, "--overwrite", "and --resume exclude each other");
     if ((o->overwrite || o->resume) && !o->output)

@@ -53,7 +53,7 @@ typedef struct options {
     double noise;
     const char *pssm;
     double pssm_weight;
-    const char *mode, *fasta;
+    const char *mode, *fasta, *variants;
     /* benchmarks; 0: not given */
     int64_t batch, length, hidden, neighbors, runs;
     const char *tensors, *peers, *work;

@@ -1,9 +1,10 @@
-/* score: the native sequence, or those of a FASTA file, averaged over decoding orders. */
+/* score: the native sequence, those of a FASTA file, or mutants, averaged over decoding orders. */
 #include "batch.h"
 #include "fasta.h"
 #include "interrupt.h"
 #include "progress.h"
 #include "report.h"
+#include "variants.h"
 #include "verbs.h"
 
 #include <jansson.h>
@@ -15,6 +16,8 @@ enum { ORDERS = 10 };
 typedef struct score_state {
     fasta *file; /* [files], each path once */
     size_t files;
+    variants *table; /* [tables], each path once */
+    size_t tables;
     bool noted;
 } score_state;
 
@@ -31,6 +34,47 @@ static const fasta *file_of(const batch *b, const options *o)
             return &state->file[i];
     }
     return NULL;
+}
+
+static const variants *variants_of(const batch *b, const options *o)
+{
+    const score_state *state = b->state;
+    for (size_t i = 0; o->variants && i < state->tables; i++) {
+        if (!strcmp(state->table[i].path, o->variants))
+            return &state->table[i];
+    }
+    return NULL;
+}
+
+static bool same_columns(const variants *a, const variants *b)
+{
+    bool same = a->columns == b->columns;
+    for (size_t n = 0; same && n < a->columns; n++)
+        same = !strcmp(a->column[n], b->column[n]);
+    return same;
+}
+
+static int check_variants(batch *b, const options *o)
+{
+    score_state *state = b->state;
+    fmpnn_error err;
+    if (!o->variants || variants_of(b, o))
+        return -1;
+    state->table = checked_grow(state->table, state->tables + 1, sizeof *state->table);
+    variants *fresh = &state->table[state->tables];
+    if (variants_read(o->variants, fresh, &err) != FMPNN_OK) {
+        report_error("score: --variants: %s", err.message);
+        return EXIT_USAGE;
+    }
+    state->tables++;
+    if (!same_columns(fresh, &state->table[0])) { /* one table has one header */
+        report_error("score: --variants: %s and %s have other columns; score them apart",
+                     state->table[0].path, fresh->path);
+        return EXIT_USAGE;
+    }
+    b->columns = (const char *const *)fresh->column;
+    b->column_count = fresh->columns;
+    return -1;
 }
 
 static int check_fasta(batch *b, const options *o)
@@ -51,14 +95,17 @@ static int check_fasta(batch *b, const options *o)
 static size_t count_units(const batch *b, const options *o)
 {
     const fasta *file = file_of(b, o);
-    return file ? file->count : 1;
+    const variants *table = variants_of(b, o);
+    return table ? table->count : file ? file->count : 1;
 }
 
 static char *make_plan(const batch *b, const options *o)
 {
     const fasta *file = file_of(b, o);
     char digest[17] = "native";
-    if (file)
+    if (variants_of(b, o))
+        variants_digest(variants_of(b, o), digest);
+    else if (file)
         fasta_digest(file, digest);
     json_t *plan = json_pack("{s:I, s:I, s:s}", "orders", (json_int_t)orders_of(o),
                              "sequences", (json_int_t)count_units(b, o), "scored", digest);
@@ -124,6 +171,54 @@ static outcome score_file(batch *b, const input *in, fmpnn_job *job, const fasta
     return how;
 }
 
+/* Rows first .. first+n-1 of the table, whose letters are known. */
+static outcome score_rows(batch *b, const input *in, fmpnn_job *job, const variants *table,
+                          size_t first, size_t n, const uint8_t *letters,
+                          fmpnn_score_result *result, fmpnn_error *err)
+{
+    size_t L = fmpnn_job_length(job), orders = orders_of(in->options);
+    fmpnn_status status =
+        fmpnn_score_variants(b->ctx, job, NULL, n, letters, orders, result, err);
+    if (status != FMPNN_OK)
+        return outcome_of_compute(status);
+    for (size_t i = 0; i < n; i++) {
+        char *const *cell = table->row[first + i].cell;
+        status = fmpnn_run_add_score_row(b->run, cell[table->mutant],
+                                         (const char *const *)cell, letters + i * L, orders,
+                                         &result[i], err);
+        if (status != FMPNN_OK)
+            return outcome_of_output(status);
+    }
+    progress_add(in->name, n);
+    return OUTCOME_DONE;
+}
+
+/* All rows are read against the structure before the first is scored. */
+static outcome score_table(batch *b, const input *in, fmpnn_job *job, const variants *table,
+                           fmpnn_error *err)
+{
+    enum { CHUNK = 256 }; /* many, since they share a pass */
+    size_t L = fmpnn_job_length(job);
+    uint8_t *letters = checked_alloc(CHUNK, L);
+    fmpnn_score_result *result = checked_alloc(CHUNK, sizeof *result);
+    outcome how = OUTCOME_DONE;
+    for (size_t n = 0; n < table->count && how == OUTCOME_DONE; n++)
+        how = outcome_of_compute(variants_letters(table, n, job, letters, err));
+    for (size_t first = 0; first < table->count && how == OUTCOME_DONE; first += CHUNK) {
+        size_t n = table->count - first < CHUNK ? table->count - first : CHUNK;
+        for (size_t i = 0; i < n && how == OUTCOME_DONE; i++)
+            how = outcome_of_compute(
+                variants_letters(table, first + i, job, letters + i * L, err));
+        if (how == OUTCOME_DONE && interrupt_caught())
+            how = STOP_INTERRUPT;
+        if (how == OUTCOME_DONE)
+            how = score_rows(b, in, job, table, first, n, letters, result, err);
+    }
+    free(result);
+    free(letters);
+    return how;
+}
+
 /* The number differs from the one-order score of a design: say so, once. */
 static void note_orders(batch *b, const options *o)
 {
@@ -143,20 +238,32 @@ static void note_orders(batch *b, const options *o)
 static outcome score_one(batch *b, const input *in, fmpnn_job *job, fmpnn_error *err)
 {
     const fasta *file = file_of(b, in->options);
-    outcome how = file ? score_file(b, in, job, file, err) : score_native(b, in, job, err);
+    const variants *table = variants_of(b, in->options);
+    outcome how = table  ? score_table(b, in, job, table, err)
+                  : file ? score_file(b, in, job, file, err)
+                         : score_native(b, in, job, err);
     if (how == OUTCOME_DONE && orders_of(in->options) > 1)
         note_orders(b, in->options);
     return how;
 }
 
+static int check_files(batch *b, const options *o)
+{
+    int code = check_fasta(b, o);
+    return code < 0 ? check_variants(b, o) : code;
+}
+
 int cli_score(const verb *v, int argc, char **argv)
 {
-    static const work score = {"sequences", true,      count_units, check_fasta,
+    static const work score = {"sequences", true,      count_units, check_files,
                                make_plan,   score_one, NULL};
     score_state state = {0};
     int code = batch_run(v, &score, &state, argc, argv);
     for (size_t i = 0; i < state.files; i++)
         fasta_clear(&state.file[i]);
     free(state.file);
+    for (size_t i = 0; i < state.tables; i++)
+        variants_clear(&state.table[i]);
+    free(state.table);
     return code;
 }

@@ -418,6 +418,21 @@ FMPNN_API const char *fmpnn_job_echo(const fmpnn_job *job);
  *  digest, resolved settings, seed), 64 hex digits. Resuming compares it. */
 FMPNN_API const char *fmpnn_job_digest(const fmpnn_job *job);
 
+/**
+ * The native sequence with mutations.
+ *
+ * @param mutations "T12V", "A:T12V", "A:S100AY" (insertion code A), several joined by ":" "," or
+ *                  ";" or blanks; "WT": none. Without a chain, the residue must be in one
+ *                  designed chain, or else in one chain
+ * @param letters   [L] out: residue codes, model order; may also mutate what is not designed
+ * @return FMPNN_OK; FMPNN_ESELECT if a residue is not there (the message names the nearest), is
+ *         in several chains, or has another native letter; FMPNN_EINVAL for a text that is no
+ *         mutation, a mutant that is none of the 20 letters, or a residue mutated twice;
+ *         FMPNN_ENOMEM. Thread-safe.
+ */
+FMPNN_API fmpnn_status fmpnn_job_mutate(const fmpnn_job *job, const char *mutations,
+                                        uint8_t *letters, fmpnn_error *err);
+
 /* ------------------------------------------------------------------ 6. computing */
 
 /** One designed sequence. Arrays belong to the fmpnn_samples that holds it. */
@@ -565,6 +580,9 @@ typedef struct fmpnn_run_options {
                                 been made with keep_probs */
     const char *backbones; /**< design into a folder: "pdb" or "cif": a structure a sample;
                                 NULL: none */
+    const char *const *columns; /**< score: [column_count] names of columns that the caller adds
+                                     before those of each record; none may be one of ours */
+    size_t column_count;
 } fmpnn_run_options;
 
 FMPNN_API void fmpnn_run_options_default(fmpnn_run_options *options);
@@ -628,6 +646,13 @@ FMPNN_API fmpnn_status fmpnn_run_add_samples(fmpnn_run *run, const fmpnn_samples
 FMPNN_API fmpnn_status fmpnn_run_add_score(fmpnn_run *run, const char *id,
                                            const uint8_t *letters, size_t orders,
                                            const fmpnn_score_result *result, fmpnn_error *err);
+
+/** As fmpnn_run_add_score(), with the caller's own cells: [column_count] texts. */
+FMPNN_API fmpnn_status fmpnn_run_add_score_row(fmpnn_run *run, const char *id,
+                                               const char *const *cells,
+                                               const uint8_t *letters, size_t orders,
+                                               const fmpnn_score_result *result,
+                                               fmpnn_error *err);
 
 /** Add log-probabilities (verb "probs"), [orders][L][21], model order; once a structure. */
 FMPNN_API fmpnn_status fmpnn_run_add_probs(fmpnn_run *run, fmpnn_probs_mode mode,

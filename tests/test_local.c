@@ -228,7 +228,7 @@ static void scan(void **shared)
 
 /* ---- variants ---- */
 
-enum { B = 70 }; /* more than are scored at a time */
+enum { B = 260 }; /* more than are scored at a time */
 
 /* None, one, two, four, ... letters changed, also at residues that are not resolved; then all. */
 static void make_variants(const world *w, uint8_t *letters)

@@ -9,7 +9,9 @@
 #include <string.h>
 
 enum {
-    SCORE_BATCH = 64 /* sequences scored at a time */
+    SCORE_BATCH = 64,    /* sequences scored at a time */
+    VARIANT_BATCH = 256, /* the same of variants, which share a pass; no more than fit into */
+    VARIANT_BYTES = 64 << 20
 };
 
 static fmpnn_status encode(fmpnn_context *ctx, fmpnn_job *job, fmpnn_error *err)
@@ -290,7 +292,7 @@ static fmpnn_status logits_of_batch(fmpnn_context *ctx, const fmpnn_job *job, si
                                 err);
 }
 
-/* Scores of up to SCORE_BATCH sequences under every order. */
+/* Scores of a batch of sequences under every order. */
 static fmpnn_status score_batch(fmpnn_context *ctx, fmpnn_job *job, size_t count,
                                 const uint8_t *common, const uint8_t *letters, size_t orders,
                                 score_work *work, fmpnn_error *err)
@@ -327,12 +329,19 @@ static fmpnn_status check_letters(const fmpnn_job *job, size_t B, const uint8_t 
     return FMPNN_OK;
 }
 
+static size_t batch_size(size_t L, size_t B, bool variants)
+{
+    size_t fit = VARIANT_BYTES / (L * FMPNN_LETTERS * sizeof(float)) + 1;
+    size_t batch = !variants ? SCORE_BATCH : fit < VARIANT_BATCH ? fit : VARIANT_BATCH;
+    return B < batch ? B : batch;
+}
+
 /* `common`: the sequence that these are variants of, or NULL. */
 static fmpnn_status score(fmpnn_context *ctx, fmpnn_job *job, const uint8_t *common, size_t B,
                           const uint8_t *letters, size_t orders, fmpnn_score_result *result,
                           fmpnn_error *err)
 {
-    size_t L = job->inputs->L, batch = B < SCORE_BATCH ? B : SCORE_BATCH;
+    size_t L = job->inputs->L, batch = batch_size(L, B, common != NULL);
     score_work work = {0};
     fmpnn_status status = check_letters(job, B, letters, err);
     if (!status)

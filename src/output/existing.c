@@ -130,19 +130,21 @@ static size_t column_number(fmpnn_columns columns, const char *key)
     return n;
 }
 
-static fmpnn_status read_table(fmpnn_existing_records *existing, fmpnn_verb verb,
-                               size_t size, fmpnn_error *err)
+static fmpnn_status read_table(fmpnn_existing_records *existing, const fmpnn_heads *heads,
+                               fmpnn_verb verb, size_t size, fmpnn_error *err)
 {
     const char *text = (const char *)existing->text, *key, *settings;
     size_t key_size, settings_size;
     fmpnn_columns columns = fmpnn_verb_columns(verb);
     size_t key_at = column_number(columns, verb == FMPNN_VERB_DESIGN ? "id" : "name");
     size_t settings_at = column_number(columns, "settings");
+    key_at += heads->count;
+    settings_at += heads->count;
     fmpnn_status status = FMPNN_OK;
     fmpnn_text header;
     line at = {0};
     fmpnn_text_init(&header);
-    fmpnn_table_add_header(&header, verb);
+    fmpnn_table_add_header(&header, heads, verb);
     if (header.failed)
         status = fmpnn_fail_memory(err, "reading results");
     else if (!next_line(text, size, &at) || at.end != header.size ||
@@ -191,7 +193,8 @@ static int compare_found(const void *left, const void *right)
 }
 
 fmpnn_status fmpnn_existing_read(const char *path, fmpnn_format format, fmpnn_verb verb,
-                                 fmpnn_existing_records *existing, fmpnn_error *err)
+                                 const fmpnn_heads *heads, fmpnn_existing_records *existing,
+                                 fmpnn_error *err)
 {
     size_t size = 0;
     memset(existing, 0, sizeof *existing);
@@ -204,7 +207,7 @@ fmpnn_status fmpnn_existing_read(const char *path, fmpnn_format format, fmpnn_ve
     else if (format == FMPNN_FORMAT_FASTA)
         status = read_fasta(existing, verb, size, err);
     else if (format == FMPNN_FORMAT_TABLE)
-        status = read_table(existing, verb, size, err);
+        status = read_table(existing, heads, verb, size, err);
     else
         status = read_jsonl(existing, verb, size, err);
     if (!status) {

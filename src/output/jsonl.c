@@ -39,6 +39,13 @@ void fmpnn_jsonl_add(fmpnn_text *out, const fmpnn_record *record)
 {
     json_t *object = json_object();
     bool good = object != NULL;
+    for (size_t n = 0; record->heads && n < record->heads->count; n++) {
+        json_t *key = fmpnn_json_text(record->heads->name[n]); /* as UTF-8 */
+        good = key && !json_object_set_new(object, json_string_value(key),
+                                           fmpnn_json_text(record->cell[n])) &&
+               good;
+        json_decref(key);
+    }
     for (size_t n = 0; n < record->columns.count; n++) {
         const fmpnn_column *column = &record->columns.column[n];
         json_t *value = json_value(column, &record->value[n]);

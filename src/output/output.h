@@ -130,7 +130,14 @@ typedef struct fmpnn_stamp fmpnn_stamp;
 void fmpnn_fasta_add(fmpnn_text *out, const fmpnn_record *record);
 void fmpnn_fasta_add_native(fmpnn_text *out, const fmpnn_stamp *stamp, const char *chains,
                             const char *sequence);
-void fmpnn_table_add_header(fmpnn_text *out, fmpnn_verb verb);
+
+/* Columns of the caller's, before those of the verb. */
+typedef struct fmpnn_heads {
+    char **name; /* [count] */
+    size_t count;
+} fmpnn_heads;
+
+void fmpnn_table_add_header(fmpnn_text *out, const fmpnn_heads *heads, fmpnn_verb verb);
 void fmpnn_table_add(fmpnn_text *out, const fmpnn_record *record);
 void fmpnn_jsonl_add(fmpnn_text *out, const fmpnn_record *record);
 /* Text as JSON; what is not UTF-8 is shown with '?' for each byte beyond ASCII. */
@@ -223,7 +230,8 @@ typedef struct fmpnn_existing_records {
 
 /* FMPNN_EEXIST if the file holds what this program would not have written there. */
 fmpnn_status fmpnn_existing_read(const char *path, fmpnn_format format, fmpnn_verb verb,
-                                 fmpnn_existing_records *existing, fmpnn_error *err);
+                                 const fmpnn_heads *heads, fmpnn_existing_records *existing,
+                                 fmpnn_error *err);
 void fmpnn_existing_clear(fmpnn_existing_records *existing);
 /* First of the records of that key in `sorted`; count if there is none. */
 size_t fmpnn_existing_find(const fmpnn_existing_records *existing, const char *key);
@@ -231,6 +239,7 @@ size_t fmpnn_existing_find(const fmpnn_existing_records *existing, const char *k
 /* What a run wants to know of one structure. */
 typedef struct fmpnn_wanted {
     fmpnn_verb verb;
+    const fmpnn_heads *heads;
     const fmpnn_plan *plan;
     const char *name;        /* as given */
     const char *record_name; /* of ids and files */

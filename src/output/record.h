@@ -91,6 +91,8 @@ _Static_assert((int)FMPNN_PROBS_COUNT <= (int)FMPNN_RECORD_VALUES,
                "room for the widest record");
 
 struct fmpnn_record {
+    const fmpnn_heads *heads; /* NULL: none */
+    const char *const *cell;  /* [heads->count] */
     fmpnn_columns columns;
     fmpnn_value value[FMPNN_RECORD_VALUES];
 };
@@ -129,7 +131,8 @@ fmpnn_status fmpnn_native_print(const fmpnn_stamp *stamp, const fmpnn_layout *la
                                 const fmpnn_sequence_form *form, fmpnn_text *fasta,
                                 fmpnn_error *err);
 fmpnn_status fmpnn_score_print(const fmpnn_stamp *stamp, const fmpnn_layout *layout,
-                               const fmpnn_sequence_form *form, const char *id,
+                               const fmpnn_sequence_form *form, const fmpnn_heads *heads,
+                               const char *const *cell, const char *id,
                                const uint8_t *letters, size_t orders,
                                const fmpnn_score_result *result,
                                const fmpnn_printers *printers, fmpnn_error *err);

@@ -147,7 +147,8 @@ static fmpnn_status check_text(const char *path, fmpnn_format format,
         *complete = false;
         return FMPNN_OK;
     }
-    fmpnn_status status = fmpnn_existing_read(path, format, wanted->verb, &existing, err);
+    fmpnn_status status = fmpnn_existing_read(path, format, wanted->verb, wanted->heads,
+                                              &existing, err);
     if (status)
         return status;
     status = fmpnn_existing_claim(&existing, wanted, &all, err);

@@ -10,6 +10,7 @@ struct fmpnn_run {
     fmpnn_existing mode;
     fmpnn_target target;
     fmpnn_sequence_form form;
+    fmpnn_heads heads; /* the caller's own columns */
     char *separator;
     bool with_native, save_probs;
     const char *backbones; /* "pdb", "cif" or NULL */
@@ -87,6 +88,32 @@ static fmpnn_status check_options(const fmpnn_run_options *options, fmpnn_run *r
     return FMPNN_OK;
 }
 
+/* The caller's columns: copied, and none of our own names, since a name must mean one thing. */
+static fmpnn_status take_columns(const fmpnn_run_options *options, fmpnn_run *run,
+                                 fmpnn_error *err)
+{
+    fmpnn_columns ours = fmpnn_verb_columns(run->verb);
+    if (options->column_count && run->verb != FMPNN_VERB_SCORE)
+        return fmpnn_fail(err, FMPNN_EINVAL, "%s takes no columns of the caller's",
+                          fmpnn_verb_text(run->verb));
+    run->heads.name = fmpnn_alloc_zero(options->column_count, sizeof *run->heads.name);
+    if (!run->heads.name)
+        return fmpnn_fail_memory(err, "opening a run");
+    for (size_t n = 0; n < options->column_count; n++) {
+        for (size_t m = 0; m < ours.count; m++)
+            if (!strcmp(options->columns[n], ours.column[m].key))
+                return fmpnn_fail(err, FMPNN_EINVAL,
+                                  "column '%.80s' would stand beside ours of that name; "
+                                  "rename it",
+                                  options->columns[n]);
+        run->heads.name[n] = fmpnn_copy_text(options->columns[n]);
+        if (!run->heads.name[n])
+            return fmpnn_fail_memory(err, "opening a run");
+        run->heads.count = n + 1;
+    }
+    return FMPNN_OK;
+}
+
 static fmpnn_status look_at_file(fmpnn_run *run, fmpnn_error *err)
 {
     const fmpnn_target *target = &run->target;
@@ -100,12 +127,15 @@ static fmpnn_status look_at_file(fmpnn_run *run, fmpnn_error *err)
             target->path);
     if (run->mode == FMPNN_EXISTING_OVERWRITE || target->format == FMPNN_FORMAT_NPZ)
         return FMPNN_OK;
-    return fmpnn_existing_read(target->path, target->format, run->verb, &run->existing,
-                               err);
+    return fmpnn_existing_read(target->path, target->format, run->verb, &run->heads,
+                               &run->existing, err);
 }
 
 static void run_free(fmpnn_run *run)
 {
+    for (size_t n = 0; n < run->heads.count; n++)
+        fmpnn_release(run->heads.name[n]);
+    fmpnn_release(run->heads.name);
     fmpnn_text_clear(&run->written);
     fmpnn_existing_clear(&run->existing);
     json_decref(run->names);
@@ -126,6 +156,8 @@ fmpnn_status fmpnn_run_open(const fmpnn_run_options *options, fmpnn_run **run,
     fmpnn_status status = fresh->names ? FMPNN_OK : fmpnn_fail_memory(err, "opening a run");
     if (!status)
         status = check_options(options, fresh, err);
+    if (!status)
+        status = take_columns(options, fresh, err);
     if (!status)
         status = fmpnn_target_open(options, fresh->verb, &fresh->target, err);
     if (!status && fresh->target.place != FMPNN_TARGET_FOLDER &&
@@ -192,7 +224,7 @@ static fmpnn_status append_to_file(fmpnn_run *run, const fmpnn_text *text, fmpnn
 {
     size_t before = run->written.size;
     if (!before && run->target.format == FMPNN_FORMAT_TABLE)
-        fmpnn_table_add_header(&run->written, run->verb);
+        fmpnn_table_add_header(&run->written, &run->heads, run->verb);
     if (!run->written.failed)
         fmpnn_text_add(&run->written, text->data ? text->data : "", text->size);
     if (!run->written.failed)
@@ -205,6 +237,7 @@ static fmpnn_status append_to_file(fmpnn_run *run, const fmpnn_text *text, fmpnn
 static fmpnn_wanted wanted_of(const fmpnn_run *run)
 {
     return (fmpnn_wanted){.verb = run->verb,
+                          .heads = &run->heads,
                           .plan = &run->plan,
                           .name = run->stamp.name,
                           .record_name = run->stamp.record_name,
@@ -440,12 +473,22 @@ fmpnn_status fmpnn_run_add_score(fmpnn_run *run, const char *id, const uint8_t *
                                  size_t orders, const fmpnn_score_result *result,
                                  fmpnn_error *err)
 {
+    return fmpnn_run_add_score_row(run, id, NULL, letters, orders, result, err);
+}
+
+fmpnn_status fmpnn_run_add_score_row(fmpnn_run *run, const char *id, const char *const *cells,
+                                     const uint8_t *letters, size_t orders,
+                                     const fmpnn_score_result *result, fmpnn_error *err)
+{
     fmpnn_status status = check_begun(run, FMPNN_VERB_SCORE, err);
+    if (!status && run->heads.count && !cells)
+        status = fmpnn_fail(err, FMPNN_EINVAL, "%s: expected %zu cells of the caller's columns",
+                            run->stamp.name, run->heads.count);
     if (status)
         return status;
     fmpnn_printers printers = printers_of(run);
-    status = fmpnn_score_print(&run->stamp, run->layout, &run->form, id, letters, orders,
-                               result, &printers, err);
+    status = fmpnn_score_print(&run->stamp, run->layout, &run->form, &run->heads, cells, id,
+                               letters, orders, result, &printers, err);
     if (!status)
         status = check_texts(run, err);
     run->broken |= status != FMPNN_OK;
@@ -518,7 +561,7 @@ static fmpnn_status end_in_folder(fmpnn_run *run, fmpnn_error *err)
     fmpnn_text table;
     fmpnn_status status = FMPNN_OK;
     fmpnn_text_init(&table);
-    fmpnn_table_add_header(&table, run->verb);
+    fmpnn_table_add_header(&table, &run->heads, run->verb);
     fmpnn_text_add(&table, run->lines.data, run->lines.size);
     if (table.failed)
         status = fmpnn_fail_memory(err, "writing a table");
@@ -544,7 +587,7 @@ static fmpnn_status end_in_stream(fmpnn_run *run, const fmpnn_text *records,
     fmpnn_status status = FMPNN_OK;
     fmpnn_text_init(&header);
     if (!run->started && run->target.format == FMPNN_FORMAT_TABLE) {
-        fmpnn_table_add_header(&header, run->verb);
+        fmpnn_table_add_header(&header, &run->heads, run->verb);
         status = header.failed
                      ? fmpnn_fail_memory(err, "writing a table")
                      : fmpnn_target_write(&run->target, header.data, header.size, err);

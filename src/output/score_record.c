@@ -4,12 +4,14 @@
 #include <string.h>
 
 fmpnn_status fmpnn_score_print(const fmpnn_stamp *stamp, const fmpnn_layout *layout,
-                               const fmpnn_sequence_form *form, const char *id,
+                               const fmpnn_sequence_form *form, const fmpnn_heads *heads,
+                               const char *const *cell, const char *id,
                                const uint8_t *letters, size_t orders,
                                const fmpnn_score_result *result,
                                const fmpnn_printers *printers, fmpnn_error *err)
 {
-    fmpnn_record record = {.columns = fmpnn_verb_columns(FMPNN_VERB_SCORE)};
+    fmpnn_record record = {
+        .heads = heads, .cell = cell, .columns = fmpnn_verb_columns(FMPNN_VERB_SCORE)};
     fmpnn_value *value = record.value;
     fmpnn_text own_id, sequence, chains;
     fmpnn_text_init(&own_id);
