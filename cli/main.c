@@ -32,6 +32,12 @@ static const verb verbs[] = {
      "  fusempnn scan 1hpv.pdb\n"
      "  fusempnn scan 1hpv.pdb --chains A --redesign A20-40 --orders 20 -o scan.tsv\n",
      cli_scan},
+    {"verify", VERB_VERIFY, "STRUCTURE [options]",
+     "Difference from double precision on this structure, for every instruction set and precision "
+     "here; exits 1 where float32-grade ones exceed 2e-4 on log-probabilities.",
+     "  fusempnn verify 1hpv.pdb\n"
+     "  fusempnn verify 1hpv.pdb --isa avx2 --json\n",
+     cli_verify},
     {"inspect", VERB_INSPECT, "STRUCTURE... [options]",
      "What the model will see, before running: chains, gaps, selections, warnings.",
      "  fusempnn inspect 1hpv.pdb --chains A --fix A1-10\n"
@@ -59,6 +65,7 @@ static void print_help(FILE *out)
           "  score STRUCTURE...     score native or given sequences\n"
           "  probs STRUCTURE...     log-probabilities per position\n"
           "  scan STRUCTURE...      every point mutation\n"
+          "  verify STRUCTURE       difference from double precision on this machine\n"
           "  inspect STRUCTURE...   what the model will see\n"
           "  weights list|get|verify  where weights are, hashes, licences\n"
           "  doctor                 what this machine has or lacks\n"

@@ -14,7 +14,8 @@ enum { /* for short rows */
        I = VERB_INSPECT,
        M = VERB_BENCH_MODEL,
        N = VERB_SCAN,
-       STRUCTURES = D | S | P | I | M | N,
+       V = VERB_VERIFY,
+       STRUCTURES = D | S | P | I | M | N | V,
        ALL = STRUCTURES | VERB_DOCTOR,
        F = VERB_BENCH_FUSION
 };

@@ -17,7 +17,8 @@ enum {
     VERB_DOCTOR = 1 << 4,
     VERB_BENCH_FUSION = 1 << 5,
     VERB_BENCH_MODEL = 1 << 6,
-    VERB_SCAN = 1 << 7
+    VERB_SCAN = 1 << 7,
+    VERB_VERIFY = 1 << 8
 };
 
 enum {

@@ -433,6 +433,11 @@ FMPNN_API const char *fmpnn_job_digest(const fmpnn_job *job);
 FMPNN_API fmpnn_status fmpnn_job_mutate(const fmpnn_job *job, const char *mutations,
                                         uint8_t *letters, fmpnn_error *err);
 
+/** Of how many resolved positions (`same` of `rows`) the neighbours, which are found in float32,
+ *  are those that double precision finds, in the same order. FMPNN_ENOMEM. */
+FMPNN_API fmpnn_status fmpnn_job_check_neighbours(const fmpnn_job *job, size_t *same,
+                                                  size_t *rows, fmpnn_error *err);
+
 /* ------------------------------------------------------------------ 6. computing */
 
 /** One designed sequence. Arrays belong to the fmpnn_samples that holds it. */

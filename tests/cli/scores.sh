@@ -80,6 +80,23 @@ check "scan --resume with other settings" 2 "$fusempnn" scan one.pdb --redesign 
 check "scan as FASTA" 2 "$fusempnn" scan one.pdb -o scan.fa
 has err "scan writes"
 
+# Distance from double precision.
+check "verify" 0 "$fusempnn" verify one.pdb
+has out "^name	device	isa	precision	max_diff	mean_diff	limit	letters	sampled	neighbours	verdict"
+has out "^one	cpu	generic	fp32	.*	0.0002	1.0000	1.0000	1.0000	pass	"
+has_not out "FAIL"
+sets=$("$fusempnn" doctor --json | sed 's/.*"isa":\[\([^]]*\)\].*/\1/; s/[",]/ /g' | wc -w)
+lines out "	fp32	" "$sets"
+check "verify one set" 0 "$fusempnn" verify one.pdb --isa generic --json --quiet
+one_line out
+has out '"precision":"fp32","max_diff":[0-9.e-]*,"mean_diff":[0-9.e-]*,"limit":0.0002,'
+truth "not a difference of 0: something was compared" test -z "$(grep '"max_diff":0.0,' out)"
+FMPNN_VERIFY_FAULT=1 check "verify notices a wrong result" 1 "$fusempnn" verify one.pdb --isa generic
+has out "	FAIL	"
+has err "1 of 1 combinations differ"
+check "verify takes one structure" 2 "$fusempnn" verify one.pdb two.pdb
+check "verify an absent file" 3 "$fusempnn" verify absent.pdb
+
 check "inspect" 0 "$fusempnn" inspect two.pdb --fix A1-10
 has out "^two	A	A1	A52	52	52	0	0	42	10	0	"
 has out "^two	B	B1	B52	52	52	0	0	52	0	0	"

@@ -3,7 +3,7 @@ check "bare fusempnn" 2 "$fusempnn"
 has err "^Usage: fusempnn"
 check "--help" 0 "$fusempnn" --help
 has out "design STRUCTURE"
-has_not out "verify STRUCTURE|pack|ligandmpnn|report|export"
+has_not out "pack|ligandmpnn|report|export"
 check "--version" 0 "$fusempnn" --version
 has out "^fusempnn [0-9]+\.[0-9]+\.[0-9]+ \(commit [^ ,]+, [a-z0-9]+\)$"
 check "unknown verb" 2 "$fusempnn" desing one.pdb
@@ -12,7 +12,7 @@ for verb in design score probs inspect doctor; do
     check "$verb --help" 0 "$fusempnn" $verb --help
     has out "^Usage: fusempnn $verb"
     has out "^Examples:"
-    has_not out "variants|--state|cuda|bf16"
+    has_not out "--state|cuda|bf16"
     check "$verb with an unknown option" 2 "$fusempnn" $verb --frobnicate one.pdb
     one_line err
 done
