@@ -32,15 +32,25 @@ void bench_difference(const float *a, const float *b, size_t count, double *larg
     }
 }
 
+/* "pytorch" is eager and compiled; compiling takes half a minute. */
+static bool is_peer(const char *name, size_t size)
+{
+    static const char *const names[] = {"pytorch", "pytorch_eager", "mlx"};
+    for (size_t n = 0; n < sizeof names / sizeof *names; n++)
+        if (strlen(names[n]) == size && !strncmp(name, names[n], size))
+            return true;
+    return false;
+}
+
 fmpnn_status bench_peers_check(const char *list, fmpnn_error *err)
 {
     for (const char *at = list; *at;) {
         size_t size = strcspn(at, ",");
-        if (!(size == 7 && !strncmp(at, "pytorch", 7)) &&
-            !(size == 3 && !strncmp(at, "mlx", 3)))
-            return fmpnn_fail(err, FMPNN_EINVAL,
-                              "--peers: '%.*s' is not known; there are pytorch and mlx",
-                              (int)size, at);
+        if (!is_peer(at, size))
+            return fmpnn_fail(
+                err, FMPNN_EINVAL,
+                "--peers: '%.*s' is not known; there are pytorch, pytorch_eager and mlx",
+                (int)size, at);
         at += size + (at[size] == ',');
     }
     return FMPNN_OK;
