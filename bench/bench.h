@@ -47,4 +47,13 @@ typedef struct bench_loops {
 /* Those compiled for `isa`, or for the best that is not above it. */
 const bench_loops *bench_loops_for(const char *isa);
 
+/* ---- matrix.c: products of a matrix unit in its own registers ---- */
+
+/* Returns the flops done of products in that precision. */
+typedef double bench_matrix_loop(float *sink);
+
+/* NULL where this instruction set and precision use no such unit. */
+bench_matrix_loop *bench_matrix_loop_for(const char *isa, const char *precision);
+bench_matrix_loop *bench_matrix_loop_amx(const char *precision);
+
 #endif

@@ -20,6 +20,7 @@ enum {
 typedef struct lane {
     const fmpnn_kernels *kernels;
     const bench_loops *loops;
+    bench_matrix_loop *matrix;
     float *floats; /* [LANE_FLOATS] */
     size_t M, K, N;
     char *from, *to;
@@ -33,6 +34,11 @@ typedef double body(lane *l); /* returns the work done */
 static double run_fma(lane *l)
 {
     return l->loops->multiply_add(&l->sink);
+}
+
+static double run_matrix(lane *l)
+{
+    return l->matrix(&l->sink);
 }
 
 static double run_gemm(lane *l)
@@ -121,7 +127,7 @@ static double best_rate(const fmpnn_context *ctx, lane *lanes, body *run, int tr
 static double gemm_rate(const fmpnn_context *ctx, lane *lanes)
 {
     static const size_t shapes[][3] = {
-        {24, 64, 64}, {96, 64, 128}, {24, 128, 128}, {96, 128, 128}, {48, 256, 256}};
+        {24, 64, 64}, {96, 64, 128}, {24, 128, 128}, {48, 128, 128}, {96, 128, 128}, {48, 256, 256}};
     double best = 0;
     for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++) {
         for (int n = 0; n < ctx->threads; n++) {
@@ -169,9 +175,14 @@ fmpnn_status bench_ceilings_measure(const fmpnn_context *ctx, bench_ceilings *c,
     for (int n = 0; n < threads; n++) {
         lanes[n].kernels = ctx->kernels;
         lanes[n].loops = bench_loops_for(fmpnn_context_isa(ctx));
+        lanes[n].matrix =
+            bench_matrix_loop_for(fmpnn_context_isa(ctx), fmpnn_context_precision(ctx));
         lanes[n].floats = floats + (size_t)n * LANE_FLOATS;
     }
     c->fma_gflops = best_rate(ctx, lanes, run_fma, TRIES) * 1e-6;
+    c->matrix_gflops = 0;
+    if (lanes[0].matrix)
+        c->matrix_gflops = best_rate(ctx, lanes, run_matrix, TRIES) * 1e-6;
     c->gemm_gflops = gemm_rate(ctx, lanes) * 1e-6;
     c->gelu_gvalues = best_rate(ctx, lanes, run_gelu, TRIES) * 1e-6;
     c->edge_gvalues = best_rate(ctx, lanes, run_edge, TRIES) * 1e-6;

@@ -7,6 +7,7 @@
 
 typedef struct bench_ceilings {
     double fma_gflops;   /* multiply-adds in registers */
+    double matrix_gflops; /* products in a matrix unit's registers, in this precision; 0: none */
     double gemm_gflops;  /* the product kernel, best of several shapes */
     double gelu_gvalues; /* GELU in the first-level cache, 1e9 values a second */
     double edge_gvalues; /* the edge kernel (4 multiply-adds, GELU, sum) in the same */

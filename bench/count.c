@@ -50,6 +50,7 @@ bench_bound bench_bound_of(const bench_work *work, const bench_ceilings *c)
 {
     bench_bound b = {0};
     double gflops = c->gemm_gflops > c->fma_gflops ? c->gemm_gflops : c->fma_gflops;
+    gflops = c->matrix_gflops > gflops ? c->matrix_gflops : gflops;
     b.product_ms = work->product_flops / gflops * 1e-6;
     b.gelu_ms = work->gelus / c->gelu_gvalues * 1e-6;
     b.edge_ms = work->edge_values / c->edge_gvalues * 1e-6;

@@ -57,6 +57,7 @@ static json_t *ceilings_of(const bench_ceilings *c)
 {
     json_t *object = json_object();
     put(object, "fma_gflops", c->fma_gflops);
+    put(object, "matrix_gflops", c->matrix_gflops);
     put(object, "gemm_gflops", c->gemm_gflops);
     put(object, "gelu_gvalues", c->gelu_gvalues);
     put(object, "edge_gvalues", c->edge_gvalues);

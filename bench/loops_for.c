@@ -28,3 +28,14 @@ const bench_loops *bench_loops_for(const char *isa)
     }
     return best;
 }
+
+bench_matrix_loop *bench_matrix_loop_for(const char *isa, const char *precision)
+{
+#ifdef BENCH_X86
+    if (!strcmp(isa, "amx"))
+        return bench_matrix_loop_amx(precision);
+#endif
+    (void)isa;
+    (void)precision;
+    return NULL;
+}

@@ -35,6 +35,7 @@ static bench_model_bound bound_of(const bench_model_run *r)
     const bench_ceilings *c = &r->ceilings;
     bench_model_bound b = {0};
     double gflops = c->gemm_gflops > c->fma_gflops ? c->gemm_gflops : c->fma_gflops;
+    gflops = c->matrix_gflops > gflops ? c->matrix_gflops : gflops;
     b.product_ms = r->counts.product_flops / gflops * 1e-6;
     b.curve_ms = r->counts.curves / c->gelu_gvalues * 1e-6;
     b.compute_ms = b.product_ms + b.curve_ms;

@@ -51,6 +51,7 @@ static void put_limits(json_t *all, const bench_model_run *r)
     const bench_model_bound *b = &r->bound;
     json_t *ceilings = json_object(), *bound = json_object();
     put(ceilings, "fma_gflops", c->fma_gflops);
+    put(ceilings, "matrix_gflops", c->matrix_gflops);
     put(ceilings, "gemm_gflops", c->gemm_gflops);
     put(ceilings, "gelu_gvalues", c->gelu_gvalues);
     put(ceilings, "copy_gbytes", c->copy_gbytes);
@@ -162,9 +163,11 @@ void bench_model_print_text(FILE *out, const bench_model_run *r)
         fprintf(out, "          %.2f MFLOP for each of %.0f positions; %.0f residues/s\n",
                 flops_per_position(r) * 1e-6, positions_of(r),
                 1e3 * (double)r->designed / total);
-    fprintf(out, "ceilings  products %.1f GFLOP/s (multiply-adds %.1f), GELU %.2f G values/s, "
-                 "copy %.1f GB/s\n",
-            c->gemm_gflops, c->fma_gflops, c->gelu_gvalues, c->copy_gbytes);
+    fprintf(out, "ceilings  products %.1f GFLOP/s (multiply-adds %.1f", c->gemm_gflops,
+            c->fma_gflops);
+    if (c->matrix_gflops > 0)
+        fprintf(out, ", matrix unit %.1f", c->matrix_gflops);
+    fprintf(out, "), GELU %.2f G values/s, copy %.1f GB/s\n", c->gelu_gvalues, c->copy_gbytes);
     fprintf(out, "bound     %s: %.3f ms (products %.3f + curves %.3f; memory %.3f)\n",
             r->bound.kind, r->bound.ms, r->bound.product_ms, r->bound.curve_ms,
             r->bound.memory_ms);
