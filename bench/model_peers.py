@@ -207,7 +207,7 @@ class Process:
 
 
 def run_ours(args, structure, on, threads, name):
-    """The JSON object of `bench model`; None if this machine lacks it."""
+    """The JSON object of `bench model`; None if this machine lacks it, or it failed (told)."""
     work, n = WORKS[name]
     isa, precision = on
     command = [args.program, "bench", "model", structure, "--reading", "original", "--work", work,
@@ -216,8 +216,10 @@ def run_ours(args, structure, on, threads, name):
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode == 5:
         return None
-    if done.returncode:
-        raise SystemExit("%s: exit %d: %s" % (" ".join(command), done.returncode, done.stderr))
+    if done.returncode or not done.stdout:
+        print("%s: exit %d: %s" % (" ".join(command), done.returncode, done.stderr),
+              file=sys.stderr, flush=True)
+        return None
     return json.loads(done.stdout)
 
 
