@@ -136,7 +136,8 @@ typedef struct fmpnn_model fmpnn_model;
 typedef struct fmpnn_model_info {
     const char *name;        /**< published name such as "vanilla/v_48_020", else file name */
     const char *kind;        /**< inferred from the tensors: "protein", "protein_ca", "ligand" (sees
-                                  other atoms), "membrane" (sees a label a residue) */
+                                  other atoms), "membrane" (sees a label a residue), "packer" (places
+                                  side chains; designs no sequences) */
     const char *digest;      /**< SHA-256 of the file, 64 hex digits */
     int neighbours;          /**< k, from the checkpoint */
     double noise;            /**< training noise in Angstrom; NaN where the file has none */

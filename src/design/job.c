@@ -328,6 +328,11 @@ static fmpnn_status draw_fixed_order(fmpnn_resolver *r)
 static fmpnn_status resolve(fmpnn_resolver *r)
 {
     fmpnn_status status = check_settings(r);
+    if (!status && r->job->model->packer.node.w)
+        status = fmpnn_fail(r->err, FMPNN_EINVAL,
+                            "weights %s place side chains and know nothing of letters; for "
+                            "sequences use --weights ligand",
+                            r->job->model->info.name);
     if (!status && !allocate(r))
         status = fmpnn_fail_memory(r->err, "making the job");
     if (!status)

@@ -81,13 +81,13 @@ static void context_features(ENCODING *e, const geometry *geo, size_t i, real *b
         atom_position(e, i * M + m, y);
         element_vector(atoms->type[i * M + m], element + m * FMPNN_ELEMENTS);
         for (size_t p = 0; p < POINTS; p++)
-            rbf(separation(geo->point[p] + 3 * i, y), row + p * FMPNN_RBF);
+            rbf(w, separation(geo->point[p] + 3 * i, y), row + p * FMPNN_RBF);
         linear_apply(&w->type, 1, element + m * FMPNN_ELEMENTS, row + PAIR_TYPE);
         direction(geo, frame, i, y, row + PAIR_TYPE + w->type.out);
         for (size_t n = 0; n < M; n++) {
             real z[3];
             atom_position(e, i * M + n, z);
-            rbf(separation(y, z), gauss + (m * M + n) * FMPNN_RBF);
+            rbf(w, separation(y, z), gauss + (m * M + n) * FMPNN_RBF);
         }
     }
     linear_apply(&w->pair, M, raw, pair);

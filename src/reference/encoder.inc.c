@@ -89,7 +89,7 @@ static void embed_labels(ENCODING *e, real *work)
 {
     const weights *w = e->weights;
     for (size_t i = 0; w->label.w && i < e->L; i++) {
-        real *label = e->pair + i * e->C;
+        real *label = e->label + i * e->C;
         memset(work, 0, w->label.in * sizeof *work);
         work[e->graph->label[i]] = 1;
         linear_apply(&w->label, 1, work, label);
@@ -110,12 +110,13 @@ static bool encoding_alloc(ENCODING *e, const fmpnn_reference_options *options)
     for (size_t n = 0; ok && n <= e->weights->n_encoder; n++)
         ok = (e->h_V[n] = fmpnn_alloc_zero(e->L, e->C * R)) &&
              (e->h_E_at[n] = fmpnn_alloc(kept, e->C * R));
-    size_t wide = e->C * R, kept_pairs = e->weights->label.w ? e->L : e->L * e->M;
+    size_t wide = e->C * R;
     ok = ok && (e->h_out = fmpnn_alloc(e->L, wide));
-    if (ok && kept_pairs)
-        ok = (e->pair = fmpnn_alloc(kept_pairs, wide)) != NULL;
+    if (ok && e->weights->label.w)
+        ok = (e->label = fmpnn_alloc(e->L, wide)) != NULL;
     if (ok && e->M)
-        ok = (e->atom = fmpnn_alloc(e->L * e->M, wide)) &&
+        ok = (e->pair = fmpnn_alloc(e->L * e->M, wide)) &&
+             (e->atom = fmpnn_alloc(e->L * e->M, wide)) &&
              (e->bond = fmpnn_alloc(e->n_rows * e->M * e->M, wide));
     if (ok && e->n_rows)
         memcpy(e->rows, options->rows, e->n_rows * sizeof *e->rows);
@@ -234,6 +235,7 @@ void REF(encoding_free)(ENCODING *e)
     fmpnn_release(e->bond);
     fmpnn_release(e->atom);
     fmpnn_release(e->pair);
+    fmpnn_release(e->label);
     fmpnn_release(e->h_out);
     fmpnn_release(e->edge_norm);
     fmpnn_release(e->edge_raw);

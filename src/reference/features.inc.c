@@ -191,12 +191,13 @@ static bool geometry_init(geometry *geo, const fmpnn_graph *g)
 
 /* ---- one edge ---- */
 
-/* exp(-((d - mu_r) / 1.25)^2), mu_r = 2 .. 22, from both ends as the original spaces them. */
-static void rbf(real d, real *dst)
+/* exp(-((d - mu_r) / 1.25)^2), mu_r = 2 .. 22, in the packer 0 .. 20, from both ends as the
+ * original spaces them. */
+static void rbf(const weights *w, real d, real *dst)
 {
-    const real step = (real)20 / (real)15;
+    const real step = (real)20 / (real)15, first = w->packs ? 0 : 2;
     for (int r = 0; r < FMPNN_RBF; r++) {
-        real mu = r < 8 ? 2 + step * (real)r : 22 - step * (real)(15 - r);
+        real mu = r < 8 ? first + step * (real)r : first + 20 - step * (real)(15 - r);
         real z = (d - mu) / (real)1.25;
         dst[r] = exp(-(z * z));
     }
@@ -247,12 +248,17 @@ static void edge_features(const weights *w, const fmpnn_graph *g, const geometry
                           size_t i, size_t j, real distance, real *dst)
 {
     position(w, g, i, j, dst);
-    rbf(distance, dst + FMPNN_POSITIONAL);
-    dst += FMPNN_POSITIONAL + FMPNN_RBF;
+    dst += FMPNN_POSITIONAL;
+    for (size_t p = 0; w->packs && p < FMPNN_PAIRS; p++, dst += FMPNN_RBF)
+        rbf(w, separation(geo->point[p / POINTS] + 3 * i, geo->point[p % POINTS] + 3 * j), dst);
+    if (w->packs) /* all pairs in turn, CA-CA like any other */
+        return;
+    rbf(w, distance, dst);
+    dst += FMPNN_RBF;
     size_t count = g->ca_only ? FMPNN_PAIRS_CA - 1 : FMPNN_PAIRS - 1;
     for (size_t p = 0; p < count; p++, dst += FMPNN_RBF) {
         const unsigned char *pair = g->ca_only ? pairs_ca[p] : pairs[p];
-        rbf(separation(geo->point[pair[0]] + 3 * i, geo->point[pair[1]] + 3 * j), dst);
+        rbf(w, separation(geo->point[pair[0]] + 3 * i, geo->point[pair[1]] + 3 * j), dst);
     }
     if (g->ca_only)
         orientation(geo, i, j, dst);

@@ -26,6 +26,9 @@ typedef struct REF(weights) {
     norm norm_pair, norm_atom, norm_bond, norm_out;
     layer residue_layer[FMPNN_MAX_LAYERS], atom_layer[FMPNN_MAX_LAYERS];
     size_t n_context;
+    linear reach, node, far_edge, W_node, W_edge, down, W_torsions; /* packer.inc.c */
+    norm norm_node, norm_edge;
+    bool packs;
     size_t C, F, n_encoder, n_decoder;
     real *block; /* all numbers; NULL while they are being counted */
     size_t used;
@@ -114,7 +117,7 @@ static void take_model(weights *w, const fmpnn_model *model)
     w->edge = take_linear(w, &model->edge);
     w->norm_edges = take_norm(w, &model->norm_edges);
     w->W_e = take_linear(w, &model->W_e);
-    w->W_s = take_plain(w, model->W_s, FMPNN_LETTERS * w->C);
+    w->W_s = model->W_s ? take_plain(w, model->W_s, FMPNN_LETTERS * w->C) : NULL;
     w->W_out = take_linear(w, &model->W_out);
     for (size_t n = 0; n < w->n_encoder; n++)
         w->encoder[n] = take_layer(w, &model->encoder[n]);
@@ -124,6 +127,15 @@ static void take_model(weights *w, const fmpnn_model *model)
     w->norm_label = take_norm(w, &model->norm_label);
     w->W_label = take_linear(w, &model->W_label);
     take_context(w, &model->context);
+    w->reach = take_linear(w, &model->packer.reach);
+    w->node = take_linear(w, &model->packer.node);
+    w->far_edge = take_linear(w, &model->packer.edge);
+    w->W_node = take_linear(w, &model->packer.W_node);
+    w->W_edge = take_linear(w, &model->packer.W_edge);
+    w->down = take_linear(w, &model->packer.down);
+    w->W_torsions = take_linear(w, &model->packer.W_torsions);
+    w->norm_node = take_norm(w, &model->packer.norm_node);
+    w->norm_edge = take_norm(w, &model->packer.norm_edge);
 }
 
 static void weights_free(weights *w)
@@ -143,6 +155,7 @@ static weights *weights_create(const fmpnn_model *model)
     w->n_encoder = model->info.encoder_layers;
     w->n_decoder = model->info.decoder_layers;
     w->n_context = model->context.layers;
+    w->packs = model->packer.node.w != NULL;
     take_model(w, model);
     w->block = fmpnn_alloc(w->used, sizeof *w->block);
     if (!w->block) {

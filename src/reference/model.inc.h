@@ -17,7 +17,8 @@ typedef struct ENCODING {
     real *h_V[FMPNN_MAX_LAYERS + 1]; /* [L][C] after encoder layer n; h_V[0] = 0, or of labels */
     real *h_out; /* [L][C] what the decoder starts from: the last h_V, and the context */
     size_t M;    /* context atoms of a residue, 0 without */
-    real *pair;  /* [L][M][C] residue-atom features after LayerNorm; labels: [L][C]; or NULL */
+    real *label; /* [L][C] label features after LayerNorm, or NULL */
+    real *pair;  /* [L][M][C] residue-atom features after LayerNorm, or NULL */
     real *atom;  /* [L][M][C] atom features after LayerNorm, or NULL */
     real *bond;  /* [n_rows][M][M][C] atom-atom features after LayerNorm, or NULL */
     uint32_t *rows;                  /* [n_rows] whose edges follow */
@@ -84,3 +85,15 @@ fmpnn_status REF(sample)(const ENCODING *encoding, const fmpnn_rules *rules,
                          const uint32_t *order, const double *uniform,
                          const double *exponential, double temperature, uint8_t *letters,
                          real *logits, double *probs, fmpnn_error *err);
+
+/**
+ * The packer's answer to a set of atoms (model of kind "packer"; labels are residue types).
+ *
+ * @param xyz     [L][14][3] atoms as built, 0 where there are none
+ * @param present [L][14] 1: the residue is resolved and its type has the atom
+ * @param node    [L][C] out: features after LayerNorm; or NULL
+ * @param edge    [n_rows][K][C] out, of the rows that are kept; or NULL
+ * @param mixture [L][4] out: the distribution of each chi angle
+ */
+fmpnn_status REF(torsions)(const ENCODING *encoding, const double *xyz, const uint8_t *present,
+                           real *node, real *edge, fmpnn_mixture *mixture, fmpnn_error *err);

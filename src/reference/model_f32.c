@@ -15,3 +15,4 @@
 #include "reference/encoder.inc.c"
 #include "reference/decoder.inc.c"
 #include "reference/sample.inc.c"
+#include "reference/packer.inc.c"

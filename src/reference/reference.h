@@ -5,7 +5,8 @@
  * precision asked for. Must not know: how anybody else computes the same (no packed weights, no
  * kernels), nor files, chains or options.
  *
- * One body (linear, features, context, encoder, decoder, sample: *.inc.c), written in `real`, makes two
+ * One body (linear, features, context, encoder, decoder, sample, packer:
+ * *.inc.c), written in `real`, makes two
  * sets of functions: fmpnn_reference64_* in double and fmpnn_reference32_* in float. Both find
  * the neighbours for themselves, in their own precision.
  *
@@ -17,6 +18,7 @@
 #include "base/pool.h"
 #include "design/rules.h"
 #include "graph/context.h"
+#include "packing/torsions.h"
 #include "weights/model.h"
 
 /* What to keep of an encoding, and how. All zero is fine. */

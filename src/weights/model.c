@@ -11,13 +11,14 @@
 #include <string.h>
 
 enum {
-    MAX_WANTED = 48 + FMPNN_MAX_LAYERS * (22 + 3 * 14), /* tensors of the largest network */
+    MAX_WANTED = 64 + FMPNN_MAX_LAYERS * (22 + 3 * 14), /* tensors of the largest network */
     MAX_WIDTH = 1024,
     MAX_FEED_FORWARD = 8192,
     WIDTH_STEP = 16, /* the kernels' widest vector */
     DEFAULT_NEIGHBOURS = 48,
     DEFAULT_NEIGHBOURS_LIGAND = 32,
     DEFAULT_CONTEXT = 25,
+    DEFAULT_CONTEXT_PACKER = 16,
     MAX_NEIGHBOURS = 1024,
     ALIGN_FLOATS = 16,
     EDGE_COLUMNS = FMPNN_POSITIONAL + FMPNN_RBF * FMPNN_PAIRS,
@@ -134,11 +135,18 @@ static void want_layer(builder *b, fmpnn_layer *layer, const char *stack, size_t
     want_linear(b, &layer->W_out, C, F, prefix, "dense.W_out", true);
 }
 
+static bool packs(const fmpnn_model *model)
+{
+    return !strcmp(model->info.kind, "packer");
+}
+
 static void want_labels(builder *b)
 {
     fmpnn_model *m = b->model;
-    want_linear(b, &m->label, m->C, m->info.labels, "", "features.node_embedding", false);
-    want_norm(b, &m->norm_label, "", "features.norm_nodes");
+    bool packer = packs(m);
+    want_linear(b, &m->label, m->C, m->info.labels, "features.",
+                packer ? "enc_node_embedding" : "node_embedding", false);
+    want_norm(b, &m->norm_label, "features.", packer ? "enc_norm_nodes" : "norm_nodes");
     want_linear(b, &m->W_label, m->C, m->C, "", "W_v", true);
 }
 
@@ -153,7 +161,7 @@ static void want_context(builder *b)
     want_norm(b, &p->norm_pair, "", "features.norm_nodes");
     want_norm(b, &p->norm_atom, "", "features.norm_y_nodes");
     want_norm(b, &p->norm_bond, "", "features.norm_y_edges");
-    want_linear(b, &p->W_pair, C, C, "", "W_v", true);
+    want_linear(b, &p->W_pair, C, C, "", packs(b->model) ? "W_e_context" : "W_v", true);
     want_linear(b, &p->W_own, C, C, "", "W_c", true);
     want_linear(b, &p->W_atom, C, C, "", "W_nodes_y", true);
     want_linear(b, &p->W_bond, C, C, "", "W_edges_y", true);
@@ -165,21 +173,49 @@ static void want_context(builder *b)
     }
 }
 
+static void want_packer(builder *b)
+{
+    fmpnn_packer_part *p = &b->model->packer;
+    size_t C = b->model->C, M = b->model->info.context_atoms, atoms = FMPNN_SIDE_CHAIN;
+    want_linear(b, &p->reach, FMPNN_REACH, FMPNN_RBF + FMPNN_ELEMENT_TYPES, "features.",
+                "W_XY_project_down1", true);
+    want_linear(b, &p->node, C, atoms * M * FMPNN_REACH, "features.", "dec_node_embedding1",
+                false);
+    want_linear(b, &p->edge, C, atoms * atoms * FMPNN_RBF + 2 * FMPNN_LETTERS, "features.",
+                "dec_edge_embedding1", false);
+    want_norm(b, &p->norm_node, "features.", "dec_norm_nodes1");
+    want_norm(b, &p->norm_edge, "features.", "dec_norm_edges1");
+    want_linear(b, &p->W_node, C, C, "", "W_v_sc", true);
+    want_linear(b, &p->W_edge, C, C, "", "W_f", true);
+    want_linear(b, &p->down, C, 2 * C, "", "linear_down", true);
+    want_linear(b, &p->W_torsions, FMPNN_TORSIONS, C, "", "W_torsions", true);
+}
+
+static void want_letters(builder *b)
+{
+    fmpnn_model *m = b->model;
+    want(b, &m->W_s, FMPNN_LETTERS, m->C, "W_s", ".weight");
+    want_linear(b, &m->W_out, FMPNN_LETTERS, m->C, "", "W_out", true);
+}
+
 static void want_all(builder *b)
 {
     fmpnn_model *m = b->model;
-    want_linear(b, &m->positional, FMPNN_POSITIONAL, FMPNN_OFFSETS, "",
-                "features.embeddings.linear", true);
-    want_linear(b, &m->edge, m->C, m->info.ca_only ? EDGE_COLUMNS_CA : EDGE_COLUMNS, "",
-                "features.edge_embedding", false);
-    want_norm(b, &m->norm_edges, "", "features.norm_edges");
+    bool packer = packs(m);
+    want_linear(b, &m->positional, FMPNN_POSITIONAL, FMPNN_OFFSETS, "features.",
+                packer ? "positional_embeddings.linear" : "embeddings.linear", true);
+    want_linear(b, &m->edge, m->C, m->info.ca_only ? EDGE_COLUMNS_CA : EDGE_COLUMNS, "features.",
+                packer ? "enc_edge_embedding" : "edge_embedding", false);
+    want_norm(b, &m->norm_edges, "features.", packer ? "enc_norm_edges" : "norm_edges");
     want_linear(b, &m->W_e, m->C, m->C, "", "W_e", true);
-    want(b, &m->W_s, FMPNN_LETTERS, m->C, "W_s", ".weight");
     for (size_t n = 0; n < m->info.encoder_layers; n++)
         want_layer(b, &m->encoder[n], "encoder_layers", n, 3, true);
     for (size_t n = 0; n < m->info.decoder_layers; n++)
         want_layer(b, &m->decoder[n], "decoder_layers", n, 4, false);
-    want_linear(b, &m->W_out, FMPNN_LETTERS, m->C, "", "W_out", true);
+    if (packer)
+        want_packer(b);
+    else
+        want_letters(b);
     if (m->info.labels)
         want_labels(b);
     if (m->info.context_atoms)
@@ -187,20 +223,6 @@ static void want_all(builder *b)
 }
 
 /* ---- what kind of network, and how large ---- */
-
-/* A relative of the network that shares most of its tensor names. */
-static fmpnn_status refuse_relatives(const builder *b)
-{
-    static const char *const telling[] = {"features.enc_edge_embedding.weight",
-                                          "W_torsions.weight"};
-    for (size_t i = 0; i < sizeof telling / sizeof *telling; i++)
-        if (find(b->tensors, telling[i]))
-            return fmpnn_fail(b->err, FMPNN_EWEIGHTS,
-                              "%s: is the side-chain packer of LigandMPNN (it has %s), which "
-                              "designs no sequences",
-                              b->name, telling[i]);
-    return FMPNN_OK;
-}
 
 static fmpnn_status measure_width(const builder *b, const char *name, size_t limit,
                                   size_t *width)
@@ -256,12 +278,14 @@ static fmpnn_status measure_kind(builder *b)
     fmpnn_status status;
     int64_t k, atoms = 0;
     size_t atom_layers = 0;
+    bool packer = find(b->tensors, "W_torsions.weight") != NULL;
     bool ligand = find(b->tensors, "features.y_nodes.weight") != NULL;
     bool labelled = !m->info.ca_only && !ligand &&
                     find(b->tensors, "features.node_embedding.weight") != NULL;
     if (ligand &&
         ((status = stated(b, "atom_context_num", b->tensors->atom_context_num,
-                          DEFAULT_CONTEXT, FMPNN_MAX_CONTEXT, &atoms)) ||
+                          packer ? DEFAULT_CONTEXT_PACKER : DEFAULT_CONTEXT,
+                          FMPNN_MAX_CONTEXT, &atoms)) ||
          (status = count_layers(b, "context_encoder_layers", &m->context.layers)) ||
          (status = count_layers(b, "y_context_encoder_layers", &atom_layers))))
         return status;
@@ -276,12 +300,13 @@ static fmpnn_status measure_kind(builder *b)
     if (status)
         return status;
     m->info.kind = m->info.ca_only ? "protein_ca"
+                   : packer        ? "packer"
                    : ligand        ? "ligand"
                    : labelled      ? "membrane"
                                    : "protein";
     m->info.neighbours = (int)k;
     m->info.context_atoms = (size_t)atoms;
-    m->info.labels = labelled ? FMPNN_MEMBRANE_LABELS : 0;
+    m->info.labels = packer ? FMPNN_LETTERS : labelled ? FMPNN_MEMBRANE_LABELS : 0;
     return FMPNN_OK;
 }
 
@@ -289,20 +314,21 @@ static fmpnn_status measure(builder *b)
 {
     fmpnn_model *m = b->model;
     fmpnn_status status;
-    if ((status = refuse_relatives(b)) ||
-        (status = measure_width(b, "features.edge_embedding.weight", MAX_WIDTH, &m->C)) ||
+    const char *embedding = find(b->tensors, "features.enc_edge_embedding.weight")
+                                ? "features.enc_edge_embedding.weight"
+                                : "features.edge_embedding.weight";
+    if ((status = measure_width(b, embedding, MAX_WIDTH, &m->C)) ||
         (status = measure_width(b, "encoder_layers.0.dense.W_in.weight", MAX_FEED_FORWARD,
                                 &m->F)) ||
         (status = count_layers(b, "encoder_layers", &m->info.encoder_layers)) ||
         (status = count_layers(b, "decoder_layers", &m->info.decoder_layers)))
         return status;
-    size_t columns = find(b->tensors, "features.edge_embedding.weight")->shape[1];
+    size_t columns = find(b->tensors, embedding)->shape[1];
     if (columns != EDGE_COLUMNS && columns != EDGE_COLUMNS_CA)
         return fmpnn_fail(
             b->err, FMPNN_EWEIGHTS,
-            "%s: tensor features.edge_embedding.weight has %zu columns, expected "
-            "%d, or %d of a CA-only network",
-            b->name, columns, EDGE_COLUMNS, EDGE_COLUMNS_CA);
+            "%s: tensor %s has %zu columns, expected %d, or %d of a CA-only network", b->name,
+            embedding, columns, EDGE_COLUMNS, EDGE_COLUMNS_CA);
     m->info.ca_only = columns == EDGE_COLUMNS_CA;
     m->info.noise = b->tensors->noise_level;
     m->info.hidden = m->C;
@@ -392,7 +418,7 @@ fmpnn_status fmpnn_model_from_tensors(const char *name, const char digest[65],
         goto done;
     want_all(&b);
     if (b.status || (b.status = refuse_foreign(&b)) || (b.status = settle(&b)) ||
-        (b.status = fmpnn_packed_create(b.model, &b.model->packed, err)))
+        (!packs(b.model) && (b.status = fmpnn_packed_create(b.model, &b.model->packed, err))))
         goto done;
     *model = b.model;
     b.model = NULL;

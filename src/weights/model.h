@@ -21,6 +21,9 @@ enum {
     FMPNN_TYPE_WIDTH = 64,   /* channels of an element in the residue-atom features */
     FMPNN_POINTS = 5,        /* N CA C O and the virtual CB */
     FMPNN_MEMBRANE_LABELS = 3,
+    FMPNN_SIDE_CHAIN = 14,   /* atoms of a residue as the packer sees it */
+    FMPNN_REACH = 16,        /* channels of a side-chain atom and another atom */
+    FMPNN_TORSIONS = 36,     /* chi 4, component 3, mean, concentration, weight */
     FMPNN_MAX_CONTEXT = 64   /* context atoms of a residue */
 };
 
@@ -60,6 +63,18 @@ typedef struct fmpnn_context_part {
     fmpnn_layer atom_layer[FMPNN_MAX_LAYERS];    /* y_context_encoder_layers */
 } fmpnn_context_part;
 
+/* What the side-chain packer has instead of letters; present where info.kind is "packer". Its
+ * node states start from labels, which are the residue types. */
+typedef struct fmpnn_packer_part {
+    fmpnn_linear reach;    /* features.W_XY_project_down1 [16][16+120]: side-chain and other atom */
+    fmpnn_linear node;     /* features.dec_node_embedding1 [C][14*M*16], no bias */
+    fmpnn_linear edge;     /* features.dec_edge_embedding1 [C][14*14*16+2*21], no bias */
+    fmpnn_norm norm_node, norm_edge; /* dec_norm_nodes1, dec_norm_edges1 */
+    fmpnn_linear W_node, W_edge;     /* W_v_sc, W_f [C][C] */
+    fmpnn_linear down;               /* linear_down [C][2C] */
+    fmpnn_linear W_torsions;         /* [4*3*3][C] */
+} fmpnn_packer_part;
+
 struct fmpnn_model {
     fmpnn_model_info info;
     size_t C;                  /* hidden width */
@@ -77,6 +92,7 @@ struct fmpnn_model {
     fmpnn_norm norm_label;     /* features.norm_nodes */
     fmpnn_linear W_label;      /* W_v [C][C] */
     fmpnn_context_part context;
+    fmpnn_packer_part packer;
 
     void *block;               /* owner of all tensors, each aligned to 64 bytes; model.c */
     char *name;

@@ -1,6 +1,7 @@
 /* LigandMPNN cases: mpnn (one model, all its questions), sweep (many models, one score), parse
- * (the reading alone). */
+ * (the reading alone), packer (side chains). */
 #include "ligand.h"
+#include "packing/packing.h"
 
 #include <string.h>
 
@@ -76,6 +77,8 @@ static const char *kind_of(const char *model_type)
 {
     if (!strcmp(model_type, "ligand_mpnn"))
         return "ligand";
+    if (!strcmp(model_type, "packer"))
+        return "packer";
     return strstr(model_type, "membrane") ? "membrane" : "protein";
 }
 
@@ -96,6 +99,8 @@ static bool open_model(golden_session *s, ligand_case *c, const char *sha256,
                        c->model_type);
         return false;
     }
+    if (!strcmp(c->model_type, "packer")) /* sees its own atoms: ligand_packing_open() */
+        return true;
     if (ligand_graph(c, b->model, true, &b->graph, &err)) {
         golden_problem(report, "graph: %s", err.message);
         return false;
@@ -168,7 +173,8 @@ static void compare_context(ligand_case *c, golden_report *report)
 static void choose_rows(ligand_case *c)
 {
     static const char *const tensors[] = {"feat.E", "enc.h_E", "enc.h_E_head",
-                                          "feat.Y_edges_head"};
+                                          "feat.Y_edges_head", "feat.E_enc_head",
+                                          "feat.E_context_head", "feat.F_dec_step0_head"};
     golden_case *b = &c->base;
     for (size_t n = 0; n < sizeof tensors / sizeof *tensors; n++) {
         size_t rows = ligand_stored_rows(c, tensors[n]);
@@ -184,6 +190,7 @@ static void choose_rows(ligand_case *c)
 typedef struct path {
     const char *name;
     void (*run)(golden_session *, ligand_case *, golden_report *);
+    void (*pack)(golden_session *, ligand_case *, golden_report *);
     fmpnn_status (*score)(golden_session *, ligand_case *, double *, fmpnn_error *);
     golden_grade grade;
 } path;
@@ -223,10 +230,27 @@ static fmpnn_status score_engine(golden_session *s, ligand_case *c, double *logi
     return ligand_score_engine(c, s->ctx, logits, err);
 }
 
+static void pack64(golden_session *s, ligand_case *c, golden_report *report)
+{
+    (void)s;
+    ligand_pack_reference64(c, report);
+}
+static void pack32(golden_session *s, ligand_case *c, golden_report *report)
+{
+    (void)s;
+    ligand_pack_reference32(c, report);
+}
+static void pack_engine(golden_session *s, ligand_case *c, golden_report *report)
+{
+    (void)s;
+    (void)c;
+    golden_problem(report, "this version has no engine for the packer");
+}
+
 static const path paths[] = {
-    {"reference", run64, score64, GOLDEN_REFERENCE64},
-    {"reference", run32, score32, GOLDEN_REFERENCE32},
-    {"engine", run_engine, score_engine, GOLDEN_ENGINE}, /* last: it may rearrange neighbours */
+    {"reference", run64, pack64, score64, GOLDEN_REFERENCE64},
+    {"reference", run32, pack32, score32, GOLDEN_REFERENCE32},
+    {"engine", run_engine, pack_engine, score_engine, GOLDEN_ENGINE}, /* last: it may rearrange neighbours */
 };
 
 /* Each model of a sweep: [file, model_type], the tensor being the file's name without .pt. */
@@ -266,10 +290,16 @@ static void run_sweep(golden_session *s, const path *p, ligand_case *c, golden_r
     }
 }
 
-static bool prepare(golden_session *s, ligand_case *c, bool sweep, golden_report *inputs)
+enum kind { MPNN, SWEEP, PACKER, KINDS };
+static const char *const kinds[KINDS] = {"mpnn", "sweep", "packer"};
+
+static bool prepare(golden_session *s, ligand_case *c, enum kind kind,
+                    golden_report *inputs)
 {
-    if (sweep) /* options hang on the model: again for each of them */
+    if (kind == SWEEP) /* options hang on the model: again for each of them */
         return true;
+    if (kind == PACKER)
+        c->model_type = "packer";
     if (!c->model_type) {
         golden_problem(inputs, "the manifest names no model_type");
         return false;
@@ -278,17 +308,20 @@ static bool prepare(golden_session *s, ligand_case *c, bool sweep, golden_report
         !open_model(s, c, text_of(c->base.entry, "weights_sha256"), inputs))
         return false;
     choose_rows(c);
+    if (kind == PACKER)
+        return ligand_packing_open(c, inputs) && !inputs->failed;
     compare_context(c, inputs);
     return !inputs->failed;
 }
 
-static void check_case(golden_session *s, const json_t *entry, bool sweep,
+static void check_case(golden_session *s, const json_t *entry, enum kind kind,
                        golden_totals *totals)
 {
     ligand_case c;
     golden_report inputs;
-    if (!open_case(s, entry, &c, &inputs) || !prepare(s, &c, sweep, &inputs)) {
+    if (!open_case(s, entry, &c, &inputs) || !prepare(s, &c, kind, &inputs)) {
         golden_fail_paths(s, &inputs, totals);
+        fmpnn_packing_free(c.packing);
         golden_case_close(&c.base);
         return;
     }
@@ -299,13 +332,16 @@ static void check_case(golden_session *s, const json_t *entry, bool sweep,
             continue;
         golden_report_init(&report, c.base.name, p->name, c.base.archive);
         golden_report_inherit(&report, &inputs);
-        if (sweep)
+        if (kind == SWEEP)
             run_sweep(s, p, &c, &report);
+        else if (kind == PACKER)
+            p->pack(s, &c, &report);
         else
             p->run(s, &c, &report);
         golden_report_close(&report, totals);
     }
     golden_report_clear(&inputs);
+    fmpnn_packing_free(c.packing);
     golden_case_close(&c.base);
 }
 
@@ -324,8 +360,11 @@ void golden_ligandmpnn(const golden_options *options, const json_t *manifest,
         const char *name = text_of(entry, "case"), *kind = text_of(entry, "kind");
         if (!golden_wanted(options, name ? name : "(unnamed)", totals))
             continue;
-        if (kind && (!strcmp(kind, "mpnn") || !strcmp(kind, "sweep"))) {
-            check_case(&s, entry, !strcmp(kind, "sweep"), totals);
+        size_t which = 0;
+        while (which < KINDS && (!kind || strcmp(kind, kinds[which]) != 0))
+            which++;
+        if (which < KINDS) {
+            check_case(&s, entry, (enum kind)which, totals);
             continue;
         }
         if (kind && !strcmp(kind, "parse")) {

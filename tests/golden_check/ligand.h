@@ -11,6 +11,7 @@ typedef struct ligand_case {
     const char *model_type;
     fmpnn_surroundings around; /* what of the atoms beside the backbone is seen */
     uint8_t *label;            /* [L] of membrane networks, or NULL */
+    struct fmpnn_packing *packing; /* of packer cases */
 } ligand_case;
 
 /* ligand_inputs.c: what the model sees, from the structure; ligand_options.c: designed residues,
@@ -32,6 +33,16 @@ typedef struct ligand_results {
     golden_sample *sample;             /* [n_labels] */
 } ligand_results;
 
+typedef struct ligand_comparison {
+    ligand_case *c;
+    golden_report *report;
+    golden_grade grade;
+} ligand_comparison;
+
+/* Rows of `width` of a tensor of any shape; skip[r]: row r is arbitrary. A tensor that is not
+ * stored is passed over, one that is NULL here is skipped by name. */
+void ligand_compare_rows(const ligand_comparison *k, const char *name, const double *mine,
+                         size_t rows, size_t width, const uint8_t *skip);
 void ligand_compare(ligand_case *c, golden_report *report, golden_grade grade,
                     const ligand_results *results);
 void ligand_compare_sweep(ligand_case *c, golden_report *report, golden_grade grade,
@@ -47,5 +58,10 @@ fmpnn_status ligand_score_engine(ligand_case *c, fmpnn_context *ctx, double *log
                                  fmpnn_error *err);
 fmpnn_status ligand_score_reference64(ligand_case *c, double *logits, fmpnn_error *err);
 fmpnn_status ligand_score_reference32(ligand_case *c, double *logits, fmpnn_error *err);
+void ligand_pack_reference64(ligand_case *c, golden_report *report);
+void ligand_pack_reference32(ligand_case *c, golden_report *report);
+
+/* ligand_packer.c: a case of kind packer */
+bool ligand_packing_open(ligand_case *c, golden_report *report);
 
 #endif

@@ -344,13 +344,16 @@ static bool choose_samples(ligand_case *c, golden_report *report)
 bool ligand_options(ligand_case *c, golden_report *report)
 {
     golden_case *b = &c->base;
+    const char *kind = json_string_value(json_object_get(b->entry, "kind"));
     choose_designed(c, report);
+    if (!strcmp(kind, "packer")) /* has no letters to choose */
+        return !report->failed;
     choose_labels(c, report);
     b->rules = (fmpnn_rules){.L = b->L,
                              .native = b->inputs->native,
                              .resolved = b->resolved,
                              .designed = b->designed};
-    if (strcmp(json_string_value(json_object_get(b->entry, "kind")), "mpnn") == 0)
+    if (!strcmp(kind, "mpnn"))
         choose_biases(c, report);
     return choose_ties(c, report) && choose_orders(c, report) && choose_samples(c, report) &&
            !report->failed;

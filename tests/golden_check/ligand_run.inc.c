@@ -12,7 +12,7 @@ static void take_states(ligand_case *c, const ENCODING *e, ligand_results *r)
 {
     size_t rows = c->base.n_rows, L = e->L, M = e->M, C = e->C;
     r->edge = widen(c, e->edge_norm, rows * e->K * C);
-    r->pair = widen(c, e->pair, L * (M ? M : 1) * C);
+    r->pair = M ? widen(c, e->pair, L * M * C) : widen(c, e->label, L * C);
     r->atom = widen(c, e->atom, L * M * C);
     r->bond = widen(c, e->bond, rows * M * M * C);
     r->h_V = widen(c, e->h_out, L * C);

@@ -1,0 +1,39 @@
+/* Side chains being packed: residue types and a backbone come in, torsions are set step by step,
+ * atoms come out. Knows nothing of how a network finds the torsions. */
+#ifndef FMPNN_PACKING_PACKING_H
+#define FMPNN_PACKING_PACKING_H
+
+#include "design/job.h"
+#include "packing/torsions.h"
+
+typedef struct fmpnn_packing {
+    size_t L;
+    const fmpnn_structure *st;    /* borrowed */
+    const fmpnn_inputs *inputs;   /* borrowed */
+    uint8_t *letters;             /* [L] residue types */
+    uint8_t *keep;                /* [L] 1: the chi angles of the structure stay */
+    double *backbone;             /* [L][4][3] N CA C O as read, 0 where absent */
+    fmpnn_torsions *torsions;     /* [L] */
+    fmpnn_angle *own;             /* [L][4] chi angles as read */
+    double *xyz;                  /* [L][14][3] atoms as built */
+    uint8_t *present;             /* [L][14] */
+} fmpnn_packing;
+
+/* letters [L] codes; keep [L], NULL: all are packed anew. Chi angles start as 2 pi uniform
+ * [L][4]; atoms are built. Where the structure lacks an atom of a kept side chain, it stands at
+ * the origin, as in training, and the angle is wrong. */
+fmpnn_status fmpnn_packing_create(const fmpnn_structure *st, const fmpnn_inputs *inputs,
+                                  const uint8_t *letters, const uint8_t *keep,
+                                  const double *uniform, fmpnn_packing **packing,
+                                  fmpnn_error *err);
+void fmpnn_packing_free(fmpnn_packing *packing);
+
+/* Set chi angles [L][4] where they are not kept, and build the atoms. */
+void fmpnn_packing_turn(fmpnn_packing *packing, const double *angle);
+
+/* What the packer's encoder sees: the rebuilt backbone, residue types as labels, and the
+ * context atoms nearest to the backbone as it was read. */
+fmpnn_status fmpnn_packing_graph(const fmpnn_packing *packing, const fmpnn_model *model,
+                                 bool blind, fmpnn_graph **graph, fmpnn_error *err);
+
+#endif
