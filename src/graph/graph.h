@@ -1,6 +1,6 @@
 /* What a network sees of a structure: coordinates, masks, and each residue's k nearest
  * neighbours. Comes in: arrays in model order. Goes out: fmpnn_graph. Knows nothing of files,
- * weights or letters. */
+ * weights or letters. cells.h: the nearest of many points, for whoever needs them. */
 #ifndef FMPNN_GRAPH_H
 #define FMPNN_GRAPH_H
 
