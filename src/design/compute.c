@@ -133,27 +133,37 @@ void fmpnn_samples_free(fmpnn_samples *samples)
     fmpnn_release(samples);
 }
 
-/* Orders and uniform numbers of samples first .. first+n-1; logits go where log_probs will be. */
-static size_t prepare(const fmpnn_job *job, const fmpnn_stream *stream, uint64_t first,
-                      double temperature, fmpnn_samples *samples, uint32_t *order,
-                      double *uniform, fmpnn_draw_request *request)
+/* What the samples of one call are made of, and with. */
+typedef struct draft {
+    const fmpnn_job *job;
+    const fmpnn_stream *stream;
+    uint64_t first; /* number of the first sample */
+    double temperature;
+    fmpnn_samples *samples;
+    size_t n_shared;
+    uint32_t *order;             /* [n][L] */
+    double *uniform;             /* [n][L] */
+    fmpnn_draw_request *request; /* [n] */
+} draft;
+
+/* Order and uniform numbers of sample s; logits go where log_probs will be. */
+static void prepare_sample(void *of, size_t s)
 {
-    size_t L = job->inputs->L, n_shared = 0;
-    for (size_t s = 0; s < samples->count; s++) {
-        fmpnn_sample *sample = &samples->sample[s];
-        sample->number = first + s;
-        fmpnn_order_native(job, stream, sample->number, order + s * L, &n_shared);
-        for (size_t i = 0; i < L; i++)
-            uniform[s * L + i] =
-                fmpnn_uniform(stream, sample->number, (uint32_t)i, FMPNN_FOR_LETTER);
-        request[s] = (fmpnn_draw_request){.order = order + s * L,
-                                          .uniform = temperature > 0 ? uniform + s * L : NULL,
-                                          .temperature = temperature,
-                                          .letters = sample->letters,
-                                          .logits = sample->log_probs,
-                                          .probs = sample->sampling_probs};
-    }
-    return n_shared;
+    draft *d = of;
+    size_t L = d->job->inputs->L;
+    fmpnn_sample *sample = &d->samples->sample[s];
+    uint32_t *order = d->order + s * L;
+    double *uniform = d->uniform + s * L;
+    sample->number = d->first + s;
+    fmpnn_order_native(d->job, d->stream, sample->number, order, s ? NULL : &d->n_shared);
+    for (size_t i = 0; i < L; i++)
+        uniform[i] = fmpnn_uniform(d->stream, sample->number, (uint32_t)i, FMPNN_FOR_LETTER);
+    d->request[s] = (fmpnn_draw_request){.order = order,
+                                         .uniform = d->temperature > 0 ? uniform : NULL,
+                                         .temperature = d->temperature,
+                                         .letters = sample->letters,
+                                         .logits = sample->log_probs,
+                                         .probs = sample->sampling_probs};
 }
 
 /* In a tied group no member saw the others' letters while they were drawn, so the logits of
@@ -176,8 +186,11 @@ static fmpnn_status logits_of_tied(fmpnn_context *ctx, const fmpnn_job *job,
     return status;
 }
 
-static void finish_sample(const fmpnn_job *job, fmpnn_sample *sample)
+static void finish_sample(void *of, size_t s)
 {
+    const draft *d = of;
+    const fmpnn_job *job = d->job;
+    fmpnn_sample *sample = &d->samples->sample[s];
     log_probs_of(job, job->resolved, sample->log_probs, sample->log_probs);
     sample->score = mean_score(job, job->designed, NULL, sample->letters, sample->log_probs);
     sample->global_score = mean_score(job, job->resolved, NULL, sample->letters, sample->log_probs);
@@ -198,10 +211,7 @@ fmpnn_status fmpnn_design(fmpnn_context *ctx, fmpnn_job *job, double temperature
 {
     fmpnn_status status;
     fmpnn_stream stream;
-    fmpnn_samples *samples = NULL;
-    uint32_t *order = NULL;
-    double *uniform = NULL;
-    fmpnn_draw_request *request = NULL;
+    draft d = {.job = job, .stream = &stream, .first = first, .temperature = temperature};
     size_t L = job->inputs->L;
     if (!(temperature >= 0) || !isfinite(temperature))
         return fmpnn_fail(err, FMPNN_EINVAL, "temperature %g: expected 0 (greedy) or more",
@@ -211,36 +221,32 @@ fmpnn_status fmpnn_design(fmpnn_context *ctx, fmpnn_job *job, double temperature
     status = encode(ctx, job, err);
     if (status)
         return status;
-    samples = samples_create(n, L, keep_probs);
-    order = fmpnn_alloc(n, L * sizeof *order);
-    uniform = fmpnn_alloc(n, L * sizeof *uniform);
-    request = fmpnn_alloc(n, sizeof *request);
-    if (!samples || !order || !uniform || !request ||
+    d.samples = samples_create(n, L, keep_probs);
+    d.order = fmpnn_alloc(n, L * sizeof *d.order);
+    d.uniform = fmpnn_alloc(n, L * sizeof *d.uniform);
+    d.request = fmpnn_alloc(n, sizeof *d.request);
+    if (!d.samples || !d.order || !d.uniform || !d.request ||
         !fmpnn_stream_init(&stream, job->seed, fmpnn_structure_digest(job->st), temperature)) {
         status = fmpnn_fail(err, FMPNN_ENOMEM, "out of memory for %zu samples of %zu residues", n,
                             L);
         goto done;
     }
-    samples->temperature = temperature;
-    samples->seed = job->seed;
-    size_t n_shared = prepare(job, &stream, first, temperature, samples, order, uniform, request);
-    fmpnn_lap(ctx->watch, FMPNN_STAGE_NONE, 0);
-    status = ctx->backend->sample(ctx, job->encoding, &job->rules, n_shared, n, request, err);
+    d.samples->temperature = temperature;
+    d.samples->seed = job->seed;
+    fmpnn_pool_each(ctx->pool, ctx->threads, n, prepare_sample, &d);
+    status = ctx->backend->sample(ctx, job->encoding, &job->rules, d.n_shared, n, d.request, err);
     if (!status && job->rules.groups < L)
-        status = logits_of_tied(ctx, job, samples, order, err);
-    fmpnn_lap(ctx->watch, FMPNN_STAGE_DECODE, 0);
+        status = logits_of_tied(ctx, job, d.samples, d.order, err);
     if (status)
         goto done;
-    for (size_t s = 0; s < n; s++)
-        finish_sample(job, &samples->sample[s]);
-    fmpnn_lap(ctx->watch, FMPNN_STAGE_OUTPUT, 0);
-    *out = samples;
-    samples = NULL;
+    fmpnn_pool_each(ctx->pool, ctx->threads, n, finish_sample, &d);
+    *out = d.samples;
+    d.samples = NULL;
 done:
-    fmpnn_release(request);
-    fmpnn_release(uniform);
-    fmpnn_release(order);
-    fmpnn_samples_free(samples);
+    fmpnn_release(d.request);
+    fmpnn_release(d.uniform);
+    fmpnn_release(d.order);
+    fmpnn_samples_free(d.samples);
     return status;
 }
 
