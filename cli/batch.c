@@ -242,6 +242,22 @@ fmpnn_status batch_create_job(const batch *b, const input *in, const fmpnn_struc
     return status;
 }
 
+/* What --max-memory means for this job. */
+static void print_memory(loop *l, const input *in, const fmpnn_job *job)
+{
+    fmpnn_memory_plan plan;
+    fmpnn_error ignored;
+    char message[256];
+    if (!l->b->options.max_memory || fmpnn_job_memory(l->b->ctx, job, &plan, &ignored) ||
+        plan.layers_held == plan.layers)
+        return;
+    snprintf(message, sizeof message,
+             "planned %.0f MiB: edge tables of %zu of %zu decoder layers are held, the others "
+             "made again as needed",
+             (double)plan.planned / (1 << 20), plan.layers_held, plan.layers);
+    report_note(l->b->options.quiet, in->name, "memory-plan", message);
+}
+
 /* The results of one job through the run. */
 static outcome make_results(batch *b, const input *in, fmpnn_job *job, fmpnn_error *err)
 {
@@ -293,6 +309,7 @@ static outcome do_input(loop *l, const input *in, fmpnn_error *err)
     if (status != FMPNN_OK)
         goto done;
     print_notes(l, in, st, job);
+    print_memory(l, in, job);
     how = make_results(l->b, in, job, err);
 done:
     fmpnn_job_free(job);
@@ -357,6 +374,7 @@ static int open_context(batch *b)
         how.precision = o->precision;
     if (o->threads >= 0)
         how.threads = (int)o->threads;
+    how.max_memory = (size_t)o->max_memory;
     fmpnn_status status = fmpnn_context_create(&how, &b->ctx, &err);
     if (status == FMPNN_OK)
         return -1;

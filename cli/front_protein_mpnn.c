@@ -153,7 +153,7 @@ int cli_protein_mpnn_run(const verb *v, int argc, char **argv)
         code = check(&a);
     if (code >= 0)
         return code;
-    how = (fmpnn_context_options){a.device, a.isa, a.precision, a.threads};
+    how = (fmpnn_context_options){a.device, a.isa, a.precision, a.threads, 0};
     fmpnn_status status = fmpnn_context_create(&how, &ctx, &err);
     if (!status)
         status = fmpnn_original_run(ctx, &a.run, &listener, &err);

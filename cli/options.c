@@ -26,6 +26,7 @@ typedef enum option_kind {
     CHOICE,  /* const char *, one of `choices` */
     WHOLE,   /* int64_t in low..high */
     NUMBER,  /* double in low..high */
+    SIZE,    /* int64_t, bytes: a number and K, M, G or T, powers of 1024 */
     NUMBERS, /* the list of temperatures */
     REPEAT   /* the list of ties */
 } option_kind;
@@ -185,6 +186,8 @@ static const option_row table[] = {
     {"weights", 0, TEXT, AT(weights), ALL, true, COMMON, "NAME|FILE", NULL, 0, 0,
      "published name, family (vanilla soluble ca ligand membrane) or file (vanilla/v_48_020)"},
     {"threads", 0, WHOLE, AT(threads), ALL | F, false, COMMON, "N", NULL, 0, 4096, "threads; 0: as many as cores (0)"},
+    {"max-memory", 0, SIZE, AT(max_memory), STRUCTURES, false, COMMON, "SIZE", NULL, 0, 0,
+     "memory to use, such as 2G or 512M: tables that do not fit are made again as needed (no limit)"},
     {"device", 0, CHOICE, AT(device), ALL, false, COMMON, "cpu|auto", "cpu|auto", 0, 0, "what computes (cpu)"},
     {"isa", 0, CHOICE, AT(isa), ALL | F, false, COMMON, "NAME", "generic|avx2|avx512|amx|neon", 0, 0,
      "instruction set; fusempnn doctor lists those usable here (the best)"},
@@ -235,6 +238,30 @@ static bool parse_whole(const char *text, int64_t *value)
     errno = 0;
     *value = strtoll(text, NULL, 10);
     return errno == 0;
+}
+
+/* "512M", "1.5G", "2GiB", "1000000". */
+static bool parse_size(const char *text, int64_t *bytes)
+{
+    static const char units[] = "KMGT";
+    size_t digits = strspn(text, "0123456789.");
+    char number[32];
+    double value, scale = 1;
+    if (!digits || digits >= sizeof number)
+        return false;
+    snprintf(number, sizeof number, "%.*s", (int)digits, text);
+    const char *unit = text + digits;
+    if (*unit) {
+        const char *at = strchr(units, *unit >= 'a' ? *unit - 'a' + 'A' : *unit);
+        if (!at || (strcmp(unit + 1, "") && strcmp(unit + 1, "B") && strcmp(unit + 1, "iB")))
+            return false;
+        for (const char *u = units; u <= at; u++)
+            scale *= 1024;
+    }
+    if (!parse_number(number, &value) || value * scale < 1 || value * scale > SEED_MAX)
+        return false;
+    *bytes = (int64_t)(value * scale);
+    return true;
 }
 
 static bool is_choice(const char *choices, const char *value)
@@ -337,6 +364,14 @@ bool option_set(const option_row *row, const char *value, options *o, char messa
             return false;
         }
         *(double *)target = number;
+        return true;
+    case SIZE:
+        if (!parse_size(value, &whole)) {
+            snprintf(message, 512, "'%.80s' is not a size: a number of bytes, or one with K, M, G "
+                     "or T, such as 2G", value);
+            return false;
+        }
+        *(int64_t *)target = whole;
         return true;
     case NUMBERS:
         return set_temperatures(row, value, o, message);

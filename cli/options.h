@@ -37,6 +37,7 @@ typedef struct options {
     /* what computes */
     const char *device, *isa, *precision, *weights;
     int64_t threads; /* -1: not given */
+    int64_t max_memory; /* bytes; 0: not given */
     /* reading */
     const char *reading, *gaps, *only, *drop, *name_from;
     /* selection */

@@ -15,7 +15,7 @@
 static const char chain_titles[] =
     "name chain first last residues resolved unresolved gaps "
     "designed fixed tied warnings hetero_atoms digest model "
-    "weights";
+    "weights memory_mib";
 static const char residue_titles[] = "name chain resnum icode residue letter index atoms "
                                      "resolved designed group weight ordinal";
 static const char *const atom_name[4] = {"N", "CA", "C", "O"};
@@ -64,7 +64,8 @@ static size_t view_chain(const fmpnn_job *job, size_t begin, chain_view *c)
 
 /* ---- tables ---- */
 
-static void add_chains(table *t, const char *name, const fmpnn_job *job)
+static void add_chains(table *t, const char *name, const fmpnn_job *job,
+                       const fmpnn_memory_plan *plan)
 {
     const fmpnn_structure *st = fmpnn_job_structure(job);
     fmpnn_model_info info;
@@ -92,6 +93,7 @@ static void add_chains(table *t, const char *name, const fmpnn_job *job)
         table_add(t, "%.12s", fmpnn_structure_digest(st));
         table_add(t, "%s", info.name);
         table_add(t, "%.12s", info.digest);
+        table_add(t, "%.0f", (double)plan->planned / (1 << 20));
     }
 }
 
@@ -236,7 +238,20 @@ static json_t *model_json(const fmpnn_job *job)
     return one;
 }
 
-static void print_json(FILE *out, const char *name, const fmpnn_job *job, bool residues)
+static json_t *memory_json(const fmpnn_memory_plan *plan)
+{
+    json_t *one = json_object();
+    json_object_set_new(one, "limit",
+                        plan->limit ? json_integer((json_int_t)plan->limit) : json_null());
+    json_object_set_new(one, "least", json_integer((json_int_t)plan->least));
+    json_object_set_new(one, "planned", json_integer((json_int_t)plan->planned));
+    json_object_set_new(one, "layers_held", json_integer((json_int_t)plan->layers_held));
+    json_object_set_new(one, "layers", json_integer((json_int_t)plan->layers));
+    return one;
+}
+
+static void print_json(FILE *out, const char *name, const fmpnn_job *job,
+                       const fmpnn_memory_plan *plan, bool residues)
 {
     const fmpnn_structure *st = fmpnn_job_structure(job);
     size_t L = fmpnn_job_length(job), resolved = 0, designed = 0;
@@ -261,6 +276,7 @@ static void print_json(FILE *out, const char *name, const fmpnn_job *job, bool r
     json_t *echo = json_loads(fmpnn_job_echo(job), 0, NULL);
     json_object_set_new(all, "selections", echo ? echo : json_null());
     json_object_set_new(all, "weights", model_json(job));
+    json_object_set_new(all, "memory", memory_json(plan));
     json_object_set_new(all, "warnings", warnings_json(job));
     if (residues)
         json_object_set_new(all, "residue_list", residues_json(job));
@@ -281,13 +297,16 @@ static size_t count_units(const batch *b, const options *o)
 static outcome inspect_one(batch *b, const input *in, fmpnn_job *job, fmpnn_error *err)
 {
     inspect_state *state = b->state;
-    (void)err;
+    fmpnn_memory_plan plan;
+    fmpnn_status status = fmpnn_job_memory(b->ctx, job, &plan, err);
+    if (status)
+        return outcome_of_compute(status);
     if (b->options.json)
-        print_json(state->lines, in->name, job, b->options.residues);
+        print_json(state->lines, in->name, job, &plan, b->options.residues);
     else if (b->options.residues)
         add_residues(&state->table, in->name, job);
     else
-        add_chains(&state->table, in->name, job);
+        add_chains(&state->table, in->name, job, &plan);
     progress_add(in->name, 1);
     return OUTCOME_DONE;
 }

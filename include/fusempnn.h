@@ -90,6 +90,8 @@ typedef struct fmpnn_context_options {
     const char *isa;       /**< name from fmpnn_isa_name(); NULL: the best usable here */
     const char *precision; /**< "fp32" */
     int threads;           /**< 0: as many cores as the process may use */
+    size_t max_memory;     /**< bytes that the process may take for one job; 0: no limit. Less
+                                than all tables need makes work slower, never different */
 } fmpnn_context_options;
 
 /** Defaults: those of the environment (FMPNN_DEVICE, FMPNN_ISA, FMPNN_PRECISION,
@@ -438,6 +440,22 @@ FMPNN_API fmpnn_status fmpnn_job_mutate(const fmpnn_job *job, const char *mutati
  *  are those that double precision finds, in the same order. FMPNN_ENOMEM. */
 FMPNN_API fmpnn_status fmpnn_job_check_neighbours(const fmpnn_job *job, size_t *same,
                                                   size_t *rows, fmpnn_error *err);
+
+/** What a job takes in memory: bytes of the whole process, a little generous. */
+typedef struct fmpnn_memory_plan {
+    size_t limit;       /**< of the context; 0: none */
+    size_t least;       /**< needed in any case: a lower limit is FMPNN_ENOMEM in section 6 */
+    size_t planned;     /**< least, and the tables that are held. What a limit leaves besides, or,
+                             without one, up to 0.5 GiB, is used where it speeds up work */
+    size_t layers_held; /**< decoder layers whose edge tables are held; those of the others are
+                             made again whenever they are needed */
+    size_t layers;      /**< of the decoder */
+} fmpnn_memory_plan;
+
+/** The plan that fmpnn_design(), fmpnn_score() and fmpnn_probs() would follow with this context.
+ *  All 0 for a device that does not count. Constant: nothing is computed. */
+FMPNN_API fmpnn_status fmpnn_job_memory(const fmpnn_context *ctx, const fmpnn_job *job,
+                                        fmpnn_memory_plan *plan, fmpnn_error *err);
 
 /* ------------------------------------------------------------------ 6. computing */
 

@@ -35,6 +35,10 @@ typedef struct fmpnn_draw_request {
 typedef struct fmpnn_backend {
     const char *name;
 
+    /* How much memory a structure takes; NULL: nobody counts. */
+    fmpnn_status (*plan)(const fmpnn_context *ctx, const fmpnn_model *model,
+                         const fmpnn_graph *graph, fmpnn_memory_plan *plan);
+
     /* Features and encoder. The graph and the model are borrowed by the encoding. */
     fmpnn_status (*encode)(fmpnn_context *ctx, const fmpnn_model *model,
                            const fmpnn_graph *graph, fmpnn_encoding **encoding, fmpnn_error *err);
@@ -91,6 +95,7 @@ struct fmpnn_context {
     const struct fmpnn_kernels *kernels;
     const char *precision;
     int threads;      /* at most, in one call */
+    size_t max_memory; /* bytes; 0: no limit */
     fmpnn_pool *pool; /* NULL: everything in the calling thread */
     fmpnn_watch *watch; /* borrowed; NULL except under a benchmark */
 };

@@ -117,7 +117,7 @@ static void free_problem(problem *p)
 
 static fmpnn_context *open_context(const char *device, const char *isa, int threads)
 {
-    fmpnn_context_options options = {device, isa, "fp32", threads};
+    fmpnn_context_options options = {device, isa, "fp32", threads, 0};
     fmpnn_context *ctx = NULL;
     fmpnn_error err;
     if (fmpnn_context_create(&options, &ctx, &err))

@@ -26,6 +26,15 @@ static fmpnn_status encode(fmpnn_context *ctx, fmpnn_job *job, fmpnn_error *err)
     return ctx->backend->encode(ctx, job->model, job->graph, &job->encoding, err);
 }
 
+fmpnn_status fmpnn_job_memory(const fmpnn_context *ctx, const fmpnn_job *job,
+                              fmpnn_memory_plan *plan, fmpnn_error *err)
+{
+    (void)err;
+    *plan = (fmpnn_memory_plan){.limit = ctx->max_memory};
+    return ctx->backend->plan ? ctx->backend->plan(ctx, job->model, job->graph, plan)
+                              : FMPNN_OK;
+}
+
 /* ---- from logits to numbers ---- */
 
 /* ln softmax of 21 logits, in double. */

@@ -94,6 +94,7 @@ fmpnn_status fmpnn_context_create(const fmpnn_context_options *options, fmpnn_co
     ctx->kernels = kernels;
     ctx->precision = reference ? "fp64" : kernels->precision;
     ctx->threads = options->threads ? options->threads : fmpnn_cores_usable();
+    ctx->max_memory = options->max_memory;
     ctx->pool = fmpnn_pool_create(ctx->threads);
     if (!ctx->pool) {
         fmpnn_release(ctx);

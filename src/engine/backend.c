@@ -3,6 +3,7 @@
 
 const fmpnn_backend fmpnn_backend_cpu = {
     .name = "cpu",
+    .plan = fmpnn_engine_plan,
     .encode = fmpnn_engine_encode,
     .encoding_free = fmpnn_engine_encoding_free,
     .states = fmpnn_engine_states,

@@ -105,7 +105,7 @@ static void gather_edge(const fmpnn_common *c, const fmpnn_change *change, size_
     size_t C = en->C, L = en->L, j = en->graph->neighbour[row * en->K + m];
     bool known = fmpnn_change_decoded(c, change, row, j);
     uint32_t place = place_of(c, f, layer, j);
-    f->x.edge[n] = en->edge_part + ((layer * L + row) * en->K + m) * C;
+    f->x.edge[n] = fmpnn_edge_tile(en, c->kernels, layer, row, &f->x) + m * C;
     f->x.letter[n] = known ? en->w->decoder[layer].letters + change->letters[j] * C : NULL;
     f->x.node[n] = en->blind + (layer * L + j) * C;
     if (!known || !layer)

@@ -12,6 +12,15 @@ static size_t row_size(const fmpnn_encoding *en)
     return en->C * sizeof(float);
 }
 
+/* How many threads there is memory for; one's is in any plan. */
+static int followers(const fmpnn_common *c, int threads)
+{
+    size_t rows = c->en->layers * c->en->L, each = 2 * rows * row_size(c->en);
+    size_t terms = c->terms ? c->layers * c->en->L * c->en->K * row_size(c->en) : 0;
+    size_t more = (c->en->spare - terms) / each;
+    return more < (size_t)threads ? 1 + (int)more : threads;
+}
+
 bool fmpnn_common_init(fmpnn_common *c, const fmpnn_context *ctx, const fmpnn_encoding *en,
                        const uint8_t *letters, const uint32_t *rank, size_t layers)
 {
@@ -25,8 +34,9 @@ bool fmpnn_common_init(fmpnn_common *c, const fmpnn_context *ctx, const fmpnn_en
         c->logits = fmpnn_alloc(en->L, FMPNN_LETTERS * sizeof *c->logits);
     if (!c->h || !c->near || !c->row || (layers == en->layers && !c->logits))
         return false;
-    if (terms <= TERM_BYTES / row_size(en))
+    if (terms <= fmpnn_memory_for(en, TERM_BYTES) / row_size(en))
         c->terms = fmpnn_alloc(terms, row_size(en));
+    c->threads = followers(c, ctx->threads);
     for (size_t i = 0; i < en->L; i++) {
         if (en->graph->mask[i] != 0)
             c->row[c->n_rows++] = (uint32_t)i;
@@ -56,10 +66,11 @@ static void gather(const fmpnn_common *c, size_t layer, size_t i, fmpnn_decode_s
 {
     const fmpnn_encoding *en = c->en;
     size_t C = en->C, K = en->K, L = en->L;
+    const float *edge = fmpnn_edge_tile(en, c->kernels, layer, i, x);
     for (size_t m = 0; m < K; m++) {
         size_t j = en->graph->neighbour[i * K + m];
         bool decoded = c->rank[j] < c->rank[i];
-        x->edge[m] = en->edge_part + ((layer * L + i) * K + m) * C;
+        x->edge[m] = edge + m * C;
         x->letter[m] = decoded ? en->w->decoder[layer].letters + c->letters[j] * C : NULL;
         x->node[m] = en->blind + (layer * L + j) * C;
         if (decoded && layer)

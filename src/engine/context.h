@@ -39,5 +39,8 @@ typedef struct fmpnn_context_plan {
 fmpnn_status fmpnn_context_plan_make(const fmpnn_graph *graph, size_t first,
                                      fmpnn_context_plan *plan, fmpnn_error *err);
 void fmpnn_context_plan_clear(fmpnn_context_plan *plan);
+/* Bytes that fmpnn_context_add() takes at most, its threads' scratch included. */
+size_t fmpnn_context_most(const fmpnn_context *ctx, const fmpnn_model *model,
+                          const fmpnn_graph *graph);
 
 #endif

@@ -169,6 +169,25 @@ static size_t power_above(size_t n)
     return power;
 }
 
+/* Residues of a stretch. */
+static size_t most_residues(size_t M)
+{
+    return MOST_PAIRS / (M * M / 2 + 1) + 1;
+}
+
+size_t fmpnn_context_most(const fmpnn_context *ctx, const fmpnn_model *model,
+                          const fmpnn_graph *graph)
+{
+    size_t M = graph->atoms->M, residues = most_residues(M), layers = model->context.layers;
+    size_t row = model->C * sizeof(float), plan = 64; /* plan: bytes a pair, with its places */
+    if (residues > graph->L)
+        residues = graph->L;
+    size_t pairs = residues * M * M / 2 + UINT8_MAX + 1;
+    size_t lane = (FMPNN_ROWS * M + 256) * row + FMPNN_ROWS * model->F * sizeof(float);
+    return pairs * ((layers + 2) * row + plan) + layers * residues * M * row +
+           (size_t)ctx->threads * lane;
+}
+
 /* Room for `residues` whose sets are all different and share nothing. */
 static bool allocate(planner *p, size_t residues)
 {
@@ -198,7 +217,7 @@ fmpnn_status fmpnn_context_plan_make(const fmpnn_graph *graph, size_t first,
 {
     planner p = {.atoms = graph->atoms, .mask = graph->mask, .plan = plan};
     fmpnn_status status = FMPNN_OK;
-    size_t M = p.atoms->M, most = MOST_PAIRS / (M * M / 2 + 1) + 1;
+    size_t most = most_residues(p.atoms->M);
     size_t residues = graph->L - first < most ? graph->L - first : most;
     *plan = (fmpnn_context_plan){.first = first, .end = first + residues, .n_pairs = 1};
     for (size_t t = 0; t <= UINT8_MAX; t++)

@@ -21,7 +21,7 @@ bool fmpnn_decode_scratch_init(fmpnn_decode_scratch *x, const fmpnn_encoding *en
     size_t C = encoding->C, K = encoding->K, F = encoding->w->F, rows = FMPNN_ROWS * C;
     memset(x, 0, sizeof *x);
     x->mode = fmpnn_float_mode_enter();
-    float *block = fmpnn_alloc(4 * rows + FMPNN_ROWS * F + K * C + FMPNN_ROWS, sizeof *block);
+    float *block = fmpnn_alloc(4 * rows + FMPNN_ROWS * F + 2 * K * C + FMPNN_ROWS, sizeof *block);
     x->block = block;
     x->edge = fmpnn_alloc(3 * K, sizeof *x->edge);
     if (!block || !x->edge)
@@ -34,7 +34,9 @@ bool fmpnn_decode_scratch_init(fmpnn_decode_scratch *x, const fmpnn_encoding *en
     x->next = x->s + rows;
     x->work = x->next + rows;
     x->tile = x->work + FMPNN_ROWS * F;
-    x->count = x->tile + K * C;
+    x->edge_tile = x->tile + K * C;
+    x->count = x->edge_tile + K * C;
+    x->edge_layer = x->edge_row = SIZE_MAX;
     return true;
 }
 
@@ -57,14 +59,30 @@ static float *state_of(const fmpnn_encoding *en, const fmpnn_slots *slots,
     return sequence->state + ((layer - 1) * slots->slots + slot) * en->C;
 }
 
+const float *fmpnn_edge_tile(const fmpnn_encoding *en, const fmpnn_kernels *kernels,
+                             size_t layer, size_t i, fmpnn_decode_scratch *x)
+{
+    const fmpnn_packed_split *w = &en->w->decoder[layer].message;
+    size_t C = en->C, tile = en->K * C;
+    if (layer < en->held)
+        return en->edge_part + (layer * en->L + i) * tile;
+    if (x->edge_layer != layer || x->edge_row != i)
+        kernels->gemm(x->edge_tile, C, en->edges + i * tile, C, en->K, C, w->edge, C, w->bias,
+                      NULL, 0);
+    x->edge_layer = layer;
+    x->edge_row = i;
+    return x->edge_tile;
+}
+
 /* The rows that edge (i, m) adds, for every m. */
-static void gather(const fmpnn_encoding *en, const fmpnn_slots *slots, size_t layer,
-                   const fmpnn_row *row, fmpnn_decode_scratch *x)
+static void gather(const fmpnn_encoding *en, const fmpnn_kernels *kernels,
+                   const fmpnn_slots *slots, size_t layer, const fmpnn_row *row,
+                   fmpnn_decode_scratch *x)
 {
     const fmpnn_sequence *sequence = row->sequence;
     const float *letters = en->w->decoder[layer].letters;
     const float *blind = en->blind + layer * en->L * en->C;
-    const float *edge = en->edge_part + (layer * en->L + row->i) * en->K * en->C;
+    const float *edge = fmpnn_edge_tile(en, kernels, layer, row->i, x);
     for (size_t m = 0; m < en->K; m++) {
         size_t j = en->graph->neighbour[row->i * en->K + m];
         x->edge[m] = edge + m * en->C;
@@ -110,7 +128,7 @@ void fmpnn_decode_layer(const fmpnn_encoding *en, const fmpnn_kernels *kernels,
         kernels->gemm(x->own, C, x->h, C, M, C, w->message.own, C, NULL, NULL, 0);
     for (size_t m = 0; m < M; m++) {
         const float *own = layer ? x->own + m * C : en->own_part + row[m].i * C;
-        gather(en, slots, layer, &row[m], x);
+        gather(en, kernels, slots, layer, &row[m], x);
         kernels->gather_gelu(x->tile, C, own, x->edge, x->node, x->letter, K, C);
         kernels->gemm_sum(x->s + m * C, x->tile, C, K, C, w->w2, C, w->b2, NULL);
     }

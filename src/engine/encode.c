@@ -138,7 +138,7 @@ static void sum_messages(const encoder *en, size_t layer, size_t i, const float 
 static void decoder_edges(const encoder *en, size_t i, const float *e)
 {
     size_t K = en->K, C = en->C;
-    for (size_t l = 0; l < en->out->layers; l++) {
+    for (size_t l = 0; l < en->out->held; l++) {
         const fmpnn_packed_split *w = &en->w->decoder[l].message;
         en->kernels->gemm(en->out->edge_part + (l * en->L + i) * K * C, C, e, C, K, C, w->edge,
                           C, w->bias, NULL, 0);
@@ -276,6 +276,11 @@ static const fmpnn_kernels *embedding_kernels(const fmpnn_kernels *kernels, bool
     return plain ? kernels : fmpnn_kernels_for(kernels->isa, NULL);
 }
 
+static fmpnn_status out_of_memory(const fmpnn_graph *graph, fmpnn_error *err)
+{
+    return fmpnn_fail(err, FMPNN_ENOMEM, "out of memory while encoding %zu residues", graph->L);
+}
+
 static bool prepare(encoder *en)
 {
     size_t L = en->L, C = en->C;
@@ -299,34 +304,45 @@ static bool prepare(encoder *en)
     return true;
 }
 
-static fmpnn_encoding *encoding_create(const fmpnn_model *model, const fmpnn_graph *graph)
+fmpnn_encoding fmpnn_encoding_sizes(const fmpnn_model *model, const fmpnn_graph *graph)
+{
+    return (fmpnn_encoding){.model = model, .graph = graph, .w = model->packed, .L = graph->L,
+                            .K = graph->K, .C = model->C,
+                            .layers = model->info.decoder_layers};
+}
+
+static fmpnn_status encoding_create(const fmpnn_context *ctx, const fmpnn_model *model,
+                                    const fmpnn_graph *graph, fmpnn_encoding **out,
+                                    fmpnn_error *err)
 {
     fmpnn_encoding *encoding = fmpnn_alloc_zero(1, sizeof *encoding);
     if (!encoding)
-        return NULL;
-    encoding->model = model;
-    encoding->graph = graph;
-    encoding->w = model->packed;
-    encoding->L = graph->L;
-    encoding->K = graph->K;
-    encoding->C = model->C;
-    encoding->layers = model->info.decoder_layers;
+        return out_of_memory(graph, err);
+    *encoding = fmpnn_encoding_sizes(model, graph);
     size_t rows = graph->L, row = model->C * sizeof(float);
+    fmpnn_status status = fmpnn_memory_decide(ctx, encoding, err);
+    if (status)
+        goto failed;
     encoding->h = fmpnn_alloc_zero(rows, row);
     encoding->own_part = fmpnn_alloc(rows, row);
     encoding->blind = fmpnn_alloc(rows * encoding->layers, row);
-    encoding->edge_part = fmpnn_alloc(rows * graph->K * encoding->layers, row);
+    encoding->edge_part = fmpnn_alloc(rows * graph->K * encoding->held, row);
     if (!encoding->h || !encoding->own_part || !encoding->blind || !encoding->edge_part) {
-        fmpnn_engine_encoding_free(encoding);
-        return NULL;
+        status = out_of_memory(graph, err);
+        goto failed;
     }
-    return encoding;
+    *out = encoding;
+    return FMPNN_OK;
+failed:
+    fmpnn_engine_encoding_free(encoding);
+    return status;
 }
 
 void fmpnn_engine_encoding_free(fmpnn_encoding *encoding)
 {
     if (!encoding)
         return;
+    fmpnn_release(encoding->edges);
     fmpnn_release(encoding->edge_part);
     fmpnn_release(encoding->blind);
     fmpnn_release(encoding->own_part);
@@ -334,7 +350,8 @@ void fmpnn_engine_encoding_free(fmpnn_encoding *encoding)
     fmpnn_release(encoding);
 }
 
-/* `edges` receives the final edge states [L][K][C] if it is not NULL. */
+/* `edges` receives the final edge states [L][K][C] if it is not NULL and the encoding does not
+ * keep them. */
 static fmpnn_status encode(fmpnn_context *ctx, const fmpnn_model *model, const fmpnn_graph *graph,
                            fmpnn_encoding **out, float **edges, fmpnn_error *err)
 {
@@ -347,20 +364,25 @@ static fmpnn_status encode(fmpnn_context *ctx, const fmpnn_model *model, const f
                   .graph = graph, .w = model->packed,
                   .watch = ctx->watch, .L = graph->L, .K = graph->K, .C = model->C,
                   .N = model->info.encoder_layers, .sees_atoms = model->info.context_atoms != 0};
-    en.out = encoding_create(model, graph);
-    if (!en.out || !prepare(&en)) {
-        status = fmpnn_fail(err, FMPNN_ENOMEM, "out of memory while encoding %zu residues",
-                            graph->L);
+    status = encoding_create(ctx, model, graph, &en.out, err);
+    if (status)
+        goto done;
+    if (!prepare(&en)) {
+        status = out_of_memory(graph, err);
         goto done;
     }
-    if ((status = run(&en, ctx, err)))
+    status = run(&en, ctx, err);
+    if (status)
         goto done;
-    *out = en.out;
-    en.out = NULL;
-    if (edges) {
+    if (en.out->held < en.out->layers) {
+        en.out->edges = en.e;
+        en.e = NULL;
+    } else if (edges) {
         *edges = en.e;
         en.e = NULL;
     }
+    *out = en.out;
+    en.out = NULL;
 done:
     fmpnn_release(en.geometry);
     fmpnn_release(en.s);
@@ -380,18 +402,21 @@ fmpnn_status fmpnn_engine_states(fmpnn_context *ctx, const fmpnn_encoding *encod
                                  const uint32_t *rows, size_t n_rows, float *h_E, fmpnn_error *err)
 {
     size_t tile = encoding->K * encoding->C;
+    const float *kept = encoding->edges;
+    float *edges = NULL;
+    fmpnn_encoding *again = NULL;
     if (h_V)
         memcpy(h_V, encoding->h, encoding->L * encoding->C * sizeof *h_V);
     if (!h_E)
         return FMPNN_OK;
-    float *edges;
-    fmpnn_encoding *again;
     fmpnn_status status =
-        encode(ctx, encoding->model, encoding->graph, &again, &edges, err);
+        kept ? FMPNN_OK : encode(ctx, encoding->model, encoding->graph, &again, &edges, err);
     if (status)
         return status;
+    if (!kept)
+        kept = edges ? edges : again->edges;
     for (size_t n = 0; n < n_rows; n++)
-        memcpy(h_E + n * tile, edges + rows[n] * tile, tile * sizeof *h_E);
+        memcpy(h_E + n * tile, kept + rows[n] * tile, tile * sizeof *h_E);
     fmpnn_release(edges);
     fmpnn_engine_encoding_free(again);
     return FMPNN_OK;

@@ -9,6 +9,7 @@
  * conditional.c  one residue last, everything else kept, asked at many residues
  * variants.c     letters of a common sequence changed at a few residues; both by local.h
  * sample.c   level by level, letters drawn on the way; levels.c finds the levels
+ * memory.c   which tables are held, for --max-memory
  * node.c     what follows the sum over neighbours, encoder and decoder alike
  *
  * Every value is computed by kernels whose summation order does not depend on how many rows
@@ -33,7 +34,10 @@ struct fmpnn_encoding {
     const fmpnn_packed *w;
     size_t L, K, C, layers; /* layers: of the decoder */
     float *h;               /* [L][C] encoder output, 0 where not resolved */
-    float *edge_part;       /* [layers][L][K][C] We e_ij + b1 */
+    size_t held;            /* layers whose edge part is held; the others' is made of `edges` */
+    size_t spare;           /* bytes that may be used besides; SIZE_MAX: no limit */
+    float *edge_part;       /* [held][L][K][C] We e_ij + b1 */
+    float *edges;           /* [L][K][C] e_ij; NULL if all layers are held */
     float *own_part;        /* [L][C] Wv h_i of the first layer */
     float *blind;           /* [layers][L][C] Wn h_j: what a residue not yet decoded adds */
 };
@@ -91,6 +95,19 @@ typedef struct fmpnn_row {
  * FMPNN_ROWS, at least 1. */
 size_t fmpnn_rows_a_block(size_t rows, int threads);
 
+/* ---- memory.c: what is held, and what is computed again ---- */
+
+/* An encoding's sizes, without memory. */
+fmpnn_encoding fmpnn_encoding_sizes(const fmpnn_model *model, const fmpnn_graph *graph);
+/* What the structure of these sizes takes in this context. */
+void fmpnn_memory_count(const fmpnn_context *ctx, const fmpnn_encoding *sizes,
+                        fmpnn_memory_plan *plan);
+/* Set held and spare. FMPNN_ENOMEM, naming what is needed, if the limit is too low. */
+fmpnn_status fmpnn_memory_decide(const fmpnn_context *ctx, fmpnn_encoding *encoding,
+                                 fmpnn_error *err);
+/* Bytes to use for what only speeds up work: `wanted`, or what there is. */
+size_t fmpnn_memory_for(const fmpnn_encoding *encoding, size_t wanted);
+
 /* Scratch of one thread. */
 typedef struct fmpnn_decode_scratch {
     float *h, *own, *s, *next; /* [FMPNN_ROWS][C] */
@@ -98,6 +115,8 @@ typedef struct fmpnn_decode_scratch {
     float *tile;               /* [K][C] */
     float *count;              /* [FMPNN_ROWS] */
     const float **edge, **node, **letter; /* [K] row pointers */
+    float *edge_tile;          /* [K][C] edge part that is not held: of row edge_row */
+    size_t edge_layer, edge_row; /* in layer edge_layer; SIZE_MAX: none yet */
     void *block;
     unsigned mode;             /* of the floating-point unit, before */
 } fmpnn_decode_scratch;
@@ -106,6 +125,11 @@ typedef struct fmpnn_decode_scratch {
  * failure (out of memory). */
 bool fmpnn_decode_scratch_init(fmpnn_decode_scratch *scratch, const fmpnn_encoding *encoding);
 void fmpnn_decode_scratch_clear(fmpnn_decode_scratch *scratch);
+
+/* The edge part of residue i in a layer, [K][C]: from the table, or made in the scratch, where it
+ * stays until another is asked for. */
+const float *fmpnn_edge_tile(const fmpnn_encoding *encoding, const fmpnn_kernels *kernels,
+                             size_t layer, size_t i, fmpnn_decode_scratch *scratch);
 
 /* Decoder layer `layer` for M <= FMPNN_ROWS rows: scratch->h [M][C] goes from h^(layer) to
  * h^(layer+1); what later layers of neighbours need goes to the states; after the last layer
@@ -147,6 +171,8 @@ fmpnn_status fmpnn_engine_encode(fmpnn_context *ctx, const fmpnn_model *model,
                                  const fmpnn_graph *graph, fmpnn_encoding **encoding,
                                  fmpnn_error *err);
 void fmpnn_engine_encoding_free(fmpnn_encoding *encoding);
+fmpnn_status fmpnn_engine_plan(const fmpnn_context *ctx, const fmpnn_model *model,
+                               const fmpnn_graph *graph, fmpnn_memory_plan *plan);
 fmpnn_status fmpnn_engine_states(fmpnn_context *ctx, const fmpnn_encoding *encoding, float *h_V,
                                  const uint32_t *rows, size_t n_rows, float *h_E,
                                  fmpnn_error *err);

@@ -31,6 +31,7 @@ typedef struct fmpnn_common {
     uint32_t *row; /* [n_rows] the resolved residues: those that have rows */
     size_t n_rows;
     size_t block; /* rows that an item of work takes */
+    int threads;  /* whose followers there is memory for */
 } fmpnn_common;
 
 /* Everything but the pass itself. false: out of memory. Clear also then. */

@@ -75,7 +75,7 @@ fmpnn_status fmpnn_engine_logits(fmpnn_context *ctx, const fmpnn_encoding *en, s
 {
     fmpnn_status status = FMPNN_OK;
     size_t L = en->L, states = (en->layers - 1) * L * en->C;
-    size_t batch = BATCH_BYTES / (states * sizeof(float)) + 1;
+    size_t batch = fmpnn_memory_for(en, BATCH_BYTES) / (states * sizeof(float)) + 1;
     if (batch > B)
         batch = B;
     float *state = fmpnn_alloc(batch, states * sizeof *state);

@@ -353,7 +353,7 @@ fmpnn_status fmpnn_engine_sample(fmpnn_context *ctx, const fmpnn_encoding *en,
 {
     fmpnn_status status = FMPNN_OK;
     size_t one = (en->layers - 1) * (en->L - n_shared) * en->C * sizeof(float);
-    size_t batch = BATCH_BYTES / (one + 1) + 1;
+    size_t batch = fmpnn_memory_for(en, BATCH_BYTES) / (one + 1) + 1;
     sampler s = {.ctx = ctx, .en = en, .rules = rules, .n_shared = n_shared,
                  .request = request};
     pthread_mutex_init(&s.trouble.lock, NULL);

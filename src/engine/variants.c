@@ -73,7 +73,7 @@ fmpnn_status fmpnn_engine_variants(fmpnn_context *ctx, const fmpnn_encoding *en,
     fmpnn_task task = {.of = &q, .phases = q.common.layers + 1, .items = count_items,
                        .item = do_item, .lane_size = sizeof(fmpnn_follower), .enter = enter,
                        .leave = leave};
-    good = good && fmpnn_pool_run(ctx->pool, ctx->threads, &task);
+    good = good && fmpnn_pool_run(ctx->pool, q.common.threads, &task);
     fmpnn_common_clear(&q.common);
     return good ? FMPNN_OK : fmpnn_fail_memory(err, "computing logits of variants");
 }
