@@ -1,4 +1,4 @@
-#include "batch.h"
+#include "ahead.h"
 #include "dictionaries.h"
 #include "interrupt.h"
 #include "models.h"
@@ -11,6 +11,11 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
+
+enum {
+    SMALL_LENGTH = 500,       /* residues: 75 MB of tables on each thread */
+    SMALL_RESULTS = 8 << 20   /* bytes */
+};
 
 /* What went wrong with one input. */
 typedef struct failure {
@@ -259,62 +264,127 @@ static void print_memory(loop *l, const input *in, const fmpnn_job *job)
 }
 
 /* The results of one job through the run. */
-static outcome make_results(batch *b, const input *in, fmpnn_job *job, fmpnn_error *err)
+static outcome make_results(batch *b, const input *in, prepared *p)
 {
     bool present = false;
     if (!b->run)
-        return b->work->each(b, in, job, err);
+        return b->work->each(b, in, p->job, &p->err);
     char *plan = b->work->plan(b, in->options);
+    fmpnn_error why;
     fmpnn_status status =
-        fmpnn_run_begin_structure(b->run, in->name, job, b->ctx, plan, &present, err);
+        fmpnn_run_begin_structure(b->run, in->name, p->job, b->ctx, plan, &present, &why);
     free(plan);
-    if (status != FMPNN_OK)
+    if (status != FMPNN_OK) {
+        p->err = why;
         return outcome_of_output(status);
+    }
     if (present) {
         progress_add(in->name, b->work->units(b, in->options));
         return OUTCOME_DONE;
     }
-    outcome how = b->work->each(b, in, job, err);
+    outcome how = p->results;
+    if (!p->computed)
+        how = b->work->each(b, in, p->job, &p->err);
+    else if (how == OUTCOME_DONE)
+        how = outcome_of_output(parcel_deliver(&p->parcel, b, in, &p->err));
     if (how != OUTCOME_DONE) {
         fmpnn_run_drop_structure(b->run);
         return how;
     }
-    status = fmpnn_run_end_structure(b->run, err);
+    status = fmpnn_run_end_structure(b->run, &p->err);
+    if (status == FMPNN_OK && b->work->done)
+        b->work->done(b, in->options);
     return status == FMPNN_OK ? OUTCOME_DONE : STOP_OUTPUT;
 }
 
-static outcome do_input(loop *l, const input *in, fmpnn_error *err)
+/* Structure and job of an input. Prints nothing; on any thread. */
+static outcome open_input(loop *l, const batch *b, const input *in, prepared *p)
 {
-    fmpnn_structure *st = NULL;
-    fmpnn_job *job = NULL;
     const fmpnn_model *model;
     fmpnn_model_info info;
-    outcome how;
     if (in->failure) {
-        snprintf(err->message, sizeof err->message, "%s", in->failure);
+        snprintf(p->err.message, sizeof p->err.message, "%s", in->failure);
         return FAILED_INPUT;
     }
-    fmpnn_status status = models_get(&l->models, in->options->weights, &model, err);
+    fmpnn_status status = models_get(&l->models, in->options->weights, &model, &p->err);
     if (status != FMPNN_OK)
         return STOP_USAGE;
     fmpnn_model_describe(model, &info);
-    status = batch_read_structure(in, &info, &st, err);
+    status = batch_read_structure(in, &info, &p->st, &p->err);
     /* --only that names an absent chain is a selection; all else is the file's own fault */
-    how =
-        status == FMPNN_ESELECT || status == FMPNN_EINVAL ? FAILED_SELECTION : FAILED_INPUT;
     if (status != FMPNN_OK)
-        goto done;
-    status = batch_create_job(l->b, in, st, model, &job, err);
-    how = outcome_of_compute(status);
-    if (status != FMPNN_OK)
-        goto done;
-    print_notes(l, in, st, job);
-    print_memory(l, in, job);
-    how = make_results(l->b, in, job, err);
-done:
-    fmpnn_job_free(job);
-    fmpnn_structure_free(st);
-    return how;
+        return status == FMPNN_ESELECT || status == FMPNN_EINVAL ? FAILED_SELECTION
+                                                                 : FAILED_INPUT;
+    return outcome_of_compute(batch_create_job(b, in, p->st, model, &p->job, &p->err));
+}
+
+static bool is_folder(const char *path)
+{
+    struct stat about;
+    return path && stat(path, &about) == 0 && S_ISDIR(about.st_mode);
+}
+
+/* Where a folder holds the results of an input; false: this verb writes no such file. */
+static bool result_path(const batch *b, const input *in, char *path, size_t size)
+{
+    static const struct {
+        unsigned verb;
+        const char *form;
+    } places[] = {
+        {VERB_DESIGN, "%s/seqs/%s.fa"},
+        {VERB_SCORE, "%s/tables/%s.tsv"},
+        {VERB_PROBS, "%s/probs/%s.npz"},
+        {VERB_SCAN, "%s/tables/%s.tsv"},
+    };
+    for (size_t p = 0; p < sizeof places / sizeof *places; p++)
+        if (places[p].verb == b->verb->bit) {
+            snprintf(path, size, places[p].form, b->options.output, in->name);
+            return true;
+        }
+    return false;
+}
+
+static bool is_there(const char *path)
+{
+    struct stat about;
+    return stat(path, &about) == 0;
+}
+
+/* Whether to make the results before it is known that they are missing, on one thread: what is
+ * small is soon done, and takes little memory on every thread at once. */
+static bool is_small(const batch *b, const input *in, const fmpnn_job *job)
+{
+    size_t L = fmpnn_job_length(job);
+    char path[8192];
+    if (L > SMALL_LENGTH || b->work->size(b, in->options, L) > SMALL_RESULTS)
+        return false;
+    if (!b->options.resume)
+        return true;
+    return is_folder(b->options.output) && result_path(b, in, path, sizeof path) &&
+           !is_there(path);
+}
+
+static void prepare_input(void *of, batch *b, size_t n, bool alone, prepared *p)
+{
+    loop *l = of;
+    const input *in = &b->inputs.item[n];
+    p->how = open_input(l, b, in, p);
+    if (alone || p->how != OUTCOME_DONE || !is_small(b, in, p->job))
+        return;
+    b->parcel = &p->parcel;
+    p->results = b->work->each(b, in, p->job, &p->err);
+    p->computed = true;
+    b->parcel = NULL;
+    fmpnn_job_forget(p->job);
+}
+
+static outcome finish_input(loop *l, const input *in, prepared *p)
+{
+    if (p->how != OUTCOME_DONE)
+        return p->how;
+    print_notes(l, in, p->st, p->job);
+    print_memory(l, in, p->job);
+    return make_results(l->b, in, p);
 }
 
 /* ---- all inputs ---- */
@@ -333,10 +403,16 @@ static int do_inputs(loop *l)
     batch *b = l->b;
     outcome how = OUTCOME_DONE;
     fmpnn_error err = {{0}};
+    ahead *side = ahead_start(b, prepare_input, l);
     progress_begin(b->options.quiet, b->work->unit, total_units(b));
     for (size_t i = 0; i < b->inputs.count; i++) {
         const input *in = &b->inputs.item[i];
-        how = interrupt_caught() ? STOP_INTERRUPT : do_input(l, in, &err);
+        prepared own = {0}, *p = side ? ahead_next(side) : &own;
+        if (!side && !interrupt_caught())
+            prepare_input(l, b, i, true, p);
+        how = interrupt_caught() ? STOP_INTERRUPT : finish_input(l, in, p);
+        err = p->err;
+        prepared_clear(p);
         if (how >= STOP_USAGE)
             break;
         if (how == OUTCOME_DONE) {
@@ -346,6 +422,7 @@ static int do_inputs(loop *l)
             progress_add(in->name, b->work->units(b, in->options));
         }
     }
+    ahead_stop(side);
     progress_end();
     print_failures(l);
     if (how == STOP_INTERRUPT)
@@ -428,41 +505,21 @@ static char *arguments_json(const batch *b, int argc, char **argv)
     return line;
 }
 
-static bool is_folder(const char *path)
-{
-    struct stat about;
-    return path && stat(path, &about) == 0 && S_ISDIR(about.st_mode);
-}
-
 /* Results of any input in the folder refuse the command before work starts, not in the middle
  * of it; fmpnn_run_begin_structure() looks again. */
 static int check_existing(const batch *b)
 {
     const options *o = &b->options;
-    static const struct {
-        unsigned verb;
-        const char *form;
-    } places[] = {
-        {VERB_DESIGN, "%s/seqs/%s.fa"},
-        {VERB_SCORE, "%s/tables/%s.tsv"},
-        {VERB_PROBS, "%s/probs/%s.npz"},
-        {VERB_SCAN, "%s/tables/%s.tsv"},
-    };
     if (o->overwrite || o->resume || !is_folder(o->output))
         return -1;
     for (size_t i = 0; i < b->inputs.count; i++) {
-        for (size_t p = 0; p < sizeof places / sizeof *places; p++) {
-            char path[8192];
-            struct stat about;
-            snprintf(path, sizeof path, places[p].form, o->output, b->inputs.item[i].name);
-            if (places[p].verb != b->verb->bit || stat(path, &about) != 0)
-                continue;
-            report_error(
-                "%s: %s is there already; --overwrite replaces it, --resume keeps what "
-                "has the same settings",
-                b->verb->name, path);
-            return EXIT_USAGE;
-        }
+        char path[8192];
+        if (!result_path(b, &b->inputs.item[i], path, sizeof path) || !is_there(path))
+            continue;
+        report_error("%s: %s is there already; --overwrite replaces it, --resume keeps what "
+                     "has the same settings",
+                     b->verb->name, path);
+        return EXIT_USAGE;
     }
     return -1;
 }
@@ -498,7 +555,7 @@ static int open_run(batch *b, int argc, char **argv)
     return exit_code_of(outcome_of_output(status));
 }
 
-static int prepare(loop *l, int argc, char **argv)
+static int prepare_all(loop *l, int argc, char **argv)
 {
     batch *b = l->b;
     int code = options_parse(b->verb, argc, argv, &b->options);
@@ -527,7 +584,7 @@ int batch_run(const verb *v, const work *w, void *state, int argc, char **argv)
     batch b = {.verb = v, .work = w, .state = state, .dictionaries = &read};
     loop l = {.b = &b};
     options_init(&b.options);
-    int code = prepare(&l, argc, argv);
+    int code = prepare_all(&l, argc, argv);
     if (code < 0) {
         interrupt_install();
         code = do_inputs(&l);

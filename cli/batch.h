@@ -31,6 +31,13 @@ typedef struct work {
     char *(*plan)(const batch *b, const options *o);
     /* Compute and hand over the results of one job. */
     outcome (*each)(batch *b, const input *in, fmpnn_job *job, fmpnn_error *err);
+    /* Bytes that the results of one input of L residues take, roughly. NULL: inputs of this verb
+     * are worked on one after another; else `each` may run ahead of its turn, on another thread,
+     * with a context of one thread: it hands over results through parcel.h alone, prints nothing
+     * and leaves `state` as it is. */
+    size_t (*size)(const batch *b, const options *o, size_t L);
+    /* When the results of an input are handed over. May be NULL. */
+    void (*done)(batch *b, const options *o);
     /* After the last input, with the exit code so far; returns the final one. May be NULL. */
     int (*finish)(batch *b, int code);
 } work;
@@ -41,7 +48,8 @@ struct batch {
     options options; /* of the command line */
     inputs inputs;
     fmpnn_context *ctx;
-    fmpnn_run *run; /* NULL unless work->makes_run */
+    fmpnn_run *run; /* NULL unless work->makes_run, and while working ahead */
+    struct parcel *parcel; /* where results are kept while working ahead; else NULL */
     struct dictionaries *dictionaries; /* read so far */
     uint64_t drawn_seed;
     size_t warnings; /* of all structures and jobs so far */

@@ -116,8 +116,8 @@ static int write_model(batch *b, int code)
 
 static int run_model(const verb *v, int argc, char **argv)
 {
-    static const work model = {"structures", false,     count_one,  check_model,
-                               NULL,         model_one, write_model};
+    static const work model = {.unit = "structures", .units = count_one, .check = check_model,
+                               .each = model_one, .finish = write_model};
     model_state state = {0};
     state.out = open_memstream(&state.text, &state.size);
     if (!state.out) {

@@ -1,7 +1,6 @@
 /* design: sample sequences. */
-#include "batch.h"
 #include "interrupt.h"
-#include "progress.h"
+#include "parcel.h"
 #include "verbs.h"
 
 #include <jansson.h>
@@ -41,7 +40,7 @@ static fmpnn_status score_native(batch *b, fmpnn_job *job, fmpnn_error *err)
     fmpnn_score_result native;
     fmpnn_status status = fmpnn_score(b->ctx, job, 1, NULL, 1, &native, err);
     if (status == FMPNN_OK)
-        fmpnn_run_set_native_score(b->run, native.score);
+        parcel_native_score(b, native.score);
     return status;
 }
 
@@ -53,9 +52,7 @@ static outcome add_samples(batch *b, const options *o, fmpnn_job *job, double T,
         fmpnn_design(b->ctx, job, T, first, n, o->save_probs, &samples, err);
     if (status != FMPNN_OK)
         return outcome_of_compute(status);
-    status = fmpnn_run_add_samples(b->run, samples, err);
-    fmpnn_samples_free(samples);
-    return outcome_of_output(status);
+    return outcome_of_output(parcel_samples(b, samples, err));
 }
 
 static outcome design_one(batch *b, const input *in, fmpnn_job *job, fmpnn_error *err)
@@ -77,15 +74,21 @@ static outcome design_one(batch *b, const input *in, fmpnn_job *job, fmpnn_error
             if (how != OUTCOME_DONE)
                 return how;
             done += n;
-            progress_add(in->name, n);
+            parcel_progress(b, in, n);
         }
     }
     return OUTCOME_DONE;
 }
 
+static size_t result_size(const batch *b, const options *o, size_t L)
+{
+    size_t letter = sizeof(float) + (o->save_probs ? sizeof(double) : 0);
+    return count_units(b, o) * L * strlen(fmpnn_alphabet()) * letter;
+}
+
 int cli_design(const verb *v, int argc, char **argv)
 {
-    static const work design = {"samples", true,       count_units, NULL,
-                                make_plan, design_one, NULL};
+    static const work design = {.unit = "samples", .makes_run = true, .units = count_units,
+                                .plan = make_plan, .each = design_one, .size = result_size};
     return batch_run(v, &design, NULL, argc, argv);
 }

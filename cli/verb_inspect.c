@@ -336,8 +336,9 @@ static int print_all(batch *b, int code)
 
 int cli_inspect(const verb *v, int argc, char **argv)
 {
-    static const work inspect = {"structures", false,       count_units, check_place,
-                                 NULL,         inspect_one, print_all};
+    static const work inspect = {.unit = "structures", .units = count_units,
+                                 .check = check_place, .each = inspect_one,
+                                 .finish = print_all};
     inspect_state state = {0};
     state.lines = open_memstream(&state.text, &state.size);
     if (!state.lines) {

@@ -1,6 +1,5 @@
 /* probs: log-probabilities of all letters at all positions. */
-#include "batch.h"
-#include "progress.h"
+#include "parcel.h"
 #include "report.h"
 #include "verbs.h"
 
@@ -67,19 +66,28 @@ static outcome probs_one(batch *b, const input *in, fmpnn_job *job, fmpnn_error 
     for (size_t i = 0; i < L; i++)
         letters[i] = fmpnn_job_position(job, i).native;
     how = outcome_of_compute(fmpnn_probs(b->ctx, job, mode, NULL, orders, log_p, err));
-    if (how == OUTCOME_DONE)
-        how = outcome_of_output(
-            fmpnn_run_add_probs(b->run, mode, letters, orders, log_p, err));
-    progress_add(in->name, 1);
+    if (how == OUTCOME_DONE) {
+        how = outcome_of_output(parcel_probs(b, mode, letters, orders, log_p, err));
+        letters = NULL;
+        log_p = NULL;
+    }
+    parcel_progress(b, in, 1);
 done:
     free(letters);
     free(log_p);
     return how;
 }
 
+static size_t result_size(const batch *b, const options *o, size_t L)
+{
+    (void)b;
+    return orders_of(o) * L * strlen(fmpnn_alphabet()) * sizeof(float);
+}
+
 int cli_probs(const verb *v, int argc, char **argv)
 {
-    static const work probs = {"structures", true,      count_units, check_orders,
-                               make_plan,    probs_one, NULL};
+    static const work probs = {.unit = "structures", .makes_run = true, .units = count_units,
+                               .check = check_orders, .plan = make_plan, .each = probs_one,
+                               .size = result_size};
     return batch_run(v, &probs, NULL, argc, argv);
 }

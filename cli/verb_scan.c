@@ -81,7 +81,7 @@ done:
 
 int cli_scan(const verb *v, int argc, char **argv)
 {
-    static const work scan = {"structures", true,     count_units, NULL,
-                              make_plan,    scan_one, NULL};
+    static const work scan = {.unit = "structures", .makes_run = true, .units = count_units,
+                              .plan = make_plan, .each = scan_one};
     return batch_run(v, &scan, NULL, argc, argv);
 }

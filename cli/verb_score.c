@@ -1,7 +1,7 @@
 /* score: the native sequence, those of a FASTA file, or mutants, averaged over decoding orders. */
-#include "batch.h"
 #include "fasta.h"
 #include "interrupt.h"
+#include "parcel.h"
 #include "progress.h"
 #include "report.h"
 #include "variants.h"
@@ -124,9 +124,9 @@ static outcome score_native(batch *b, const input *in, fmpnn_job *job, fmpnn_err
     uint8_t *letters = checked_alloc(L, 1);
     for (size_t i = 0; i < L; i++)
         letters[i] = fmpnn_job_position(job, i).native;
-    status = fmpnn_run_add_score(b->run, "native", letters, orders, &result, err);
+    status = parcel_score(b, "native", letters, L, orders, &result, err);
     free(letters);
-    progress_add(in->name, 1);
+    parcel_progress(b, in, 1);
     return outcome_of_output(status);
 }
 
@@ -140,12 +140,12 @@ static outcome score_some(batch *b, const input *in, fmpnn_job *job, const fasta
     if (status != FMPNN_OK)
         return outcome_of_compute(status);
     for (size_t i = 0; i < n; i++) {
-        status = fmpnn_run_add_score(b->run, file->record[first + i].name, letters + i * L,
-                                     orders, &result[i], err);
+        status = parcel_score(b, file->record[first + i].name, letters + i * L, L, orders,
+                              &result[i], err);
         if (status != FMPNN_OK)
             return outcome_of_output(status);
     }
-    progress_add(in->name, n);
+    parcel_progress(b, in, n);
     return OUTCOME_DONE;
 }
 
@@ -224,7 +224,7 @@ static void note_orders(batch *b, const options *o)
 {
     score_state *state = b->state;
     char message[160];
-    if (state->noted)
+    if (state->noted || orders_of(o) == 1)
         return;
     state->noted = true;
     snprintf(
@@ -239,12 +239,15 @@ static outcome score_one(batch *b, const input *in, fmpnn_job *job, fmpnn_error 
 {
     const fasta *file = file_of(b, in->options);
     const variants *table = variants_of(b, in->options);
-    outcome how = table  ? score_table(b, in, job, table, err)
-                  : file ? score_file(b, in, job, file, err)
-                         : score_native(b, in, job, err);
-    if (how == OUTCOME_DONE && orders_of(in->options) > 1)
-        note_orders(b, in->options);
-    return how;
+    return table  ? score_table(b, in, job, table, err)
+           : file ? score_file(b, in, job, file, err)
+                  : score_native(b, in, job, err);
+}
+
+/* Mutants have rows of a table to go with them, and share work: never ahead. */
+static size_t result_size(const batch *b, const options *o, size_t L)
+{
+    return variants_of(b, o) ? SIZE_MAX : count_units(b, o) * (L + 256);
 }
 
 static int check_files(batch *b, const options *o)
@@ -255,8 +258,9 @@ static int check_files(batch *b, const options *o)
 
 int cli_score(const verb *v, int argc, char **argv)
 {
-    static const work score = {"sequences", true,      count_units, check_files,
-                               make_plan,   score_one, NULL};
+    static const work score = {.unit = "sequences", .makes_run = true, .units = count_units,
+                               .check = check_files, .plan = make_plan, .each = score_one,
+                               .size = result_size, .done = note_orders};
     score_state state = {0};
     int code = batch_run(v, &score, &state, argc, argv);
     for (size_t i = 0; i < state.files; i++)

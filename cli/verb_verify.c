@@ -275,8 +275,8 @@ static int print_all(batch *b, int code)
 
 int cli_verify(const verb *v, int argc, char **argv)
 {
-    static const work verify = {"structures", false,      count_units, check_place,
-                                NULL,         verify_one, print_all};
+    static const work verify = {.unit = "structures", .units = count_units,
+                                .check = check_place, .each = verify_one, .finish = print_all};
     verify_state state = {0};
     state.lines = open_memstream(&state.text, &state.size);
     if (!state.lines) {

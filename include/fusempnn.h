@@ -441,6 +441,10 @@ FMPNN_API fmpnn_status fmpnn_job_mutate(const fmpnn_job *job, const char *mutati
 FMPNN_API fmpnn_status fmpnn_job_check_neighbours(const fmpnn_job *job, size_t *same,
                                                   size_t *rows, fmpnn_error *err);
 
+/** Free what fmpnn_design(), fmpnn_score() and fmpnn_probs() keep in a job for the next of them
+ *  (tables of the structure, nearly all its memory); they make it again when needed. */
+FMPNN_API void fmpnn_job_forget(fmpnn_job *job);
+
 /** What a job takes in memory: bytes of the whole process, a little generous. */
 typedef struct fmpnn_memory_plan {
     size_t limit;       /**< of the context; 0: none */

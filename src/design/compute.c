@@ -18,12 +18,17 @@ static fmpnn_status encode(fmpnn_context *ctx, fmpnn_job *job, fmpnn_error *err)
 {
     if (job->encoding && job->encoded_by == ctx->backend && job->encoded_with == ctx->kernels)
         return FMPNN_OK;
-    if (job->encoding)
-        job->encoded_by->encoding_free(job->encoding);
-    job->encoding = NULL;
+    fmpnn_job_forget(job);
     job->encoded_by = ctx->backend;
     job->encoded_with = ctx->kernels;
     return ctx->backend->encode(ctx, job->model, job->graph, &job->encoding, err);
+}
+
+void fmpnn_job_forget(fmpnn_job *job)
+{
+    if (job->encoding)
+        job->encoded_by->encoding_free(job->encoding);
+    job->encoding = NULL;
 }
 
 fmpnn_status fmpnn_job_memory(const fmpnn_context *ctx, const fmpnn_job *job,
