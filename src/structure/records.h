@@ -47,4 +47,13 @@ typedef struct fmpnn_records {
 fmpnn_status fmpnn_records_read(const fmpnn_source *source, fmpnn_records **records,
                                 fmpnn_error *err);
 
+/* The file again as the published program writes designs: backbone atoms of the residues under
+ * other names, then what is neither protein nor water; all models. letters [length]: the
+ * residue's letter; b [length]: the B-factor of its atoms; others have 0. The form is that
+ * library's, the first line excepted, which depends on how atoms were selected. `lacking` counts
+ * residues without all four backbone atoms, of which what there is is written. */
+fmpnn_status fmpnn_records_write(const struct fmpnn_structure *st, const char *letters,
+                                 const float *b, fmpnn_text *out, size_t *lacking,
+                                 fmpnn_error *err);
+
 #endif

@@ -557,6 +557,12 @@ char fmpnn_shim_amino_letter(const char *name)
     return fmpnn_name_of_letter(letter) ? letter : 'X';
 }
 
+bool fmpnn_shim_is_polymer(const char *name)
+{
+    const gemmi::ResidueInfo info = gemmi::find_tabulated_residue(name);
+    return info.is_amino_acid() || info.is_nucleic_acid();
+}
+
 fmpnn_status fmpnn_shim_write(const fmpnn_shim_output *output, fmpnn_text *text,
                               fmpnn_error *err)
 {

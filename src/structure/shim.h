@@ -18,6 +18,9 @@ fmpnn_status fmpnn_shim_read_cif(const char *name, const char *bytes, size_t siz
  * none of the twenty; 0 if gemmi's table does not list `name` as an amino acid. */
 char fmpnn_shim_amino_letter(const char *name);
 
+/* Amino acids and nucleotides, modified ones too. */
+bool fmpnn_shim_is_polymer(const char *name);
+
 /* What is to be written: residues with their backbone atoms, then the document's hetero groups
  * except waters. Residues that are placeholders or have no atoms are left out. */
 typedef struct fmpnn_shim_output {
