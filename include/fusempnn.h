@@ -830,6 +830,70 @@ FMPNN_API fmpnn_status fmpnn_original_run(fmpnn_context *ctx,
                                           const fmpnn_original_listener *listener,
                                           fmpnn_error *err);
 
+/** The options of the published LigandMPNN programs run.py and score.py, by their names, with
+ *  their meanings and defaults (docs/compatibility.md). All texts are borrowed during the call;
+ *  NULL and "" count as not given, but for fasta_seq_separation, where NULL is ":" and "" is
+ *  none. */
+typedef struct fmpnn_ligandmpnn_options {
+    const char *model_type; /**< "protein_mpnn", "ligand_mpnn", "soluble_mpnn",
+                                 "global_label_membrane_mpnn", "per_residue_label_membrane_mpnn" */
+    const char *checkpoint_protein_mpnn, *checkpoint_ligand_mpnn, *checkpoint_soluble_mpnn;
+    const char *checkpoint_per_residue_label_membrane_mpnn;
+    const char *checkpoint_global_label_membrane_mpnn; /**< a file that is not there is noted,
+                                                            and the installed one of that name
+                                                            is taken */
+    const char *fasta_seq_separation;
+    int verbose;
+    const char *pdb_path, *pdb_path_multi;
+    const char *fixed_residues, *fixed_residues_multi;
+    const char *redesigned_residues, *redesigned_residues_multi;
+    const char *bias_AA, *bias_AA_per_residue, *bias_AA_per_residue_multi;
+    const char *omit_AA, *omit_AA_per_residue, *omit_AA_per_residue_multi;
+    const char *symmetry_residues, *symmetry_weights;
+    int homo_oligomer;
+    const char *out_folder, *file_ending;
+    const char *zero_indexed; /**< any text, "0" too, means yes */
+    int64_t seed;             /**< as recorded; the stream uses its low 32 bits */
+    int64_t batch_size, number_of_batches;
+    double temperature;
+    int save_stats;
+    int ligand_mpnn_use_atom_context;
+    double ligand_mpnn_cutoff_for_score;
+    int ligand_mpnn_use_side_chain_context;
+    const char *chains_to_design, *parse_these_chains_only;
+    const char *transmembrane_buried, *transmembrane_interface;
+    int global_transmembrane_label;
+    int parse_atoms_with_zero_occupancy;
+    int pack_side_chains;
+    const char *checkpoint_path_sc;
+    int64_t number_of_packs_per_design, sc_num_denoising_steps, sc_num_samples;
+    int repack_everything, force_hetatm, pack_with_ligand_context;
+    const char *packed_suffix;
+    /* score.py only */
+    int use_sequence, autoregressive_score, single_aa_score;
+} fmpnn_ligandmpnn_options;
+
+FMPNN_API void fmpnn_ligandmpnn_options_default(fmpnn_ligandmpnn_options *options);
+
+/**
+ * Do what the published run.py would do with these options: sequences, structures and statistics
+ * with the same names and fields in out_folder. Random numbers are PyTorch's on a CPU, so that a
+ * seed gives the sequences that it gives there.
+ *
+ * @return as fmpnn_original_run(); FMPNN_ESELECT also for a residue in symmetry_residues that
+ *         is not there. Every structure is read and checked before anything is computed.
+ */
+FMPNN_API fmpnn_status fmpnn_ligandmpnn_run(fmpnn_context *ctx,
+                                            const fmpnn_ligandmpnn_options *options,
+                                            const fmpnn_original_listener *listener,
+                                            fmpnn_error *err);
+
+/** The same for score.py: out_folder/NAME.pt for each structure. */
+FMPNN_API fmpnn_status fmpnn_ligandmpnn_score(fmpnn_context *ctx,
+                                              const fmpnn_ligandmpnn_options *options,
+                                              const fmpnn_original_listener *listener,
+                                              fmpnn_error *err);
+
 /** The arguments of the published program's helper scripts, by their names. */
 typedef struct fmpnn_helper_options {
     const char *input_path, *output_path;
