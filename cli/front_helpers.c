@@ -1,5 +1,6 @@
 /* The helper scripts of the published program as verbs: all share one table of options. */
 #include "front_options.h"
+#include "front_run.h"
 #include "report.h"
 #include "verbs.h"
 
@@ -25,18 +26,6 @@ static const front_row rows[] = {
 };
 /* clang-format on */
 
-static void print_line(void *user, const char *line)
-{
-    (void)user;
-    puts(line);
-}
-
-static void print_note(void *user, const char *text)
-{
-    (void)user;
-    report_note(false, NULL, NULL, text);
-}
-
 bool cli_is_helper(const char *name)
 {
     for (size_t n = 0; fmpnn_helper_name(n); n++)
@@ -48,7 +37,6 @@ bool cli_is_helper(const char *name)
 int cli_helper(const char *name, int argc, char **argv)
 {
     fmpnn_helper_options chosen = {0};
-    fmpnn_original_listener listener = {NULL, print_line, print_note};
     fmpnn_error err;
     front f = {name,
                "What the script of that name does, with the same arguments and files.",
@@ -56,7 +44,7 @@ int cli_helper(const char *name, int argc, char **argv)
     int code = front_parse(&f, argc, argv, &chosen);
     if (code >= 0)
         return code;
-    fmpnn_status status = fmpnn_helper_run(name, &chosen, &listener, &err);
+    fmpnn_status status = fmpnn_helper_run(name, &chosen, &front_streams, &err);
     if (!status)
         return EXIT_DONE;
     report_error("%s: %s", name, err.message);

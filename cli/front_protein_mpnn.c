@@ -1,21 +1,21 @@
 /* protein_mpnn_run: the published program's command line. Everything it means is in the library
  * (fmpnn_original_run); here are the options, the context and the two streams. */
 #include "front_options.h"
+#include "front_run.h"
 #include "report.h"
 #include "verbs.h"
 
 #include <string.h>
-#include <sys/random.h>
 
 /* The published options, and a few of ours. */
 typedef struct arguments {
     fmpnn_original_options run;
-    const char *device, *isa, *precision, *rng;
-    int threads;
+    front_place place;
 } arguments;
 
+enum { SEEDS = 999 };
+
 #define RUN(field) offsetof(arguments, run.field)
-#define OWN(field) offsetof(arguments, field)
 
 /* clang-format off */
 static const front_row rows[] = {
@@ -54,11 +54,7 @@ static const front_row rows[] = {
     {"pssm_bias_flag", FRONT_INT, RUN(pssm_bias_flag), "1: mix in the PSSM (0)"},
     {"tied_positions_jsonl", FRONT_TEXT, RUN(tied_positions_jsonl), "positions with one letter"},
     {"save_draws", FRONT_INT, RUN(save_draws), "1: draws/NAME.npz, how close each draw was (0)"},
-    {"rng", FRONT_TEXT, OWN(rng), "torch: random numbers of PyTorch on a CPU (torch)"},
-    {"threads", FRONT_INT, OWN(threads), "threads (all usable cores)"},
-    {"device", FRONT_TEXT, OWN(device), "cpu, auto or reference (cpu)"},
-    {"isa", FRONT_TEXT, OWN(isa), "instruction set (the best here)"},
-    {"precision", FRONT_TEXT, OWN(precision), "fp32 gives the published letters (fp32)"},
+    FRONT_PLACE_ROWS(offsetof(arguments, place)),
 };
 /* clang-format on */
 
@@ -66,46 +62,6 @@ static const front protein_mpnn = {
     "protein_mpnn_run",
     "What protein_mpnn_run.py does, with the same options, files and seeds.", rows,
     sizeof rows / sizeof *rows};
-
-static void print_line(void *user, const char *line)
-{
-    (void)user;
-    puts(line);
-    fflush(stdout);
-}
-
-static void print_note(void *user, const char *text)
-{
-    (void)user;
-    report_note(false, NULL, NULL, text);
-}
-
-static int code_of(fmpnn_status status)
-{
-    switch (status) {
-    case FMPNN_OK:
-        return EXIT_DONE;
-    case FMPNN_EDEVICE:
-        return EXIT_DEVICE;
-    case FMPNN_EFORMAT:
-        return EXIT_NO_INPUT;
-    case FMPNN_EIO:
-    case FMPNN_ENOMEM:
-        return EXIT_SOME_FAILED;
-    default:
-        return EXIT_USAGE;
-    }
-}
-
-static bool draw_seed(int64_t *seed)
-{
-    enum { SEEDS = 999 };
-    uint32_t bits;
-    if (getrandom(&bits, sizeof bits, 0) != (ssize_t)sizeof bits)
-        return false;
-    *seed = bits % SEEDS;
-    return true;
-}
 
 /* What the published program refuses by saying so. */
 static int check(arguments *a)
@@ -116,49 +72,26 @@ static int check(arguments *a)
         puts("WARNING: CA-SolubleMPNN is not available yet");
         return EXIT_USAGE;
     }
-    if (strcmp(a->rng, "torch") != 0) {
-        report_error("protein_mpnn_run --rng: '%s' is not available; this front has torch, "
-                     "fusempnn design has its own",
-                     a->rng);
-        return EXIT_USAGE;
-    }
-    if (a->threads < 0) {
-        report_error("protein_mpnn_run --threads: expected 0 or more");
-        return EXIT_USAGE;
-    }
-    if (!a->run.seed && !draw_seed(&a->run.seed)) {
-        report_error("the system gives no random numbers; choose a --seed");
-        return EXIT_SOME_FAILED;
-    }
-    return -1;
+    int code = front_place_check("protein_mpnn_run", &a->place);
+    if (code < 0 && !a->run.seed && !front_draw_seed(&a->run.seed, SEEDS))
+        code = EXIT_SOME_FAILED;
+    return code;
+}
+
+static fmpnn_status design(fmpnn_context *ctx, const void *what,
+                           const fmpnn_original_listener *listener, fmpnn_error *err)
+{
+    return fmpnn_original_run(ctx, what, listener, err);
 }
 
 int cli_protein_mpnn_run(const verb *v, int argc, char **argv)
 {
     (void)v;
     arguments a;
-    fmpnn_context_options how;
-    fmpnn_context *ctx = NULL;
-    fmpnn_error err;
-    fmpnn_original_listener listener = {NULL, print_line, print_note};
     fmpnn_original_options_default(&a.run);
-    fmpnn_context_options_default(&how);
-    a.rng = "torch";
-    a.device = how.device;
-    a.isa = how.isa;
-    a.precision = how.precision;
-    a.threads = how.threads;
+    front_place_default(&a.place);
     int code = front_parse(&protein_mpnn, argc, argv, &a);
     if (code < 0)
         code = check(&a);
-    if (code >= 0)
-        return code;
-    how = (fmpnn_context_options){a.device, a.isa, a.precision, a.threads, 0};
-    fmpnn_status status = fmpnn_context_create(&how, &ctx, &err);
-    if (!status)
-        status = fmpnn_original_run(ctx, &a.run, &listener, &err);
-    if (status)
-        report_error("%s", err.message);
-    fmpnn_context_free(ctx);
-    return code_of(status);
+    return code >= 0 ? code : front_run(&a.place, design, &a.run);
 }

@@ -53,6 +53,10 @@ static const verb verbs[] = {
      cli_bench},
     {"protein_mpnn_run", 0, "[options]", "Stands in for protein_mpnn_run.py.", "",
      cli_protein_mpnn_run},
+    {"ligandmpnn_run", 0, "[options]", "Stands in for LigandMPNN's run.py.", "",
+     cli_ligandmpnn_run},
+    {"ligandmpnn_score", 0, "[options]", "Stands in for LigandMPNN's score.py.", "",
+     cli_ligandmpnn_score},
 };
 
 enum { VERBS = sizeof verbs / sizeof verbs[0] };
@@ -71,7 +75,8 @@ static void print_help(FILE *out)
           "  doctor                 what this machine has or lacks\n"
           "  bench fusion|model     time the fused operation, or whole work on a structure\n"
           "  protein_mpnn_run       stands in for protein_mpnn_run.py, as the names of its\n"
-          "                         helper scripts (parse_multiple_chains, ...) do for these\n\n"
+          "                         helper scripts (parse_multiple_chains, ...) do for these\n"
+          "  ligandmpnn_run, ligandmpnn_score  stand in for LigandMPNN's run.py, score.py\n\n"
           "fusempnn VERB --help lists a verb's options; --version says what this is.\n\n"
           "Examples:\n"
           "  fusempnn weights get\n"

@@ -16,6 +16,8 @@ int cli_bench(const verb *v, int argc, char **argv);
 
 /* Drop-in fronts (front_*.c). */
 int cli_protein_mpnn_run(const verb *v, int argc, char **argv);
+int cli_ligandmpnn_run(const verb *v, int argc, char **argv);
+int cli_ligandmpnn_score(const verb *v, int argc, char **argv);
 bool cli_is_helper(const char *name);
 int cli_helper(const char *name, int argc, char **argv);
 
