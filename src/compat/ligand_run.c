@@ -15,12 +15,10 @@ enum {
 
 void fmpnn_ligand_print(const fmpnn_ligand_run *run, const char *format, ...)
 {
-    fmpnn_text text;
     va_list arguments;
     char line[4096];
     if (!run->listener || !run->listener->print || !run->options->verbose)
         return;
-    fmpnn_text_init(&text);
     va_start(arguments, format);
     vsnprintf(line, sizeof line, format, arguments);
     va_end(arguments);
@@ -127,6 +125,8 @@ static fmpnn_status prepare(fmpnn_ligand_run *run)
         status = fmpnn_ligand_load_model(run);
     if (status)
         return status;
+    if (!run->scoring && run->listener && run->listener->print) /* also with --verbose 0 */
+        run->listener->print(run->listener->user, "CUDA not available... using CPU");
     note_quirks(run);
     for (size_t n = 0; n < json_array_size(run->paths) && !status; n++) {
         fmpnn_ligand_entry entry;

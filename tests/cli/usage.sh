@@ -3,7 +3,7 @@ check "bare fusempnn" 2 "$fusempnn"
 has err "^Usage: fusempnn"
 check "--help" 0 "$fusempnn" --help
 has out "design STRUCTURE"
-has_not out "pack|ligandmpnn|report|export"
+has_not out "pack|report|export"
 check "--version" 0 "$fusempnn" --version
 has out "^fusempnn [0-9]+\.[0-9]+\.[0-9]+ \(commit [^ ,]+, [a-z0-9]+\)$"
 check "unknown verb" 2 "$fusempnn" desing one.pdb

@@ -45,7 +45,10 @@ run() {
     before=$failures
     "$fusempnn" "$front" --pdb_path "$structures/$structure" --out_folder "$name" --seed 7 \
         --verbose 0 "$@" >stdout 2>err || fail "$name: $(cat err)"
-    [ -s stdout ] && fail "$name: prints although --verbose 0"
+    [ "$front" = ligandmpnn_score ] || # which run.py says whatever --verbose is
+        echo "CUDA not available... using CPU" >said
+    [ "$front" = ligandmpnn_run ] || : >said
+    cmp -s said stdout || fail "$name: prints $(cat stdout) although --verbose 0"
     (cd "$golden/$name" && find . -type f ! -name stats.safetensors ! -path "*/packed/*") |
         sort >expected
     (cd "$name" && find . -type f) | sort >actual
