@@ -226,6 +226,38 @@ static json_t *warnings_json(const fmpnn_job *job)
     return list;
 }
 
+static size_t *ligands_seen(const fmpnn_job *job)
+{
+    fmpnn_error err;
+    size_t count = fmpnn_structure_ligand_count(fmpnn_job_structure(job));
+    size_t *seen = checked_alloc(count + 1, sizeof *seen);
+    if (fmpnn_job_ligands_seen(job, seen, &err))
+        memset(seen, 0, count * sizeof *seen);
+    return seen;
+}
+
+static json_t *ligands_json(const fmpnn_job *job)
+{
+    const fmpnn_structure *st = fmpnn_job_structure(job);
+    size_t *seen = ligands_seen(job);
+    json_t *list = json_array();
+    for (size_t n = 0; n < fmpnn_structure_ligand_count(st); n++) {
+        fmpnn_ligand ligand = fmpnn_structure_ligand(st, n);
+        char icode[2] = {ligand.icode == ' ' ? 0 : ligand.icode, 0};
+        json_t *one = json_object();
+        json_object_set_new(one, "chain", text_json(ligand.chain));
+        json_object_set_new(one, "resnum", json_integer(ligand.number));
+        json_object_set_new(one, "icode", text_json(icode));
+        json_object_set_new(one, "residue", text_json(ligand.name));
+        json_object_set_new(one, "atoms", json_integer((json_int_t)ligand.atoms));
+        json_object_set_new(one, "usable", json_integer((json_int_t)ligand.usable));
+        json_object_set_new(one, "seen", json_integer((json_int_t)seen[n]));
+        json_array_append_new(list, one);
+    }
+    free(seen);
+    return list;
+}
+
 static json_t *model_json(const fmpnn_job *job)
 {
     fmpnn_model_info info;
@@ -272,6 +304,7 @@ static void print_json(FILE *out, const char *name, const fmpnn_job *job,
     json_object_set_new(all, "designed", json_integer((json_int_t)designed));
     json_object_set_new(all, "hetero_atoms",
                         json_integer((json_int_t)fmpnn_structure_hetero_atoms(st)));
+    json_object_set_new(all, "ligands", ligands_json(job));
     json_object_set_new(all, "chains", chains_json(job));
     json_t *echo = json_loads(fmpnn_job_echo(job), 0, NULL);
     json_object_set_new(all, "selections", echo ? echo : json_null());
@@ -294,6 +327,28 @@ static size_t count_units(const batch *b, const options *o)
     return 1;
 }
 
+/* Each ligand, and how many of its atoms the weights see. */
+static void note_ligands(const batch *b, const char *name, const fmpnn_job *job)
+{
+    const fmpnn_structure *st = fmpnn_job_structure(job);
+    fmpnn_model_info info;
+    fmpnn_model_describe(fmpnn_job_model(job), &info);
+    if (!info.context_atoms)
+        return;
+    size_t *seen = ligands_seen(job);
+    for (size_t n = 0; n < fmpnn_structure_ligand_count(st); n++) {
+        char text[160], place[40];
+        fmpnn_ligand ligand = fmpnn_structure_ligand(st, n);
+        fmpnn_residue residue = {.number = ligand.number, .icode = ligand.icode};
+        memcpy(residue.chain, ligand.chain, sizeof residue.chain);
+        fmpnn_residue_name(&residue, place);
+        snprintf(text, sizeof text, "%s %s: %zu of %zu atoms are seen", place, ligand.name,
+                 seen[n], ligand.atoms);
+        report_note(b->options.quiet, name, "ligand", text);
+    }
+    free(seen);
+}
+
 static outcome inspect_one(batch *b, const input *in, fmpnn_job *job, fmpnn_error *err)
 {
     inspect_state *state = b->state;
@@ -301,6 +356,8 @@ static outcome inspect_one(batch *b, const input *in, fmpnn_job *job, fmpnn_erro
     fmpnn_status status = fmpnn_job_memory(b->ctx, job, &plan, err);
     if (status)
         return outcome_of_compute(status);
+    if (!b->options.json)
+        note_ligands(b, in->name, job);
     if (b->options.json)
         print_json(state->lines, in->name, job, &plan, b->options.residues);
     else if (b->options.residues)

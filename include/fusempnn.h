@@ -413,6 +413,17 @@ FMPNN_API uint64_t fmpnn_job_seed(const fmpnn_job *job);
 FMPNN_API size_t fmpnn_job_warning_count(const fmpnn_job *job);
 FMPNN_API fmpnn_warning fmpnn_job_warning(const fmpnn_job *job, size_t n);
 
+/**
+ * How many atoms of each ligand the network will see: those that are among the nearest of at
+ * least one resolved residue.
+ *
+ * @param seen out, [fmpnn_structure_ligand_count()]; 0 where the weights see no ligands or
+ *             hide_ligands is set
+ * @return FMPNN_OK; FMPNN_ENOMEM.
+ */
+FMPNN_API fmpnn_status fmpnn_job_ligands_seen(const fmpnn_job *job, size_t *seen,
+                                              fmpnn_error *err);
+
 /** The selections as understood, one JSON object: designed and fixed residues as ranges, tied
  *  groups with weights, omitted letters, biases. Borrowed from the job. */
 FMPNN_API const char *fmpnn_job_echo(const fmpnn_job *job);

@@ -156,3 +156,25 @@ fmpnn_status fmpnn_resolve_seen(fmpnn_resolver *r)
         status = see_labels(r);
     return status;
 }
+
+fmpnn_status fmpnn_job_ligands_seen(const fmpnn_job *job, size_t *seen, fmpnn_error *err)
+{
+    const fmpnn_structure *st = job->st;
+    const fmpnn_context_atoms *atoms = job->graph->atoms;
+    uint8_t *marked = fmpnn_alloc_zero(st->context_count + 1, 1);
+    if (!marked)
+        return fmpnn_fail_memory(err, "counting atoms of ligands");
+    for (size_t n = 0; n < st->ligand_count; n++)
+        seen[n] = 0;
+    size_t cells = job->model->info.context_atoms && atoms ? job->inputs->L * atoms->M : 0;
+    for (size_t n = 0; n < cells; n++) {
+        size_t atom = atoms->atom[n];
+        if (!job->resolved[n / atoms->M] || !(atoms->mask[n] > 0) ||
+            atom >= st->context_count || marked[atom])
+            continue;
+        marked[atom] = 1;
+        seen[st->context[atom].ligand]++;
+    }
+    fmpnn_release(marked);
+    return FMPNN_OK;
+}
