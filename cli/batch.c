@@ -5,6 +5,7 @@
 #include "progress.h"
 #include "report.h"
 #include "seed.h"
+#include "states.h"
 
 #include <jansson.h>
 #include <stdlib.h>
@@ -205,12 +206,12 @@ fmpnn_status batch_read_structure(const input *in, const fmpnn_model_info *info,
 static char *join_ties(const options *o)
 {
     size_t size = 1;
-    for (size_t i = 0; i < o->ties; i++)
-        size += strlen(o->tie[i]) + 1;
+    for (size_t i = 0; i < o->tie.count; i++)
+        size += strlen(o->tie.text[i]) + 1;
     char *joined = checked_alloc(size, 1);
-    for (size_t i = 0; i < o->ties; i++) {
+    for (size_t i = 0; i < o->tie.count; i++) {
         strcat(joined, i ? " " : "");
-        strcat(joined, o->tie[i]);
+        strcat(joined, o->tie.text[i]);
     }
     return joined;
 }
@@ -223,15 +224,22 @@ fmpnn_status batch_create_job(const batch *b, const input *in, const fmpnn_struc
     fmpnn_settings_default(&settings);
     fmpnn_status status =
         dictionaries_get(b->dictionaries, &o->dictionaries, &settings.dictionaries, err);
-    if (status != FMPNN_OK)
+    fmpnn_model_info info;
+    states others = {.count = 0};
+    fmpnn_model_describe(model, &info);
+    if (status == FMPNN_OK)
+        status = states_read(&others, in, &info, &settings, err);
+    if (status != FMPNN_OK) {
+        states_clear(&others);
         return status;
+    }
     char *ties = join_ties(o);
     settings.chains = o->chains;
     settings.redesign = o->redesign;
     settings.fix = o->fix;
     settings.omit = o->omit;
     settings.bias = o->bias;
-    settings.tie = o->ties ? ties : NULL;
+    settings.tie = o->tie.count ? ties : NULL;
     settings.symmetry = o->symmetry;
     settings.seed = batch_seed(b, o);
     settings.noise = o->noise;
@@ -243,6 +251,7 @@ fmpnn_status batch_create_job(const batch *b, const input *in, const fmpnn_struc
     settings.transmembrane_interface = o->transmembrane_interface;
     settings.global_membrane = o->global_membrane;
     status = fmpnn_job_create(st, model, &settings, job, err);
+    states_clear(&others);
     free(ties);
     return status;
 }
@@ -581,7 +590,10 @@ static int prepare_all(loop *l, int argc, char **argv)
 int batch_run(const verb *v, const work *w, void *state, int argc, char **argv)
 {
     dictionaries read = {0};
-    batch b = {.verb = v, .work = w, .state = state, .dictionaries = &read};
+    batch b = {.verb = v,
+               .work = w,
+               .state = state,
+               .dictionaries = &read};
     loop l = {.b = &b};
     options_init(&b.options);
     int code = prepare_all(&l, argc, argv);

@@ -1,6 +1,7 @@
 /* One table of options, read by the parser, by --help and by jobs files. */
 #include "options.h"
 #include "report.h"
+#include "states.h"
 
 #include <errno.h>
 #include <math.h>
@@ -28,7 +29,7 @@ typedef enum option_kind {
     NUMBER,  /* double in low..high */
     SIZE,    /* int64_t, bytes: a number and K, M, G or T, powers of 1024 */
     NUMBERS, /* the list of temperatures */
-    REPEAT   /* the list of ties */
+    REPEAT   /* repeated */
 } option_kind;
 
 typedef enum option_group {
@@ -120,6 +121,8 @@ static const option_row table[] = {
      "their share where the coefficient is 1; needed with --pssm and --pssm-jsonl"},
     {"tie", 0, REPEAT, AT(tie), STRUCTURES, true, SELECTION, "\"A=B=C\"", NULL, 0, 0,
      "positions that share one letter; may be repeated"},
+    {"state", 0, REPEAT, AT(state), STRUCTURES, true, SELECTION, "FILE[=WEIGHT]", NULL, 0, 0,
+     "another state of the protein; may be repeated. The states' logits are averaged by weight (1), negative ones to design against"},
     {"symmetry", 0, CHOICE, AT(symmetry), STRUCTURES, true, SELECTION, "homooligomer", "homooligomer", 0, 0,
      "tie all designed chains of one sequence or length"},
 
@@ -213,7 +216,9 @@ void options_init(options *o)
 
 void options_clear(options *o)
 {
+    free(o->first_state);
     free(o->structure);
+    o->first_state = NULL;
     o->structure = NULL;
     o->structures = 0;
 }
@@ -325,6 +330,17 @@ static bool is_known_elsewhere(const option_row *row, const char *value)
     return false;
 }
 
+static bool add_repeated(repeated *list, const char *value, char message[512])
+{
+    if (!*value || list->count == MAX_REPEATED) {
+        snprintf(message, 512, *value ? "given more than %d times" : "the value is empty",
+                 MAX_REPEATED);
+        return false;
+    }
+    list->text[list->count++] = value;
+    return true;
+}
+
 bool option_set(const option_row *row, const char *value, options *o, char message[512])
 {
     void *target = (char *)o + row->target;
@@ -376,13 +392,7 @@ bool option_set(const option_row *row, const char *value, options *o, char messa
     case NUMBERS:
         return set_temperatures(row, value, o, message);
     case REPEAT:
-        if (!*value || o->ties == MAX_TIES) {
-            snprintf(message, 512,
-                     *value ? "given more than %d times" : "the value is empty", MAX_TIES);
-            return false;
-        }
-        o->tie[o->ties++] = value;
-        return true;
+        return add_repeated((repeated *)((char *)o + row->target), value, message);
     }
     return false;
 }
@@ -390,7 +400,7 @@ bool option_set(const option_row *row, const char *value, options *o, char messa
 void option_reset(const option_row *row, options *o)
 {
     if (row->kind == REPEAT)
-        o->ties = 0;
+        ((repeated *)((char *)o + row->target))->count = 0;
 }
 
 bool option_is_per_structure(const option_row *row)
@@ -549,6 +559,23 @@ static int parse_short(cursor *c, const char *argument)
     return apply(c, row, shown, value);
 }
 
+/* Every state is a file; the first stands for the structure if none is given. */
+static int check_states(const verb *v, options *o)
+{
+    char message[512];
+    for (size_t n = 0; n < o->state.count; n++) {
+        char *path;
+        double weight;
+        if (!state_split(o->state.text[n], &path, &weight, message))
+            return complain(v, "--state", message);
+        if (n == 0 && o->structures == 0)
+            o->structure[o->structures++] = o->first_state = path;
+        else
+            free(path);
+    }
+    return -1;
+}
+
 static int check_together(const verb *v, const options *o)
 {
     if (o->fasta && o->variants)
@@ -602,5 +629,6 @@ int options_parse(const verb *v, int argc, char **argv, options *o)
     }
     if (o->output && !strcmp(o->output, "-"))
         o->output = NULL; /* stdout, as usual */
-    return check_together(v, o);
+    int code = check_states(v, o);
+    return code < 0 ? check_together(v, o) : code;
 }

@@ -30,7 +30,13 @@ enum {
     EXIT_INTERRUPTED = 130
 };
 
-enum { MAX_TEMPERATURES = 64, MAX_TIES = 256 };
+enum { MAX_TEMPERATURES = 64, MAX_REPEATED = 256 };
+
+/* The values of an option that may be given several times. */
+typedef struct repeated {
+    const char *text[MAX_REPEATED];
+    size_t count;
+} repeated;
 
 /* All text is borrowed: from argv, or from the jobs file that inputs.c keeps. NULL: not given. */
 typedef struct options {
@@ -42,8 +48,7 @@ typedef struct options {
     const char *reading, *gaps, *only, *drop, *name_from;
     /* selection */
     const char *chains, *redesign, *fix, *omit, *bias, *symmetry;
-    const char *tie[MAX_TIES];
-    size_t ties;
+    repeated tie, state;
     fmpnn_dictionary_paths dictionaries;
     /* what is seen beside the backbone */
     const char *ligand_context, *transmembrane_buried, *transmembrane_interface, *global_membrane;
@@ -65,6 +70,7 @@ typedef struct options {
 
     const char **structure; /* [structures] positional arguments */
     size_t structures;
+    char *first_state; /* stands for the structure if only --state names some; owned */
 } options;
 
 typedef struct verb {

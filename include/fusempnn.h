@@ -350,6 +350,12 @@ FMPNN_API fmpnn_status fmpnn_dictionaries_read(const fmpnn_dictionary_paths *pat
                                                fmpnn_error *err);
 FMPNN_API void fmpnn_dictionaries_free(fmpnn_dictionaries *dictionaries);
 
+/** Another structure of the protein that is designed: a state of it. */
+typedef struct fmpnn_state {
+    const fmpnn_structure *structure; /**< borrowed during fmpnn_job_create() only */
+    double weight;                    /**< of its logits; not 0, negative to design against it */
+} fmpnn_state;
+
 /** What to do with a structure. All strings may be NULL; their language is docs/formats.md,
  *  "Naming residues". They are borrowed during fmpnn_job_create() only. */
 typedef struct fmpnn_settings {
@@ -372,6 +378,11 @@ typedef struct fmpnn_settings {
     double pssm_weight;   /**< share of the PSSM where its coefficient is 1; above 0, at most 1 */
     const fmpnn_dictionaries *dictionaries; /**< more of the above, in the published program's
                                words; a dictionary replaces neither text nor another */
+    const fmpnn_state *state; /**< [states] other states of the design: one sequence for all of
+                               them, logits averaged, sum(w z) / sum |w|. They need the
+                               designed residues, by chain, number and insertion code */
+    size_t states;
+    double state_weight;  /**< of the structure itself among its states; 0 stands for 1 */
 } fmpnn_settings;
 
 FMPNN_API void fmpnn_settings_default(fmpnn_settings *settings);

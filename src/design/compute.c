@@ -3,6 +3,7 @@
 #include "design/compute.h"
 #include "design/order.h"
 #include "design/random.h"
+#include "design/states.h"
 #include "graph/context.h"
 
 #include <math.h>
@@ -13,16 +14,6 @@ enum {
     VARIANT_BATCH = 256, /* the same of variants, which share a pass; no more than fit into */
     VARIANT_BYTES = 64 << 20
 };
-
-static fmpnn_status encode(fmpnn_context *ctx, fmpnn_job *job, fmpnn_error *err)
-{
-    if (job->encoding && job->encoded_by == ctx->backend && job->encoded_with == ctx->kernels)
-        return FMPNN_OK;
-    fmpnn_job_forget(job);
-    job->encoded_by = ctx->backend;
-    job->encoded_with = ctx->kernels;
-    return ctx->backend->encode(ctx, job->model, job->graph, &job->encoding, err);
-}
 
 void fmpnn_job_forget(fmpnn_job *job)
 {
@@ -36,7 +27,9 @@ fmpnn_status fmpnn_job_memory(const fmpnn_context *ctx, const fmpnn_job *job,
 {
     (void)err;
     *plan = (fmpnn_memory_plan){.limit = ctx->max_memory};
-    return ctx->backend->plan ? ctx->backend->plan(ctx, job->model, job->graph, plan)
+    return ctx->backend->plan ? ctx->backend->plan(ctx, job->model,
+                                                job->states ? job->states->graph : job->graph,
+                                                plan)
                               : FMPNN_OK;
 }
 
@@ -193,7 +186,7 @@ static fmpnn_status logits_of_tied(fmpnn_context *ctx, const fmpnn_job *job,
         return fmpnn_fail_memory(err, "scoring samples");
     for (size_t s = 0; s < samples->count && !status; s++) {
         fmpnn_order_rank(L, order + s * L, rank);
-        status = ctx->backend->logits(ctx, job->encoding, 1, samples->sample[s].letters, rank,
+        status = fmpnn_ask_logits(ctx, job, 1, samples->sample[s].letters, rank,
                                       samples->sample[s].log_probs, err);
     }
     fmpnn_release(rank);
@@ -232,7 +225,7 @@ fmpnn_status fmpnn_design(fmpnn_context *ctx, fmpnn_job *job, double temperature
                           temperature);
     if (!first || !n)
         return fmpnn_fail(err, FMPNN_EINVAL, "samples are numbered from 1, and at least 1 is asked");
-    status = encode(ctx, job, err);
+    status = fmpnn_ask_encode(ctx, job, err);
     if (status)
         return status;
     d.samples = samples_create(n, L, keep_probs);
@@ -248,8 +241,8 @@ fmpnn_status fmpnn_design(fmpnn_context *ctx, fmpnn_job *job, double temperature
     d.samples->temperature = temperature;
     d.samples->seed = job->seed;
     fmpnn_pool_each(ctx->pool, ctx->threads, n, prepare_sample, &d);
-    status = ctx->backend->sample(ctx, job->encoding, &job->rules, d.n_shared, n, d.request, err);
-    if (!status && job->rules.groups < L)
+    status = fmpnn_ask_sample(ctx, job, d.n_shared, n, d.request, err);
+    if (!status && (job->rules.groups < L || job->states))
         status = logits_of_tied(ctx, job, d.samples, d.order, err);
     if (status)
         goto done;
@@ -303,13 +296,12 @@ static fmpnn_status logits_of_batch(fmpnn_context *ctx, const fmpnn_job *job, si
                                     score_work *work, fmpnn_error *err)
 {
     size_t L = job->inputs->L;
-    if (common && ctx->backend->variants)
+    if (common && ctx->backend->variants && !job->states)
         return ctx->backend->variants(ctx, job->encoding, common, work->rank, count, letters,
                                       work->logits, err);
     for (size_t b = 1; b < count; b++)
         memcpy(work->rank + b * L, work->rank, L * sizeof *work->rank);
-    return ctx->backend->logits(ctx, job->encoding, count, letters, work->rank, work->logits,
-                                err);
+    return fmpnn_ask_logits(ctx, job, count, letters, work->rank, work->logits, err);
 }
 
 /* Scores of a batch of sequences under every order. */
@@ -365,7 +357,7 @@ static fmpnn_status score(fmpnn_context *ctx, fmpnn_job *job, const uint8_t *com
     score_work work = {0};
     fmpnn_status status = check_letters(job, B, letters, err);
     if (!status)
-        status = encode(ctx, job, err);
+        status = fmpnn_ask_encode(ctx, job, err);
     if (status)
         return status;
     work.order = fmpnn_alloc(L, sizeof *work.order);
@@ -433,9 +425,9 @@ static fmpnn_status probs_of_order(fmpnn_context *ctx, fmpnn_job *job, fmpnn_pro
     const uint8_t *rows = mode == FMPNN_PROBS_CONDITIONAL ? job->designed : job->resolved;
     fmpnn_lap(ctx->watch, FMPNN_STAGE_NONE, 0);
     if (mode == FMPNN_PROBS_CONDITIONAL)
-        status = ctx->backend->conditional(ctx, job->encoding, letters, rank, rows, log_p, err);
+        status = fmpnn_ask_conditional(ctx, job, letters, rank, rows, log_p, err);
     else
-        status = ctx->backend->logits(ctx, job->encoding, 1, letters,
+        status = fmpnn_ask_logits(ctx, job, 1, letters,
                                       mode == FMPNN_PROBS_UNCONDITIONAL ? NULL : rank, log_p,
                                       err);
     fmpnn_lap(ctx->watch, FMPNN_STAGE_DECODE, 0);
@@ -457,7 +449,7 @@ fmpnn_status fmpnn_probs_of_orders(fmpnn_context *ctx, fmpnn_job *job, fmpnn_pro
         letters = job->inputs->native;
     fmpnn_status status = check_letters(job, 1, letters, err);
     if (!status)
-        status = encode(ctx, job, err);
+        status = fmpnn_ask_encode(ctx, job, err);
     if (status)
         return status;
     order = fmpnn_alloc(L, sizeof *order);

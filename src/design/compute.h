@@ -10,4 +10,18 @@ fmpnn_status fmpnn_probs_of_orders(fmpnn_context *ctx, fmpnn_job *job, fmpnn_pro
                                    const uint8_t *letters, size_t first, size_t orders,
                                    float *log_p, fmpnn_error *err);
 
+/* ---- ask.c: the backend's calls (backend.h), by the job's positions, whether it has one
+ * structure or several states ---- */
+
+/* Make sure of job->encoding. */
+fmpnn_status fmpnn_ask_encode(fmpnn_context *ctx, fmpnn_job *job, fmpnn_error *err);
+fmpnn_status fmpnn_ask_logits(fmpnn_context *ctx, const fmpnn_job *job, size_t B,
+                              const uint8_t *letters, const uint32_t *rank, float *logits,
+                              fmpnn_error *err);
+fmpnn_status fmpnn_ask_conditional(fmpnn_context *ctx, const fmpnn_job *job,
+                                   const uint8_t *letters, const uint32_t *rank,
+                                   const uint8_t *wanted, float *logits, fmpnn_error *err);
+fmpnn_status fmpnn_ask_sample(fmpnn_context *ctx, const fmpnn_job *job, size_t n_shared,
+                              size_t n, fmpnn_draw_request *request, fmpnn_error *err);
+
 #endif

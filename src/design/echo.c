@@ -1,6 +1,7 @@
 /* A job told back: to people as JSON whose values can be given to the options again, and to
  * later runs as a digest. */
 #include "design/resolve.h"
+#include "design/states.h"
 
 #include "graph/context.h"
 
@@ -245,6 +246,25 @@ static bool put_seen(fmpnn_resolver *r, json_t *object)
     return good;
 }
 
+/* [{"name", "backbone", "weight"}], the structure itself first. */
+static json_t *states_json(const struct fmpnn_states *states)
+{
+    json_t *list = json_array();
+    for (size_t s = 0; s < states->count && list; s++) {
+        const fmpnn_part *part = &states->part[s];
+        json_t *one = json_object();
+        if (!one || json_object_set_new(one, "name", json_string(part->st->name)) ||
+            json_object_set_new(one, "backbone", json_string(part->st->digest)) ||
+            json_object_set_new(one, "weight", json_real(part->weight)) ||
+            json_array_append(list, one)) {
+            json_decref(list);
+            list = NULL;
+        }
+        json_decref(one);
+    }
+    return list;
+}
+
 static bool fill_object(fmpnn_resolver *r, json_t *object)
 {
     const fmpnn_job *job = r->job;
@@ -277,6 +297,8 @@ static bool fill_object(fmpnn_resolver *r, json_t *object)
                good;
     }
     good = put_seen(r, object) && good;
+    if (job->states)
+        good = !json_object_set_new(object, "states", states_json(job->states)) && good;
     good =
         !json_object_set_new(object, "seed", json_integer((json_int_t)job->seed)) && good;
     good = !json_object_set_new(object, "noise", json_real(r->settings->noise)) && good;
@@ -358,6 +380,20 @@ static void add_seen(fmpnn_sha256 *hash, const fmpnn_job *job)
         fmpnn_sha256_add(hash, job->graph->label, L);
 }
 
+static void add_states(fmpnn_sha256 *hash, const struct fmpnn_states *states)
+{
+    add_word(hash, states->count);
+    add_word(hash, states->L);
+    fmpnn_sha256_add(hash, states->letters, states->L);
+    fmpnn_sha256_add(hash, states->resolved, states->L);
+    for (size_t s = 0; s < states->count; s++) {
+        fmpnn_sha256_add(hash, states->part[s].st->digest, 64);
+        add_double(hash, states->part[s].weight);
+        for (size_t i = 0; i < states->own; i++)
+            add_word(hash, states->part[s].copy[i]);
+    }
+}
+
 fmpnn_status fmpnn_resolve_digest(fmpnn_resolver *r)
 {
     fmpnn_job *job = r->job;
@@ -381,6 +417,8 @@ fmpnn_status fmpnn_resolve_digest(fmpnn_resolver *r)
     }
     add_rules(hash, r);
     add_seen(hash, job);
+    if (job->states)
+        add_states(hash, job->states);
     return fmpnn_sha256_end(hash, job->digest)
                ? FMPNN_OK
                : fmpnn_fail_memory(r->err, "hashing the job");

@@ -7,6 +7,7 @@
 #include "design/order.h"
 #include "design/random.h"
 #include "design/resolve.h"
+#include "design/states.h"
 
 #include <math.h>
 #include <string.h>
@@ -95,6 +96,7 @@ void fmpnn_job_free(fmpnn_job *job)
     fmpnn_notes notes = {.warning = job->warning, .count = job->warning_count};
     fmpnn_notes_clear(&notes);
     fmpnn_release(job->echo);
+    fmpnn_states_free(job->states);
     fmpnn_graph_free(job->graph);
     fmpnn_release(job->fixed_order);
     fmpnn_release(job->pssm_bias);
@@ -270,17 +272,18 @@ static fmpnn_status check_designed(const fmpnn_resolver *r)
 /* Gaussian noise on every coordinate that is present: one perturbed backbone for each (seed,
  * backbone), keyed by the residue's place in the file, so that the choice of designed chains
  * does not change it. */
-static bool add_noise(const fmpnn_job *job, double sigma, float *xyz)
+static bool add_noise(const fmpnn_inputs *inputs, const char *digest, uint64_t seed,
+                      double sigma, float *xyz)
 {
     enum { PAIRS = 6 }; /* 12 coordinates, two numbers at a time */
     fmpnn_stream stream;
-    if (!fmpnn_stream_init(&stream, job->seed, job->st->digest, 0))
+    if (!fmpnn_stream_init(&stream, seed, digest, 0))
         return false;
-    for (size_t i = 0; i < job->inputs->L; i++)
+    for (size_t i = 0; i < inputs->L; i++)
         for (uint32_t pair = 0; pair < PAIRS; pair++) {
             double normal[2];
             float *at = xyz + i * 2 * PAIRS + 2 * (size_t)pair;
-            fmpnn_normal2(&stream, 0, job->inputs->residue_of[i] * PAIRS + pair,
+            fmpnn_normal2(&stream, 0, inputs->residue_of[i] * PAIRS + pair,
                           FMPNN_FOR_NOISE, normal);
             at[0] = (float)(at[0] + sigma * normal[0]); /* NaN stays NaN */
             at[1] = (float)(at[1] + sigma * normal[1]);
@@ -288,25 +291,24 @@ static bool add_noise(const fmpnn_job *job, double sigma, float *xyz)
     return true;
 }
 
-static fmpnn_status make_graph(fmpnn_resolver *r)
+fmpnn_status fmpnn_inputs_graph(const fmpnn_inputs *inputs, const fmpnn_structure *st,
+                                const fmpnn_model *model, uint64_t seed, double noise,
+                                fmpnn_graph **graph, fmpnn_error *err)
 {
-    fmpnn_job *job = r->job;
-    const fmpnn_inputs *inputs = job->inputs;
-    const fmpnn_model_info *info = &job->model->info;
     fmpnn_status status;
     float *xyz = fmpnn_alloc(inputs->L * 12, sizeof *xyz);
     if (!xyz) {
-        status = fmpnn_fail_memory(r->err, "making the graph");
+        status = fmpnn_fail_memory(err, "making the graph");
         goto done;
     }
     memcpy(xyz, inputs->xyz, inputs->L * 12 * sizeof *xyz);
-    if (r->settings->noise > 0 && !add_noise(job, r->settings->noise, xyz)) {
-        status = fmpnn_fail_memory(r->err, "adding noise");
+    if (noise > 0 && !add_noise(inputs, st->digest, seed, noise, xyz)) {
+        status = fmpnn_fail_memory(err, "adding noise");
         goto done;
     }
-    status =
-        fmpnn_graph_create(inputs->L, xyz, inputs->mask, inputs->index, inputs->chain,
-                           (size_t)info->neighbours, info->ca_only, &job->graph, r->err);
+    status = fmpnn_graph_create(inputs->L, xyz, inputs->mask, inputs->index, inputs->chain,
+                                (size_t)model->info.neighbours, model->info.ca_only, graph,
+                                err);
 done:
     fmpnn_release(xyz);
     return status;
@@ -352,7 +354,10 @@ static fmpnn_status resolve(fmpnn_resolver *r)
     if (!status)
         status = check_designed(r);
     if (!status)
-        status = make_graph(r);
+        status = fmpnn_inputs_graph(r->job->inputs, r->job->st, r->job->model, r->job->seed,
+                                    r->settings->noise, &r->job->graph, r->err);
+    if (!status)
+        status = fmpnn_resolve_states(r);
     if (!status)
         status = fmpnn_resolve_seen(r);
     if (!status)

@@ -56,6 +56,7 @@ struct fmpnn_job {
     uint32_t *fixed_order;       /* [L] the first fixed_count: what is not designed, in the order
                                     in which every sample visits it (order.h) */
     size_t fixed_count;
+    struct fmpnn_states *states; /* NULL: the structure alone (states.h) */
     uint64_t seed;
     char digest[65];
     char *echo;                  /* JSON */

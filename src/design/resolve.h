@@ -55,6 +55,13 @@ bool fmpnn_resolver_biased(const fmpnn_resolver *r); /* is any bias given? */
 /* seen.c: context atoms and membrane labels into job->graph. */
 fmpnn_status fmpnn_resolve_seen(fmpnn_resolver *r);
 
+/* states.c: settings.state into job->states, when the rules and the graph are done. */
+fmpnn_status fmpnn_resolve_states(fmpnn_resolver *r);
+/* job.c: the graph of a structure in model order, with noise. */
+fmpnn_status fmpnn_inputs_graph(const fmpnn_inputs *inputs, const fmpnn_structure *st,
+                                const fmpnn_model *model, uint64_t seed, double noise,
+                                fmpnn_graph **graph, fmpnn_error *err);
+
 /* echo.c: job->echo and job->digest, when all else is done. */
 fmpnn_status fmpnn_resolve_echo(fmpnn_resolver *r);
 fmpnn_status fmpnn_resolve_digest(fmpnn_resolver *r);

@@ -20,6 +20,7 @@ typedef struct fmpnn_graph {
     /* what only some networks see; NULL where nothing is given (context.h) */
     struct fmpnn_context_atoms *atoms;
     uint8_t *label;        /* [L] */
+    uint32_t *part;        /* [L] residues of one part see each other; NULL: all do */
 } fmpnn_graph;
 
 /**
@@ -39,5 +40,11 @@ void fmpnn_graph_free(fmpnn_graph *graph);
 
 /** The virtual CB of every residue, glycine and absent atoms included: cb [L][3], float32. */
 void fmpnn_graph_cb(const fmpnn_graph *graph, float *cb);
+
+/* Graphs one after the other as one, without an edge between them: what is computed for a
+ * residue is what its own graph would give. FMPNN_EINVAL unless all have one K; of
+ * full backbones alone: CA-only features reach over the ends of a graph. */
+fmpnn_status fmpnn_graph_join(size_t count, const fmpnn_graph *const part[],
+                              fmpnn_graph **graph, fmpnn_error *err);
 
 #endif

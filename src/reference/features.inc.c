@@ -23,10 +23,18 @@ static real ca_distance(const fmpnn_graph *g, size_t i, size_t j) /* D_ij */
     return (real)g->mask[i] * (real)g->mask[j] * separation(p, q);
 }
 
+/* Parts of a joined graph do not see each other. */
+static bool in_one_part(const fmpnn_graph *g, size_t i, size_t j)
+{
+    return !g->part || g->part[i] == g->part[j];
+}
+
 static real farthest(const fmpnn_graph *g, size_t i)
 {
     real far = 0;
     for (size_t j = 0; j < g->L; j++) {
+        if (!in_one_part(g, i, j))
+            continue;
         real d = ca_distance(g, i, j);
         far = d > far ? d : far;
     }
@@ -46,6 +54,8 @@ void REF(neighbours)(const fmpnn_graph *g, uint32_t *neighbour, real *distance)
         size_t found = 0;
         for (size_t j = 0; j < g->L; j++) {
             real d = adjusted(g, i, j, far);
+            if (!in_one_part(g, i, j))
+                continue;
             if (found == g->K && !(d < best[found - 1]))
                 continue;
             size_t m = found < g->K ? found++ : found - 1;
