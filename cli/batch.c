@@ -44,6 +44,7 @@ outcome outcome_of_compute(fmpnn_status status)
     case FMPNN_EINVAL: /* nothing to design, every letter omitted, a malformed selection */
         return FAILED_SELECTION;
     case FMPNN_EDEVICE:
+    case FMPNN_ECUDA: /* after a failed launch the device's context is lost */
         return STOP_DEVICE;
     case FMPNN_EWEIGHTS:
         return STOP_USAGE;
@@ -462,12 +463,16 @@ static int open_context(batch *b)
         how.threads = (int)o->threads;
     how.max_memory = (size_t)o->max_memory;
     fmpnn_status status = fmpnn_context_create(&how, &b->ctx, &err);
-    if (status == FMPNN_OK)
+    if (status == FMPNN_OK) {
+        const char *note = fmpnn_context_note(b->ctx);
+        if (note)
+            report_note(o->quiet, NULL, "device", note);
         return -1;
+    }
     report_error("%s: %s", b->verb->name, err.message);
-    return status == FMPNN_EDEVICE  ? EXIT_DEVICE
-           : status == FMPNN_EINVAL ? EXIT_USAGE
-                                    : EXIT_SOME_FAILED;
+    return status == FMPNN_EDEVICE || status == FMPNN_ECUDA ? EXIT_DEVICE
+           : status == FMPNN_EINVAL                         ? EXIT_USAGE
+                                                            : EXIT_SOME_FAILED;
 }
 
 /* Weights that cannot be loaded are wrong for every input: find out first. */

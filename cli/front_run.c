@@ -61,6 +61,7 @@ static int code_of(fmpnn_status status)
     case FMPNN_OK:
         return EXIT_DONE;
     case FMPNN_EDEVICE:
+    case FMPNN_ECUDA:
         return EXIT_DEVICE;
     case FMPNN_EFORMAT:
         return EXIT_NO_INPUT;

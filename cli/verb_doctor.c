@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { MOST_DEVICES = 64 };
+
 typedef struct doctor {
     FILE *out;
     json_t *all;
@@ -59,9 +61,17 @@ static void see_cores(const doctor *d)
 
 static void see_devices(const doctor *d)
 {
-    line(d, "ok", "device cpu", "ready");
-    line(d, "-", "device cuda", "not part of this version; designs run on the CPU");
-    json_object_set_new(d->all, "device", json_pack("[s]", "cpu"));
+    fmpnn_device device[MOST_DEVICES];
+    json_t *list = json_array();
+    size_t count = fmpnn_devices(device, MOST_DEVICES);
+    for (size_t n = 0; n < count && n < MOST_DEVICES; n++) {
+        char what[32];
+        snprintf(what, sizeof what, "device %s", device[n].name);
+        line(d, device[n].usable ? "ok" : "-", what, "%s", device[n].text);
+        if (device[n].usable)
+            json_array_append_new(list, json_string(device[n].name));
+    }
+    json_object_set_new(d->all, "device", list);
 }
 
 /* What a run with these options would use; -1, or the exit code. */
@@ -78,7 +88,7 @@ static int see_context(const doctor *d, const options *o)
     fmpnn_status status = fmpnn_context_create(&how, &ctx, &err);
     if (status != FMPNN_OK) {
         report_error("doctor: %s", err.message);
-        return status == FMPNN_EDEVICE ? EXIT_DEVICE : EXIT_USAGE;
+        return status == FMPNN_EDEVICE || status == FMPNN_ECUDA ? EXIT_DEVICE : EXIT_USAGE;
     }
     line(d, "ok", "a run uses", "%s/%s/%s, %d threads", fmpnn_context_device(ctx),
          fmpnn_context_isa(ctx), fmpnn_context_precision(ctx), fmpnn_context_threads(ctx));

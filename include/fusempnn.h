@@ -54,7 +54,8 @@ extern "C" {
     X(ESELECT, -5, "selection does not fit the structure")                                  \
     X(EDEVICE, -6, "device, instruction set or precision not available here")               \
     X(EEXIST, -7, "result already present")                                                 \
-    X(EWEIGHTS, -8, "weights missing, damaged or of an unknown kind")
+    X(EWEIGHTS, -8, "weights missing, damaged or of an unknown kind")                       \
+    X(ECUDA, -9, "CUDA call failed")
 
 typedef enum fmpnn_status {
 #define FMPNN_STATUS_ENUM(name, value, text) FMPNN_##name = (value),
@@ -86,9 +87,10 @@ FMPNN_API const char *fmpnn_alphabet(void);
 typedef struct fmpnn_context fmpnn_context;
 
 typedef struct fmpnn_context_options {
-    const char *device;    /**< "cpu", "auto", or "reference" (plain formulas in double) */
+    const char *device;    /**< "cpu", "cuda", "cuda:N", "auto" (cuda where it can be used, else
+                                cpu), or "reference" (plain formulas in double) */
     const char *isa;       /**< name from fmpnn_isa_name(); NULL: the best usable here */
-    const char *precision; /**< "fp32" */
+    const char *precision; /**< "fp32"; cuda also "fp16" (docs/accuracy.md) */
     int threads;           /**< 0: as many cores as the process may use */
     size_t max_memory;     /**< bytes that the process may take for one job; 0: no limit. Less
                                 than all tables need makes work slower, never different */
@@ -106,8 +108,8 @@ FMPNN_API void fmpnn_context_options_default(fmpnn_context_options *options);
  * @param ctx     out, owned by the caller, freed with fmpnn_context_free()
  * @param err     detail, or NULL
  * @return FMPNN_OK; FMPNN_EDEVICE if device, instruction set or precision are not to be had
- *         here (the message lists what is); FMPNN_EINVAL for a negative thread count;
- *         FMPNN_ENOMEM.
+ *         here (the message lists what is); FMPNN_ECUDA if the device fails; FMPNN_EINVAL for a
+ *         negative thread count; FMPNN_ENOMEM.
  *
  * Two contexts may use two instruction sets at once. One thread at a time for each context.
  */
@@ -120,6 +122,21 @@ FMPNN_API const char *fmpnn_context_device(const fmpnn_context *ctx);
 FMPNN_API const char *fmpnn_context_isa(const fmpnn_context *ctx);
 FMPNN_API const char *fmpnn_context_precision(const fmpnn_context *ctx);
 FMPNN_API int fmpnn_context_threads(const fmpnn_context *ctx);
+
+/** One line for a person about what was not used: with device "auto", why the CPU computes.
+ *  NULL if there is nothing to tell. Borrowed from the context. */
+FMPNN_API const char *fmpnn_context_note(const fmpnn_context *ctx);
+
+/** A device that contexts may name. */
+typedef struct fmpnn_device {
+    char name[16];  /**< "cpu", "cuda:0"; "cuda" where none can be used */
+    char text[256]; /**< what it is, or why it cannot be used */
+    bool usable;
+} fmpnn_device;
+
+/** The devices of this machine, "cpu" first; writes at most `size` and returns how many there
+ *  are. May load the driver. Thread-safe. */
+FMPNN_API size_t fmpnn_devices(fmpnn_device *device, size_t size);
 
 /** Instruction sets compiled in *and* usable on this machine, "generic" first, best last.
  *  fmpnn_isa_name(n) is NULL for n >= fmpnn_isa_count(). Thread-safe. */

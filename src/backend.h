@@ -1,5 +1,5 @@
 /* The calls that every way of computing the network answers: the plain formulas in double
- * (reference/), the fused engine (engine/), later a device (cuda/). Tests and benchmarks put
+ * (reference/), the fused engine (engine/), a device (cuda/). Tests and benchmarks put
  * the same question to each.
  *
  * A backend sees graphs, weights, orders, rules and uniform numbers; it draws no random numbers
@@ -80,8 +80,9 @@ typedef struct fmpnn_backend {
     fmpnn_status (*operation_create)(fmpnn_context *ctx, const fmpnn_message_weights *weights,
                                      size_t nodes, size_t k, fmpnn_operation **operation,
                                      fmpnn_error *err);
-    void (*operation_run)(fmpnn_operation *operation, size_t B, size_t L, const float *h,
-                          const float *X, const int32_t *E, const float *mask, float *out);
+    fmpnn_status (*operation_run)(fmpnn_operation *operation, size_t B, size_t L,
+                                  const float *h, const float *X, const int32_t *E,
+                                  const float *mask, float *out, fmpnn_error *err);
     void (*operation_free)(fmpnn_operation *operation);
 } fmpnn_backend;
 
@@ -92,12 +93,16 @@ extern const fmpnn_backend fmpnn_backend_reference; /* reference/, double inside
 struct fmpnn_kernels;
 struct fmpnn_context {
     const fmpnn_backend *backend;
-    const struct fmpnn_kernels *kernels;
-    const char *precision;
+    const struct fmpnn_kernels *kernels; /* of the CPU */
+    const char *isa, *precision;
+    const void *identity; /* equal: one may read what the other encoded */
     int threads;      /* at most, in one call */
     size_t max_memory; /* bytes; 0: no limit */
     fmpnn_pool *pool; /* NULL: everything in the calling thread */
     fmpnn_watch *watch; /* borrowed; NULL except under a benchmark */
+    void *device;     /* the backend's own, or NULL */
+    void (*close)(fmpnn_context *ctx); /* gives it back; or NULL */
+    char note[256];   /* fmpnn_context_note(); "" if there is nothing to tell */
 };
 
 #endif

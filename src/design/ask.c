@@ -9,11 +9,11 @@
 fmpnn_status fmpnn_ask_encode(fmpnn_context *ctx, fmpnn_job *job, fmpnn_error *err)
 {
     if (job->encoding && job->encoded_by == ctx->backend &&
-        job->encoded_with == ctx->kernels)
+        job->encoded_with == ctx->identity)
         return FMPNN_OK;
     fmpnn_job_forget(job);
     job->encoded_by = ctx->backend;
-    job->encoded_with = ctx->kernels;
+    job->encoded_with = ctx->identity;
     return ctx->backend->encode(ctx, job->model,
                                 job->states ? job->states->graph : job->graph,
                                 &job->encoding, err);

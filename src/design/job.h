@@ -65,7 +65,7 @@ struct fmpnn_job {
     /* the encoding of graph, made on first use by design/compute.c for one backend and one
      * table of kernels */
     const fmpnn_backend *encoded_by;
-    const struct fmpnn_kernels *encoded_with;
+    const void *encoded_with; /* identity of the context */
     fmpnn_encoding *encoding;
 };
 

@@ -56,8 +56,7 @@ fmpnn_status fmpnn_message_pass_run(fmpnn_message_pass *op, size_t B, size_t L, 
             return fmpnn_fail(err, FMPNN_EINVAL,
                               "neighbour %zu of node %zu is %d: expected 0 to %zu", n % op->k,
                               n / op->k, (int)E[n], L - 1);
-    op->backend->operation_run(op->operation, B, L, h, X, E, mask, out);
-    return FMPNN_OK;
+    return op->backend->operation_run(op->operation, B, L, h, X, E, mask, out, err);
 }
 
 static fmpnn_status find_tensor(const fmpnn_archive *archive, const char *path, const char *name,

@@ -20,6 +20,7 @@
 #define FMPNN_ENGINE_H
 
 #include "backend.h"
+#include "engine/levels.h"
 #include "kernels/kernels.h"
 #include "weights/packed.h"
 
@@ -153,18 +154,6 @@ fmpnn_status fmpnn_decode_rows(const fmpnn_context *ctx, const fmpnn_encoding *e
 /* A residue that is not resolved has h = 0: its logits are the bias. Others are left alone. */
 void fmpnn_logits_of_unresolved(const fmpnn_encoding *encoding, float *logits);
 
-/* ---- levels.c ---- */
-
-/* What has to be done, level by level, for one sequence: level[i] of every residue (0: nothing
- * is computed for it), unit_level[g] of every group. Returns the highest. */
-uint32_t fmpnn_levels_find(const fmpnn_graph *graph, const fmpnn_rules *rules, size_t n_shared,
-                           const uint32_t *order, const uint32_t *rank, uint32_t *level,
-                           uint32_t *unit_level);
-
-/* Whether the row of `member` (a place in rules->member) is computed: it is resolved, and,
- * unless letters are carried on, so is every member of its group before it. */
-bool fmpnn_member_computed(const fmpnn_rules *rules, size_t member);
-
 /* ---- the backend's calls (backend.c) ---- */
 
 fmpnn_status fmpnn_engine_encode(fmpnn_context *ctx, const fmpnn_model *model,
@@ -194,8 +183,9 @@ fmpnn_status fmpnn_engine_operation_create(fmpnn_context *ctx,
                                            const fmpnn_message_weights *weights, size_t nodes,
                                            size_t k, fmpnn_operation **operation,
                                            fmpnn_error *err);
-void fmpnn_engine_operation_run(fmpnn_operation *operation, size_t B, size_t L, const float *h,
-                                const float *X, const int32_t *E, const float *mask, float *out);
+fmpnn_status fmpnn_engine_operation_run(fmpnn_operation *operation, size_t B, size_t L,
+                                        const float *h, const float *X, const int32_t *E,
+                                        const float *mask, float *out, fmpnn_error *err);
 void fmpnn_engine_operation_free(fmpnn_operation *operation);
 
 #endif

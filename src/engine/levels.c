@@ -2,7 +2,7 @@
  * the decoding order, so all residues whose earlier neighbours are done can be decoded
  * together. Levels grow with the logarithm of the length: about 55 for 100 residues, 75 for
  * 1000 (48 neighbours). docs/math.md, "Levels". */
-#include "engine/engine.h"
+#include "engine/levels.h"
 
 bool fmpnn_member_computed(const fmpnn_rules *rules, size_t member)
 {

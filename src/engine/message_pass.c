@@ -283,10 +283,12 @@ static void leave(void *of, void *mine)
     fmpnn_float_mode_leave(((lane *)mine)->mode);
 }
 
-void fmpnn_engine_operation_run(fmpnn_operation *op, size_t B, size_t L, const float *h,
-                                const float *X, const int32_t *E, const float *mask,
-                                float *out)
+fmpnn_status fmpnn_engine_operation_run(fmpnn_operation *op, size_t B, size_t L, const float *h,
+                                        const float *X, const int32_t *E, const float *mask,
+                                        float *out, fmpnn_error *err)
 {
+    (void)err;
+    (void)err;
     call c = {
         .op = op, .L = L, .total = B * L, .h = h, .X = X, .E = E, .mask = mask, .out = out};
     fmpnn_task task = {.of = &c, .phases = 2, .items = count_blocks, .item = do_block,
@@ -294,4 +296,5 @@ void fmpnn_engine_operation_run(fmpnn_operation *op, size_t B, size_t L, const f
                        .leave = leave};
     c.block = block_size(c.total, op->ctx->threads);
     fmpnn_pool_run(op->ctx->pool, op->ctx->threads, &task);
+    return FMPNN_OK;
 }

@@ -122,10 +122,11 @@ static void update_node(fmpnn_operation *op, const float *h, float mask, float *
                           op->w.beta[d]));
 }
 
-void fmpnn_reference_operation_run(fmpnn_operation *op, size_t B, size_t L, const float *h,
-                                   const float *X, const int32_t *E, const float *mask,
-                                   float *out)
+fmpnn_status fmpnn_reference_operation_run(fmpnn_operation *op, size_t B, size_t L,
+                                           const float *h, const float *X, const int32_t *E,
+                                           const float *mask, float *out, fmpnn_error *err)
 {
+    (void)err;
     size_t D = op->w.D;
     for (size_t i = 0; i < B * L; i++) {
         size_t base = i / L * L;
@@ -136,6 +137,7 @@ void fmpnn_reference_operation_run(fmpnn_operation *op, size_t B, size_t L, cons
         }
         update_node(op, h + i * D, mask[i], out + i * D);
     }
+    return FMPNN_OK;
 }
 
 void fmpnn_reference_operation_free(fmpnn_operation *op)

@@ -52,9 +52,9 @@ fmpnn_status fmpnn_reference_operation_create(fmpnn_context *ctx,
                                               size_t nodes, size_t k,
                                               fmpnn_operation **operation,
                                               fmpnn_error *err);
-void fmpnn_reference_operation_run(fmpnn_operation *operation, size_t B, size_t L,
-                                   const float *h, const float *X, const int32_t *E,
-                                   const float *mask, float *out);
+fmpnn_status fmpnn_reference_operation_run(fmpnn_operation *operation, size_t B, size_t L,
+                                           const float *h, const float *X, const int32_t *E,
+                                           const float *mask, float *out, fmpnn_error *err);
 void fmpnn_reference_operation_free(fmpnn_operation *operation);
 
 #endif

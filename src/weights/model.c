@@ -7,6 +7,7 @@
 #include "weights/floats.h"
 #include "weights/packed.h"
 
+#include <stdatomic.h>
 #include <math.h>
 #include <string.h>
 
@@ -411,6 +412,8 @@ fmpnn_status fmpnn_model_from_tensors(const char *name, const char digest[65],
         b.status = fmpnn_fail(err, FMPNN_ENOMEM, "%s: out of memory", name);
         goto done;
     }
+    static atomic_uint_fast64_t models;
+    b.model->serial = atomic_fetch_add(&models, 1);
     snprintf(b.model->digest, sizeof b.model->digest, "%s", digest);
     b.model->info.name = b.model->name;
     b.model->info.digest = b.model->digest;

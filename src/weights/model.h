@@ -94,6 +94,7 @@ struct fmpnn_model {
     fmpnn_context_part context;
     fmpnn_packer_part packer;
 
+    uint64_t serial;           /* no other model of this process has it */
     void *block;               /* owner of all tensors, each aligned to 64 bytes; model.c */
     char *name;
     char digest[65];

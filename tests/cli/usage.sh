@@ -51,12 +51,14 @@ differ "two drawn seeds" a out
 seed=$(sed -n 's/.* seed=\([0-9]*\) .*/\1/p' a)
 check "the drawn seed again" 0 "$fusempnn" design one.pdb --seed "$seed"
 same "the header repeats the design" a out
+export FMPNN_CUDA_LIBRARY=/nonexistent/libfusempnn_cuda.so # the same on every machine
 check "--device cuda" 5 "$fusempnn" design one.pdb --device cuda
 one_line err
 check "--device cuda:1" 5 "$fusempnn" design one.pdb --device cuda:1
 check "--precision bf16" 5 "$fusempnn" design one.pdb --precision bf16
 one_line err
 check "--device auto" 0 "$fusempnn" design one.pdb --device auto
+has err "device: the CPU computes; .*libfusempnn_cuda"
 check "FMPNN_ISA=generic" 0 env FMPNN_ISA=generic "$fusempnn" design one.pdb --seed 1
 has out " on=cpu/generic/fp32"
 cp out a

@@ -7,8 +7,8 @@
 #include <string.h>
 
 static const char usage[] =
-    "usage: golden DIR [--through engine|reference|both] [--precision P] [--isa NAME]\n"
-    "              [--structures DIR] [--weights DIR] [--case GLOB] [--list]\n"
+    "usage: golden DIR [--through engine|reference|both] [--device D] [--precision P]\n"
+    "              [--isa NAME] [--structures DIR] [--weights DIR] [--case GLOB] [--list]\n"
     "\n"
     "Compute the cases of DIR/manifest.json again and compare every tensor. A line for "
     "each\n"
@@ -16,6 +16,7 @@ static const char usage[] =
     "Exit status: 0 all passed, 1 something failed or nothing matched, 2 usage.\n"
     "  --through     engine (fused), reference (plain formulas, float64 and float32), or "
     "both\n"
+    "  --device      what computes the engine's path: cpu (default), cuda, cuda:N\n"
     "  --isa         instruction set of the engine; not running it is a failure\n"
     "  --precision   precision of the engine, default fp32\n"
     "  --structures  structure files; default DIR/structures, else DIR/../../structures\n"
@@ -44,6 +45,7 @@ static int parse(int argc, char **argv, golden_options *o)
         const char **value;
     } table[] = {{"--precision", &o->precision},
                  {"--isa", &o->isa},
+                 {"--device", &o->device},
                  {"--structures", &o->structures},
                  {"--weights", &o->weights},
                  {"--case", &o->glob}};

@@ -16,7 +16,7 @@
 
 typedef struct golden_options {
     const char *folder, *structures, *weights;
-    const char *isa, *precision; /* of the engine; NULL: its best, fp32 */
+    const char *device, *isa, *precision; /* of the engine; NULL: cpu, its best, fp32 */
     const char *glob;
     bool engine, reference, list;
 } golden_options;

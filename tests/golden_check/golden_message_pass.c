@@ -169,7 +169,7 @@ static fmpnn_context *open_context(const golden_options *o, bool engine, fmpnn_e
     fmpnn_context_options options;
     fmpnn_context *ctx;
     fmpnn_context_options_default(&options);
-    options.device = engine ? "cpu" : "reference";
+    options.device = !engine ? "reference" : o->device ? o->device : "cpu";
     options.isa = engine && o->isa ? o->isa : engine ? options.isa : NULL;
     options.precision = engine && o->precision ? o->precision : "fp32";
     if (fmpnn_context_create(&options, &ctx, why))

@@ -26,7 +26,7 @@ static void open_engine(golden_session *s)
     const golden_options *o = s->options;
     fmpnn_context_options options;
     fmpnn_context_options_default(&options);
-    options.device = "cpu";
+    options.device = o->device ? o->device : "cpu";
     options.isa = o->isa ? o->isa : options.isa;
     options.precision = o->precision ? o->precision : "fp32";
     if (fmpnn_context_create(&options, &s->ctx, &s->why)) {

@@ -1,0 +1,185 @@
+/* Opening devices, memory, failures. */
+#include "cuda/device.cuh"
+
+#include <string.h>
+
+fmpnn_status cuda_failed(cudaError_t code, const char *call, const char *file, int line,
+                         fmpnn_error *err)
+{
+    const char *slash = strrchr(file, '/');
+    cudaGetLastError(); /* the next call must not see this failure again */
+    return fmpnn_fail(err, code == cudaErrorMemoryAllocation ? FMPNN_ENOMEM : FMPNN_ECUDA,
+                      "%s: %s (%s:%d: %.80s)", cudaGetErrorName(code),
+                      cudaGetErrorString(code), slash ? slash + 1 : file, line, call);
+}
+
+fmpnn_status device_enter(const fmpnn_context *ctx, device **out, fmpnn_error *err)
+{
+    device *dev = (device *)ctx->device;
+    CUDA_TRY(cudaSetDevice(dev->number), err);
+    *out = dev;
+    return FMPNN_OK;
+}
+
+fmpnn_status device_alloc(device *dev, size_t bytes, void **out, fmpnn_error *err)
+{
+    *out = NULL;
+    cudaError_t code = cudaMallocAsync(out, bytes ? bytes : 1, dev->stream);
+    if (code == cudaSuccess)
+        return FMPNN_OK;
+    if (code != cudaErrorMemoryAllocation)
+        return cuda_failed(code, "cudaMallocAsync", __FILE__, __LINE__, err);
+    size_t left = 0, all = 0;
+    cudaGetLastError();
+    CUDA_TRY(cudaMemGetInfo(&left, &all), err);
+    return fmpnn_fail(err, FMPNN_ENOMEM,
+                      "device %d: %zu bytes asked, %zu of %zu are free: shorter structures or "
+                      "fewer at a time would fit",
+                      dev->number, bytes, left, all);
+}
+
+void device_release(device *dev, void *block)
+{
+    if (block)
+        cudaFreeAsync(block, dev->stream);
+}
+
+fmpnn_status device_pinned(device *dev, size_t bytes, void **out, fmpnn_error *err)
+{
+    if (bytes > dev->pinned_size) {
+        size_t size = bytes + bytes / 4;
+        if (dev->pinned)
+            cudaFreeHost(dev->pinned);
+        dev->pinned = NULL;
+        dev->pinned_size = 0;
+        CUDA_TRY(cudaMallocHost(&dev->pinned, size), err);
+        dev->pinned_size = size;
+    }
+    *out = dev->pinned;
+    return FMPNN_OK;
+}
+
+fmpnn_status device_wait(device *dev, fmpnn_error *err)
+{
+    CUDA_TRY(cudaStreamSynchronize(dev->stream), err);
+    return FMPNN_OK;
+}
+
+void device_keep(device *dev)
+{
+    __atomic_add_fetch(&dev->references, 1, __ATOMIC_RELAXED);
+}
+
+void device_drop(device *dev)
+{
+    if (!dev || __atomic_sub_fetch(&dev->references, 1, __ATOMIC_ACQ_REL))
+        return;
+    cudaSetDevice(dev->number);
+    device_forget_weights(dev);
+    if (dev->stream) {
+        cudaStreamSynchronize(dev->stream);
+        cudaStreamDestroy(dev->stream);
+    }
+    if (dev->pinned)
+        cudaFreeHost(dev->pinned);
+    fmpnn_release(dev);
+}
+
+/* ---- what the plugin offers ---- */
+
+static fmpnn_status count_devices(int *devices, fmpnn_error *err)
+{
+    CUDA_TRY(cudaGetDeviceCount(devices), err);
+    return FMPNN_OK;
+}
+
+static fmpnn_status describe(int n, char *text, size_t size, fmpnn_error *err)
+{
+    cudaDeviceProp p;
+    CUDA_TRY(cudaGetDeviceProperties(&p, n), err);
+    if (p.major < 8)
+        return fmpnn_fail(err, FMPNN_EDEVICE, "%s has compute capability %d.%d: 8.0 is needed",
+                          p.name, p.major, p.minor);
+    snprintf(text, size, "%s, sm_%d%d, %.0f GiB", p.name, p.major, p.minor,
+             (double)p.totalGlobalMem / (1 << 30));
+    return FMPNN_OK;
+}
+
+static void close_context(fmpnn_context *ctx)
+{
+    device_drop((device *)ctx->device);
+}
+
+/* One for each device and precision: contexts of the same one may share encodings. */
+enum { MOST_DEVICES = 64 };
+static const char identities[MOST_DEVICES][2] = {{0}};
+
+/* What a first allocation and a first launch would otherwise pay for. */
+static fmpnn_status prepare(device *dev, fmpnn_error *err)
+{
+    cudaDeviceProp p;
+    cudaMemPool_t pool;
+    uint64_t keep = UINT64_MAX; /* memory given back stays with the process */
+    CUDA_TRY(cudaSetDevice(dev->number), err);
+    CUDA_TRY(cudaGetDeviceProperties(&p, dev->number), err);
+    if (p.major < 8)
+        return fmpnn_fail(err, FMPNN_EDEVICE,
+                          "device cuda:%d: %s has compute capability %d.%d, 8.0 is needed",
+                          dev->number, p.name, p.major, p.minor);
+    dev->multiprocessors = p.multiProcessorCount;
+    dev->shared_limit = (int)p.sharedMemPerBlockOptin;
+    dev->major = p.major;
+    dev->minor = p.minor;
+    snprintf(dev->isa, sizeof dev->isa, "sm_%d%d", p.major, p.minor);
+    CUDA_TRY(cudaDeviceGetDefaultMemPool(&pool, dev->number), err);
+    CUDA_TRY(cudaMemPoolSetAttribute(pool, cudaMemPoolAttrReleaseThreshold, &keep), err);
+    CUDA_TRY(cudaStreamCreateWithFlags(&dev->stream, cudaStreamNonBlocking), err);
+    return FMPNN_OK;
+}
+
+extern "C" const fmpnn_backend fmpnn_backend_cuda;
+
+static fmpnn_status open_context(fmpnn_context *ctx, int n, const char *precision,
+                                 fmpnn_error *err)
+{
+    int devices = 0;
+    bool half = precision && !strcmp(precision, "fp16");
+    if (precision && !half && strcmp(precision, "fp32") != 0)
+        return fmpnn_fail(err, FMPNN_EDEVICE,
+                          "precision %s: device cuda has fp32 and fp16", precision);
+    TRY(count_devices(&devices, err));
+    if (n >= devices || n >= MOST_DEVICES)
+        return fmpnn_fail(err, FMPNN_EDEVICE, "device cuda:%d: there are %d, counted from 0", n,
+                          devices);
+    device *dev = (device *)fmpnn_alloc_zero(1, sizeof *dev);
+    if (!dev)
+        return fmpnn_fail_memory(err, "opening a device");
+    dev->number = n;
+    dev->split = !half;
+    dev->references = 1;
+    fmpnn_status status = prepare(dev, err);
+    if (status) {
+        device_drop(dev);
+        return status;
+    }
+    ctx->backend = &fmpnn_backend_cuda;
+    ctx->isa = dev->isa;
+    ctx->precision = half ? "fp16" : "fp32";
+    ctx->identity = &identities[n][half];
+    ctx->device = dev;
+    ctx->close = close_context;
+    return FMPNN_OK;
+}
+
+static const fmpnn_cuda_plugin plugin = {
+    FMPNN_CUDA_ABI_HERE,
+    count_devices,
+    describe,
+    open_context,
+};
+
+extern "C" __attribute__((visibility("default"))) const fmpnn_cuda_plugin *
+fmpnn_cuda_plugin_get(void)
+{
+    return &plugin;
+}

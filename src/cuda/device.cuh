@@ -1,0 +1,213 @@
+/* A device as one context uses it: a stream, memory taken and given back in the order of that
+ * stream, weights already there. And what lies on it: plain structs of device pointers, which
+ * kernels take by value. */
+#ifndef FMPNN_CUDA_DEVICE_CUH
+#define FMPNN_CUDA_DEVICE_CUH
+
+extern "C" {
+#include "cuda/plugin.h"
+}
+#include <cuda_fp16.h>
+#include <cuda_runtime.h>
+
+/* ---- failures: every CUDA call goes through one of these ---- */
+
+fmpnn_status cuda_failed(cudaError_t code, const char *call, const char *file, int line,
+                         fmpnn_error *err);
+
+/* Return FMPNN_ECUDA from the function at hand if `call` fails. */
+#define CUDA_TRY(call, err)                                                                 \
+    do {                                                                                    \
+        cudaError_t cuda_code_ = (call);                                                    \
+        if (cuda_code_ != cudaSuccess)                                                      \
+            return cuda_failed(cuda_code_, #call, __FILE__, __LINE__, err);                 \
+    } while (0)
+
+/* After a launch: did it start? */
+#define CUDA_LAUNCHED(err) CUDA_TRY(cudaGetLastError(), err)
+
+/* The same for a status. */
+#define TRY(call)                                                                           \
+    do {                                                                                    \
+        fmpnn_status status_ = (call);                                                      \
+        if (status_ != FMPNN_OK)                                                            \
+            return status_;                                                                 \
+    } while (0)
+
+/* ---- what lies on a device ---- */
+
+enum {
+    LETTERS = FMPNN_LETTERS,
+    WIDTH = 128,        /* C of every published model; kernels are written for it */
+    FEED_FORWARD = 512, /* F likewise */
+    LANES = 32
+};
+
+/* Activations are multiplied by this before they are split into two halves, so that the lower
+ * one does not fall among the denormals. */
+#define ACT_SCALE 16.0f
+
+/* y = W x with W [N][K] as fragments of half precision, N and K padded to 32 with zeros:
+ * hi[t][b][4g+q] holds W[n][32b+8q .. +7] with n = 32(t/4) + 8(g/2) + 2(t%4) + g%2 (tile.cuh).
+ * W is stored times a power of two; lo is what hi leaves of it. */
+typedef struct matrix {
+    const uint4 *hi, *lo; /* [N/8][K/32][32] */
+    float inverse;        /* what an accumulator is multiplied by: with ACT_SCALE if split */
+    int N, K;             /* padded */
+    const float *plain;   /* [in][out], as in the checkpoint, transposed, unpadded */
+} matrix;
+
+typedef struct node_weights {
+    matrix w3, w_in, w_out;
+    const float *b3, *b_in, *b_out, *gain1, *bias1, *gain2, *bias2;
+} node_weights;
+
+typedef struct encoder_weights {
+    matrix own, edge, near; /* W1 */
+    const float *bias;
+    matrix w2;
+    const float *b2;
+    node_weights node;
+    matrix own11, edge11, near11; /* W11 */
+    const float *bias11;
+    matrix w12, w13;
+    const float *b12, *b13, *gain3, *bias3;
+} encoder_weights;
+
+typedef struct decoder_weights {
+    matrix own, edge, near; /* W1; what acts on letters is folded into a table */
+    const float *bias;
+    const float *letters; /* [21][C] */
+    matrix w2;
+    const float *b2;
+    node_weights node;
+} decoder_weights;
+
+/* On the host; its pointers lead to the device. */
+typedef struct model_weights {
+    int C, F, features, encoder_layers, decoder_layers;
+    bool ca_only;
+    const float *offset;  /* [66][C] */
+    matrix features_edge; /* [C][features] */
+    const float *norm_edges_gain, *norm_edges_bias;
+    matrix w_e;
+    const float *b_e;
+    encoder_weights encoder[FMPNN_MAX_LAYERS];
+    decoder_weights decoder[FMPNN_MAX_LAYERS];
+    matrix logits; /* 21 rows padded to 32 */
+    const float *b_logits;
+} model_weights;
+
+/* One structure: what the encoder reads, and what it leaves for the decoder. */
+typedef struct structure {
+    int L, K;
+    bool ca_only;
+    const int *neighbour;  /* [L][K] */
+    const float *mask;     /* [L] */
+    const float *xyz;      /* [L][4][3] */
+    const float *distance; /* [L][K] */
+    const int *index, *chain;
+    float *h;        /* [L][C] encoder output, 0 where masked */
+    float *own_part; /* [L][C] Wv h_i of the first decoder layer */
+    float *blind;    /* [layers][L][C] Wn h_j */
+    void *edge_part; /* [layers][L][K][C] We e_ij + b1: float if split, half if not */
+} structure;
+
+/* ---- a device opened for a context (device.cu) ---- */
+
+typedef struct uploaded uploaded; /* weights.cu */
+
+typedef struct device {
+    int number, multiprocessors;
+    int shared_limit; /* bytes of shared memory a block may have */
+    int major, minor;
+    bool split; /* float32-grade: two halves a number; else one */
+    cudaStream_t stream;
+    uploaded *weights; /* of the models met so far */
+    void *pinned;      /* host memory that the device reads; grows */
+    size_t pinned_size;
+    long references;
+    char isa[16];
+} device;
+
+/* The device of a context, made current for the calling thread. */
+fmpnn_status device_enter(const fmpnn_context *ctx, device **dev, fmpnn_error *err);
+
+/* Memory in the order of the device's stream. FMPNN_ENOMEM names the bytes and what is free. */
+fmpnn_status device_alloc(device *dev, size_t bytes, void **out, fmpnn_error *err);
+void device_release(device *dev, void *block); /* NULL does nothing */
+
+/* The same for arrays. */
+template <typename T>
+inline fmpnn_status device_array(device *dev, size_t count, T **out, fmpnn_error *err)
+{
+    void *block = NULL;
+    fmpnn_status status = device_alloc(dev, count * sizeof(T), &block, err);
+    *out = (T *)block;
+    return status;
+}
+
+/* At least `bytes` of pinned host memory, for one copy at a time: wait for the stream before it
+ * is written again. */
+fmpnn_status device_pinned(device *dev, size_t bytes, void **out, fmpnn_error *err);
+
+/* Wait for everything asked of the device; a kernel's failure shows here. */
+fmpnn_status device_wait(device *dev, fmpnn_error *err);
+
+void device_keep(device *dev);
+void device_drop(device *dev);
+
+/* ---- weights.cu ---- */
+
+/* The model on this device, uploaded at first use. Borrowed from the device. FMPNN_EDEVICE for
+ * a model of another width. */
+fmpnn_status device_weights(device *dev, const fmpnn_model *model, const model_weights **out,
+                            fmpnn_error *err);
+void device_forget_weights(device *dev);
+
+/* A single matrix W[out][in] from host memory, with its fragments, in a block of its own. */
+fmpnn_status device_matrix(device *dev, const float *w, int out, int in, matrix *m, void **block,
+                           fmpnn_error *err);
+
+/* ---- encode.cu ---- */
+
+/* Encode n structures of any lengths; h_E is NULL or n device arrays [L][K][C] that receive the
+ * final edge states. Asynchronous, on the device's stream. */
+fmpnn_status cuda_encode(device *dev, const model_weights *w, size_t n, const structure *item,
+                         float *const *h_E, fmpnn_error *err);
+
+/* ---- the rest of the backend's calls ---- */
+
+/* An encoded structure; `item` and everything it points to live in one block. */
+struct fmpnn_encoding {
+    device *dev;
+    const fmpnn_model *model;
+    const fmpnn_graph *graph;
+    const model_weights *weights;
+    size_t L, K;
+    structure item;
+    void *block;
+    cudaEvent_t ready;
+};
+
+/* Make the stream of `dev` wait until `encoding` is there. */
+fmpnn_status encoding_await(device *dev, const fmpnn_encoding *encoding, fmpnn_error *err);
+
+fmpnn_status cuda_logits(fmpnn_context *ctx, const fmpnn_encoding *encoding, size_t B,
+                         const uint8_t *letters, const uint32_t *rank, float *logits,
+                         fmpnn_error *err);
+fmpnn_status cuda_conditional(fmpnn_context *ctx, const fmpnn_encoding *encoding,
+                              const uint8_t *letters, const uint32_t *rank,
+                              const uint8_t *wanted, float *logits, fmpnn_error *err);
+fmpnn_status cuda_sample(fmpnn_context *ctx, const fmpnn_encoding *encoding,
+                         const fmpnn_rules *rules, size_t n_shared, size_t B,
+                         fmpnn_draw_request *request, fmpnn_error *err);
+fmpnn_status cuda_operation_create(fmpnn_context *ctx, const fmpnn_message_weights *weights,
+                                   size_t nodes, size_t k, fmpnn_operation **operation,
+                                   fmpnn_error *err);
+fmpnn_status cuda_operation_run(fmpnn_operation *operation, size_t B, size_t L, const float *h,
+                                const float *X, const int32_t *E, const float *mask, float *out,
+                                fmpnn_error *err);
+void cuda_operation_free(fmpnn_operation *operation);
+
+#endif

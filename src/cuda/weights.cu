@@ -1,0 +1,317 @@
+/* Checkpoints on a device. One walk over the model is done three times: to count, to fill host
+ * memory with plain transposed matrices, and to name the places on the device; then a kernel
+ * makes the fragments of all matrices. */
+#include "cuda/device.cuh"
+
+extern "C" {
+#include "weights/packed.h"
+}
+#include <math.h>
+#include <string.h>
+
+struct uploaded {
+    uploaded *next;
+    uint64_t serial; /* of the model */
+    void *block;
+    model_weights w;
+};
+
+/* ---- fragments ---- */
+
+static int padded(int n)
+{
+    return (n + 31) / 32 * 32;
+}
+
+typedef struct fragment_task {
+    const float *plain; /* [in][out] */
+    __half *hi, *lo;
+    float scale;
+    int out, in, N, K;
+} fragment_task;
+
+/* One block a task and a slice of its elements. */
+__global__ void make_fragments(const fragment_task *task)
+{
+    fragment_task t = task[blockIdx.x];
+    int total = t.N * t.K;
+    for (int at = blockIdx.y * blockDim.x + threadIdx.x; at < total;
+         at += gridDim.y * blockDim.x) {
+        int element = at % 8, lane = at / 8 % 32, b = at / 256 % (t.K / 32),
+            tile = at / 256 / (t.K / 32);
+        int g = lane / 4, q = lane % 4;
+        int n = 32 * (tile / 4) + 8 * (g / 2) + 2 * (tile % 4) + g % 2;
+        int k = 32 * b + 8 * q + element;
+        float x = n < t.out && k < t.in ? t.plain[(size_t)k * t.out + n] * t.scale : 0;
+        __half hi = __float2half_rn(x);
+        t.hi[at] = hi;
+        t.lo[at] = __float2half_rn(x - __half2float(hi));
+    }
+}
+
+/* ---- the walk ---- */
+
+enum { LINE = 64 }; /* floats: every array starts at a multiple of 256 bytes */
+
+typedef struct walk {
+    float *host;   /* NULL while counting */
+    char *device;  /* block on the device: plain numbers, then fragments */
+    size_t floats; /* plain numbers so far */
+    size_t halves; /* bytes of fragments so far */
+    size_t plain_bytes;
+    fragment_task *task; /* [tasks], host */
+    int tasks;
+    bool split;
+} walk;
+
+static float *take(walk *w, size_t count, const float **on_device)
+{
+    size_t at = w->floats;
+    w->floats += (count + LINE - 1) / LINE * LINE;
+    *on_device = w->host ? (const float *)w->device + at : NULL;
+    return w->host ? w->host + at : NULL;
+}
+
+static const float *vector(walk *w, const float *src, size_t count)
+{
+    const float *at;
+    float *dst = take(w, count, &at);
+    if (dst && src)
+        memcpy(dst, src, count * sizeof *dst);
+    else if (dst)
+        memset(dst, 0, count * sizeof *dst);
+    return at;
+}
+
+/* The power of two that brings the largest |w| into [512, 1024). */
+static float scale_of(float largest)
+{
+    int exponent;
+    if (!(largest > 0))
+        return 1;
+    frexpf(largest, &exponent); /* largest in [2^(e-1), 2^e) */
+    return ldexpf(1, 10 - exponent);
+}
+
+/* Columns first .. first+K-1 of a linear map, times `factor`. */
+static matrix part(walk *w, const fmpnn_linear *linear, size_t first, size_t K)
+{
+    matrix m = {};
+    size_t out = linear->out;
+    float *dst = take(w, out * K, &m.plain), largest = 0;
+    for (size_t n = 0; dst && n < out; n++)
+        for (size_t k = 0; k < K; k++) {
+            float x = linear->w[n * linear->in + first + k];
+            dst[k * out + n] = x;
+            largest = fabsf(x) > largest ? fabsf(x) : largest;
+        }
+    m.N = padded((int)out);
+    m.K = padded((int)K);
+    size_t bytes = (size_t)m.N * m.K * sizeof(__half);
+    if (w->host) {
+        float scale = scale_of(largest);
+        char *at = w->device + w->plain_bytes + w->halves;
+        m.hi = (const uint4 *)at;
+        m.lo = (const uint4 *)(at + bytes);
+        m.inverse = 1 / (w->split ? scale * ACT_SCALE : scale);
+        w->task[w->tasks] = (fragment_task){m.plain, (__half *)at, (__half *)(at + bytes),
+                                            scale, (int)out, (int)K, m.N, m.K};
+    }
+    w->tasks++;
+    w->halves += 2 * bytes;
+    return m;
+}
+
+static matrix whole(walk *w, const fmpnn_linear *linear)
+{
+    return part(w, linear, 0, linear->in);
+}
+
+static node_weights node(walk *w, const fmpnn_layer *layer)
+{
+    node_weights n = {};
+    size_t C = layer->W3.out;
+    n.w3 = whole(w, &layer->W3);
+    n.w_in = whole(w, &layer->W_in);
+    n.w_out = whole(w, &layer->W_out);
+    n.b3 = vector(w, layer->W3.b, C);
+    n.b_in = vector(w, layer->W_in.b, layer->W_in.out);
+    n.b_out = vector(w, layer->W_out.b, C);
+    n.gain1 = vector(w, layer->norm1.gain, C);
+    n.bias1 = vector(w, layer->norm1.bias, C);
+    n.gain2 = vector(w, layer->norm2.gain, C);
+    n.bias2 = vector(w, layer->norm2.bias, C);
+    return n;
+}
+
+static encoder_weights encoder(walk *w, const fmpnn_layer *layer)
+{
+    encoder_weights e = {};
+    size_t C = layer->W1.out;
+    e.own = part(w, &layer->W1, 0, C);
+    e.edge = part(w, &layer->W1, C, C);
+    e.near = part(w, &layer->W1, 2 * C, C);
+    e.bias = vector(w, layer->W1.b, C);
+    e.w2 = whole(w, &layer->W2);
+    e.b2 = vector(w, layer->W2.b, C);
+    e.node = node(w, layer);
+    e.own11 = part(w, &layer->W11, 0, C);
+    e.edge11 = part(w, &layer->W11, C, C);
+    e.near11 = part(w, &layer->W11, 2 * C, C);
+    e.bias11 = vector(w, layer->W11.b, C);
+    e.w12 = whole(w, &layer->W12);
+    e.w13 = whole(w, &layer->W13);
+    e.b12 = vector(w, layer->W12.b, C);
+    e.b13 = vector(w, layer->W13.b, C);
+    e.gain3 = vector(w, layer->norm3.gain, C);
+    e.bias3 = vector(w, layer->norm3.bias, C);
+    return e;
+}
+
+static decoder_weights decoder(walk *w, const fmpnn_layer *layer, const float *letters)
+{
+    decoder_weights d = {};
+    size_t C = layer->W1.out;
+    d.own = part(w, &layer->W1, 0, C);
+    d.edge = part(w, &layer->W1, C, C);
+    d.near = part(w, &layer->W1, layer->W1.in - C, C);
+    d.bias = vector(w, layer->W1.b, C);
+    d.letters = vector(w, letters, FMPNN_LETTERS * C);
+    d.w2 = whole(w, &layer->W2);
+    d.b2 = vector(w, layer->W2.b, C);
+    d.node = node(w, layer);
+    return d;
+}
+
+static model_weights walk_model(walk *w, const fmpnn_model *model)
+{
+    model_weights m = {};
+    size_t C = model->C, features = model->edge.in - FMPNN_POSITIONAL;
+    m.C = (int)C;
+    m.F = (int)model->F;
+    m.features = (int)features;
+    m.encoder_layers = (int)model->info.encoder_layers;
+    m.decoder_layers = (int)model->info.decoder_layers;
+    m.ca_only = model->info.ca_only;
+    m.offset = vector(w, model->packed->offset, FMPNN_OFFSETS * C);
+    m.features_edge = part(w, &model->edge, FMPNN_POSITIONAL, features);
+    m.norm_edges_gain = vector(w, model->norm_edges.gain, C);
+    m.norm_edges_bias = vector(w, model->norm_edges.bias, C);
+    m.w_e = whole(w, &model->W_e);
+    m.b_e = vector(w, model->W_e.b, C);
+    for (int n = 0; n < m.encoder_layers; n++)
+        m.encoder[n] = encoder(w, &model->encoder[n]);
+    for (int n = 0; n < m.decoder_layers; n++)
+        m.decoder[n] = decoder(w, &model->decoder[n], model->packed->decoder[n].letters);
+    m.logits = whole(w, &model->W_out);
+    m.b_logits = vector(w, model->W_out.b, FMPNN_LETTERS);
+    return m;
+}
+
+/* ---- upload ---- */
+
+static fmpnn_status send(device *dev, walk *w, uploaded *u, fragment_task **task,
+                         fmpnn_error *err)
+{
+    CUDA_TRY(cudaMemcpyAsync(u->block, w->host, w->plain_bytes, cudaMemcpyHostToDevice,
+                             dev->stream),
+             err);
+    TRY(device_array(dev, (size_t)w->tasks, task, err));
+    CUDA_TRY(cudaMemcpyAsync(*task, w->task, (size_t)w->tasks * sizeof **task,
+                             cudaMemcpyHostToDevice, dev->stream),
+             err);
+    make_fragments<<<dim3((unsigned)w->tasks, 16), 256, 0, dev->stream>>>(*task);
+    CUDA_LAUNCHED(err);
+    return device_wait(dev, err); /* the host arrays go away now */
+}
+
+static fmpnn_status upload(device *dev, const fmpnn_model *model, uploaded *u, fmpnn_error *err)
+{
+    walk count = {}, w = {};
+    fragment_task *task = NULL;
+    fmpnn_status status = FMPNN_OK;
+    walk_model(&count, model);
+    w.split = dev->split;
+    w.plain_bytes = count.floats * sizeof(float);
+    w.host = (float *)fmpnn_alloc(count.floats, sizeof(float));
+    w.task = (fragment_task *)fmpnn_alloc((size_t)count.tasks, sizeof *w.task);
+    if (!w.host || !w.task)
+        status = fmpnn_fail_memory(err, "sending weights to the device");
+    if (!status)
+        status = device_alloc(dev, w.plain_bytes + count.halves, &u->block, err);
+    if (!status) {
+        w.device = (char *)u->block;
+        u->w = walk_model(&w, model);
+        status = send(dev, &w, u, &task, err);
+    }
+    device_release(dev, task);
+    fmpnn_release(w.task);
+    fmpnn_release(w.host);
+    return status;
+}
+
+fmpnn_status device_weights(device *dev, const fmpnn_model *model, const model_weights **out,
+                            fmpnn_error *err)
+{
+    for (uploaded *u = dev->weights; u; u = u->next)
+        if (u->serial == model->serial) {
+            *out = &u->w;
+            return FMPNN_OK;
+        }
+    if (model->C != WIDTH || model->F != FEED_FORWARD)
+        return fmpnn_fail(err, FMPNN_EDEVICE,
+                          "weights of width %zu and %zu: device cuda computes those of %d and "
+                          "%d, device cpu all",
+                          model->C, model->F, WIDTH, FEED_FORWARD);
+    uploaded *u = (uploaded *)fmpnn_alloc_zero(1, sizeof *u);
+    if (!u)
+        return fmpnn_fail_memory(err, "sending weights to the device");
+    u->serial = model->serial;
+    fmpnn_status status = upload(dev, model, u, err);
+    if (status) {
+        device_release(dev, u->block);
+        fmpnn_release(u);
+        return status;
+    }
+    u->next = dev->weights;
+    dev->weights = u;
+    *out = &u->w;
+    return FMPNN_OK;
+}
+
+void device_forget_weights(device *dev)
+{
+    while (dev->weights) {
+        uploaded *u = dev->weights;
+        dev->weights = u->next;
+        device_release(dev, u->block);
+        fmpnn_release(u);
+    }
+}
+
+fmpnn_status device_matrix(device *dev, const float *w, int out, int in, matrix *m, void **block,
+                           fmpnn_error *err)
+{
+    const fmpnn_linear linear = {w, NULL, (size_t)out, (size_t)in};
+    walk count = {}, fill = {};
+    fragment_task task, *sent = NULL;
+    uploaded u = {};
+    fmpnn_status status;
+    whole(&count, &linear);
+    fill.split = dev->split;
+    fill.task = &task;
+    fill.plain_bytes = count.floats * sizeof(float);
+    fill.host = (float *)fmpnn_alloc(count.floats, sizeof(float));
+    if (!fill.host)
+        return fmpnn_fail_memory(err, "sending weights to the device");
+    status = device_alloc(dev, fill.plain_bytes + count.halves, &u.block, err);
+    if (!status) {
+        fill.device = (char *)u.block;
+        *m = whole(&fill, &linear);
+        status = send(dev, &fill, &u, &sent, err);
+    }
+    device_release(dev, sent);
+    fmpnn_release(fill.host);
+    *block = u.block;
+    return status;
+}
