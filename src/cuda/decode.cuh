@@ -1,0 +1,45 @@
+/* Rows of the decoder. A row is a residue of a sequence; rows of any sequences of any structures
+ * travel together through one layer at a time, in two kernels:
+ *
+ *     edges   s = sum over neighbours of g(W2 g(z) + b2), z = own + edge + near + letter
+ *     nodes   h <- LN2(x + FFN(x)), x = LN1(h + W3 s / 30 ...); then what the next layer needs
+ *
+ * A block of `edges` has one row, a block of `nodes` sixteen. Algebra: docs/math.md, "Decoder". */
+#ifndef FMPNN_CUDA_DECODE_CUH
+#define FMPNN_CUDA_DECODE_CUH
+
+#include "cuda/device.cuh"
+
+#include <stdint.h>
+
+/* One sequence on its way through the decoder; on the device. */
+typedef struct sequence {
+    structure item;
+    const uint32_t *rank;     /* [L] step of decoding; NULL: no neighbour counts as decoded */
+    const uint32_t *group_of; /* [L] letters of the own group are not seen; NULL: all are */
+    uint8_t *letters;         /* [L] */
+    void *state;              /* [layers-1][L][C] Wn h of the later layers; 0 where none; float
+                                 if split, half if not */
+    float *logits;            /* [L][21] */
+} sequence;
+
+typedef struct row {
+    uint32_t sequence, i;
+    uint32_t place; /* in the work memory, the same from layer to layer */
+} row;
+
+typedef struct row_work {
+    float *h, *own, *s; /* [places][C] */
+} row_work;
+
+/* Decoder layer `layer` for n rows, on the device's stream. Layer 0 reads h from the encoding;
+ * after the last layer the logits are written. K: the largest of
+ * their structures. */
+fmpnn_status decode_layer(device *dev, const model_weights *w, int layer, const sequence *all,
+                          const row *rows, size_t n, const row_work *work, int K,
+                          fmpnn_error *err);
+
+/* Bytes of one sequence's states. */
+size_t decode_state_bytes(const device *dev, const model_weights *w, size_t L);
+
+#endif
