@@ -464,7 +464,7 @@ static int open_context(batch *b)
     how.max_memory = (size_t)o->max_memory;
     fmpnn_status status = fmpnn_context_create(&how, &b->ctx, &err);
     if (status == FMPNN_OK) {
-        const char *note = fmpnn_context_note(b->ctx);
+        const char *note = fmpnn_context_remark(b->ctx);
         if (note)
             report_note(o->quiet, NULL, "device", note);
         return -1;

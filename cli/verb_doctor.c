@@ -66,7 +66,7 @@ static void see_devices(const doctor *d)
     size_t count = fmpnn_devices(device, MOST_DEVICES);
     for (size_t n = 0; n < count && n < MOST_DEVICES; n++) {
         char what[32];
-        snprintf(what, sizeof what, "device %s", device[n].name);
+        snprintf(what, sizeof what, "device %.15s", device[n].name);
         line(d, device[n].usable ? "ok" : "-", what, "%s", device[n].text);
         if (device[n].usable)
             json_array_append_new(list, json_string(device[n].name));

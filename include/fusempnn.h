@@ -125,7 +125,7 @@ FMPNN_API int fmpnn_context_threads(const fmpnn_context *ctx);
 
 /** One line for a person about what was not used: with device "auto", why the CPU computes.
  *  NULL if there is nothing to tell. Borrowed from the context. */
-FMPNN_API const char *fmpnn_context_note(const fmpnn_context *ctx);
+FMPNN_API const char *fmpnn_context_remark(const fmpnn_context *ctx);
 
 /** A device that contexts may name. */
 typedef struct fmpnn_device {

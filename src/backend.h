@@ -102,7 +102,7 @@ struct fmpnn_context {
     fmpnn_watch *watch; /* borrowed; NULL except under a benchmark */
     void *device;     /* the backend's own, or NULL */
     void (*close)(fmpnn_context *ctx); /* gives it back; or NULL */
-    char note[256];   /* fmpnn_context_note(); "" if there is nothing to tell */
+    char note[256];   /* fmpnn_context_remark(); "" if there is nothing to tell */
 };
 
 #endif

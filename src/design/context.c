@@ -157,7 +157,7 @@ int fmpnn_context_threads(const fmpnn_context *ctx)
     return ctx->threads;
 }
 
-const char *fmpnn_context_note(const fmpnn_context *ctx)
+const char *fmpnn_context_remark(const fmpnn_context *ctx)
 {
     return ctx->note[0] ? ctx->note : NULL;
 }

@@ -288,7 +288,6 @@ fmpnn_status fmpnn_engine_operation_run(fmpnn_operation *op, size_t B, size_t L,
                                         float *out, fmpnn_error *err)
 {
     (void)err;
-    (void)err;
     call c = {
         .op = op, .L = L, .total = B * L, .h = h, .X = X, .E = E, .mask = mask, .out = out};
     fmpnn_task task = {.of = &c, .phases = 2, .items = count_blocks, .item = do_block,
