@@ -85,6 +85,7 @@ static int make_job(void **state)
     memset(model.digest, 'c', 64);
     model.info.digest = model.digest;
     model.info.name = "vanilla/v_48_020";
+    context.isa = "generic";
     context.precision = "fp32";
     context.backend = &fmpnn_backend_cpu;
     context.kernels = fmpnn_kernels_for("generic", NULL);
