@@ -83,6 +83,8 @@ typedef struct decoder_weights {
     node_weights node;
 } decoder_weights;
 
+struct encode_plan; /* the encoder's matrices as its kernels read them: encode_plan.cu */
+
 /* On the host; its pointers lead to the device. */
 typedef struct model_weights {
     int C, F, features, encoder_layers, decoder_layers;
@@ -96,6 +98,7 @@ typedef struct model_weights {
     decoder_weights decoder[FMPNN_MAX_LAYERS];
     matrix logits; /* 21 rows padded to 32 */
     const float *b_logits;
+    struct encode_plan *encode;
 } model_weights;
 
 /* One structure: what the encoder reads, and what it leaves for the decoder. */
@@ -175,6 +178,12 @@ fmpnn_status device_matrix(device *dev, const float *w, int out, int in, matrix 
  * final edge states. Asynchronous, on the device's stream. */
 fmpnn_status cuda_encode(device *dev, const model_weights *w, size_t n, const structure *item,
                          float *const *h_E, fmpnn_error *err);
+
+/* ---- neighbours.cu ---- */
+
+/* Fill `neighbour` and `distance` of n structures from their coordinates and masks: what
+ * src/graph/graph.c finds, to the bit. Asynchronous, on the device's stream. */
+fmpnn_status cuda_neighbours(device *dev, size_t n, const structure *item, fmpnn_error *err);
 
 /* ---- the rest of the backend's calls ---- */
 

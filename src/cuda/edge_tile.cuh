@@ -26,13 +26,14 @@
 #endif
 
 enum {
-    GROUP = 16,                    /* edges of a warp's tile */
-    WARPGROUP = 128,               /* threads */
-    BLOCKS = WIDTH / 32,           /* of 32 channels */
-    STEPS = WIDTH / 16,            /* of the instruction's K */
-    STAGE_STEPS = 4,               /* steps in a stage of the ring */
-    STEP_BYTES = 16 * WIDTH * 2,   /* 16 input by 128 output channels, halves */
-    STAGE_BYTES = STAGE_STEPS * STEP_BYTES /* twice this if split: higher halves, then lower */
+    GROUP = 16,                  /* edges of a warp's tile */
+    WARPGROUP = 128,             /* threads */
+    BLOCKS = WIDTH / 32,         /* of 32 channels */
+    STEPS = WIDTH / 16,          /* of the instruction's K */
+    STAGE_STEPS = 4,             /* steps in a stage of the ring */
+    STEP_BYTES = 16 * WIDTH * 2, /* 16 input by 128 output channels, halves */
+    STAGE_BYTES =
+        STAGE_STEPS * STEP_BYTES /* twice this if split: higher halves, then lower */
 };
 
 /* ---- shared memory, barriers, copies ---- */
@@ -44,7 +45,8 @@ __device__ inline uint32_t shared_address(const void *p)
 
 __device__ inline void barrier_init(uint32_t barrier, int count)
 {
-    asm volatile("mbarrier.init.shared::cta.b64 [%0], %1;" ::"r"(barrier), "r"(count) : "memory");
+    asm volatile("mbarrier.init.shared::cta.b64 [%0], %1;" ::"r"(barrier), "r"(count)
+                 : "memory");
 }
 
 #if EDGE_WGMMA
@@ -57,16 +59,20 @@ __device__ inline void barrier_wait(uint32_t barrier, int phase)
                  "@p bra done;\n"
                  "bra again;\n"
                  "done:\n"
-                 "}" ::"r"(barrier), "r"(phase) : "memory");
+                 "}" ::"r"(barrier),
+                 "r"(phase)
+                 : "memory");
 }
 
 /* `bytes` from device memory to shared memory; `barrier` counts them. */
 __device__ inline void bulk_copy(uint32_t dst, const void *src, int bytes, uint32_t barrier)
 {
     asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" ::"r"(barrier),
-                 "r"(bytes) : "memory");
+                 "r"(bytes)
+                 : "memory");
     asm volatile("cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes "
-                 "[%0], [%1], %2, [%3];" ::"r"(dst), "l"(src), "r"(bytes), "r"(barrier)
+                 "[%0], [%1], %2, [%3];" ::"r"(dst),
+                 "l"(src), "r"(bytes), "r"(barrier)
                  : "memory");
 }
 #endif
@@ -170,8 +176,9 @@ __device__ inline void write8(float *dst, const float v[8])
 
 __device__ inline void write8(__half *dst, const float v[8])
 {
-    *reinterpret_cast<uint4 *>(dst) = make_uint4(half_pair(v[0], v[1]), half_pair(v[2], v[3]),
-                                                 half_pair(v[4], v[5]), half_pair(v[6], v[7]));
+    *reinterpret_cast<uint4 *>(dst) =
+        make_uint4(half_pair(v[0], v[1]), half_pair(v[2], v[3]), half_pair(v[4], v[5]),
+                   half_pair(v[6], v[7]));
 }
 
 /* ---- operands and results ---- */
@@ -235,16 +242,19 @@ template <bool SPLIT> __device__ inline void ring_fill(const ring &r)
     const int bytes = (SPLIT ? 2 : 1) * STAGE_BYTES;
     for (int n = 0; n < r.limit; n++) {
         barrier_init(r.full + 8 * n, 1);
-        asm volatile("st.shared.b32 [%0], %1;" ::"r"(r.counters + 4 * n), "r"(0) : "memory");
+        asm volatile("st.shared.b32 [%0], %1;" ::"r"(r.counters + 4 * n), "r"(0)
+                     : "memory");
     }
     asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
     for (int n = 0; n < r.limit; n++)
-        bulk_copy(r.stages + n * bytes, r.source + (size_t)n * bytes, bytes, r.full + 8 * n);
+        bulk_copy(r.stages + n * bytes, r.source + (size_t)n * bytes, bytes,
+                  r.full + 8 * n);
 }
 
 template <bool SPLIT> __device__ inline ring_stage ring_wait(ring &r)
 {
-    ring_stage s = {r.stages + r.at * (SPLIT ? 2 : 1) * STAGE_BYTES, r.at, r.next, r.more > 0};
+    ring_stage s = {r.stages + r.at * (SPLIT ? 2 : 1) * STAGE_BYTES, r.at, r.next,
+                    r.more > 0};
     barrier_wait(r.full + 8 * r.at, r.phase);
     if (++r.at == r.limit) {
         r.at = 0;
@@ -257,7 +267,8 @@ template <bool SPLIT> __device__ inline ring_stage ring_wait(ring &r)
 }
 
 /* This warp is done with it; the last one fetches what comes next. */
-template <bool SPLIT> __device__ inline void ring_release(const ring &r, const ring_stage &s)
+template <bool SPLIT>
+__device__ inline void ring_release(const ring &r, const ring_stage &s)
 {
     const int bytes = (SPLIT ? 2 : 1) * STAGE_BYTES;
     if (!r.streaming || !s.more || threadIdx.x % LANES)
@@ -265,7 +276,9 @@ template <bool SPLIT> __device__ inline void ring_release(const ring &r, const r
     int before;
     uint32_t counter = r.counters + 4 * s.at;
     asm volatile("atom.acq_rel.cta.shared.add.u32 %0, [%1], 1;"
-                 : "=r"(before) : "r"(counter) : "memory");
+                 : "=r"(before)
+                 : "r"(counter)
+                 : "memory");
     if (before != r.warps - 1)
         return;
     asm volatile("st.shared.b32 [%0], %1;" ::"r"(counter), "r"(0) : "memory");
@@ -295,8 +308,9 @@ __device__ inline uint64_t wgmma_weights(uint32_t address)
            (uint64_t)(256 >> 4) << 32;
 }
 
-#define TILE8(n) "+f"(y.x[n]), "+f"(y.x[n + 1]), "+f"(y.x[n + 2]), "+f"(y.x[n + 3]), \
-                 "+f"(y.x[n + 4]), "+f"(y.x[n + 5]), "+f"(y.x[n + 6]), "+f"(y.x[n + 7])
+#define TILE8(n)                                                                           \
+    "+f"(y.x[n]), "+f"(y.x[n + 1]), "+f"(y.x[n + 2]), "+f"(y.x[n + 3]), "+f"(y.x[n + 4]),  \
+        "+f"(y.x[n + 5]), "+f"(y.x[n + 6]), "+f"(y.x[n + 7])
 
 /* y = a W, or y += a W. */
 __device__ inline void wgmma_step(tile &y, const uint32_t a[4], uint64_t weights, int add)
@@ -312,7 +326,8 @@ __device__ inline void wgmma_step(tile &y, const uint32_t a[4], uint64_t weights
         "%48, %49, %50, %51, %52, %53, %54, %55, %56, %57, %58, %59, %60, %61, %62, %63}, "
         "{%64, %65, %66, %67}, %68, p, 1, 1, 0;\n"
         "}"
-        : TILE8(0), TILE8(8), TILE8(16), TILE8(24), TILE8(32), TILE8(40), TILE8(48), TILE8(56)
+        : TILE8(0), TILE8(8), TILE8(16), TILE8(24), TILE8(32), TILE8(40), TILE8(48),
+          TILE8(56)
         : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(weights), "r"(add));
 }
 #undef TILE8
@@ -345,7 +360,8 @@ template <bool SPLIT> __device__ inline void ring_copy(ring &r, int slot)
     const unsigned char *src = r.source + (size_t)r.next * bytes;
     uint32_t dst = r.stages + slot * bytes;
     for (int n = threadIdx.x * 16; n < bytes; n += threads * 16)
-        asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" ::"r"(dst + n), "l"(src + n)
+        asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" ::"r"(dst + n),
+                     "l"(src + n)
                      : "memory");
     asm volatile("cp.async.commit_group;" ::: "memory");
     if (++r.next == r.total)
@@ -363,7 +379,9 @@ template <bool SPLIT> __device__ inline ring_stage ring_wait(ring &r)
     return s;
 }
 
-template <bool SPLIT> __device__ inline void ring_release(const ring &, const ring_stage &) {}
+template <bool SPLIT> __device__ inline void ring_release(const ring &, const ring_stage &)
+{
+}
 
 __device__ inline void mma_step(float *c, const uint32_t a[4], uint32_t b0, uint32_t b1)
 {
@@ -401,14 +419,21 @@ __device__ inline void product_step(tile &y, const operand<SPLIT, N> &a, int ste
 }
 
 /* mma.sync is done when it is issued. */
-__device__ inline void wgmma_fence(void) {}
-__device__ inline void wgmma_commit(void) {}
-template <int N> __device__ inline void wgmma_wait(void) {}
+__device__ inline void wgmma_fence(void)
+{
+}
+__device__ inline void wgmma_commit(void)
+{
+}
+template <int N> __device__ inline void wgmma_wait(void)
+{
+}
 
 #endif
 
 /* y = a W, W being the next two stages of the ring. */
-template <bool SPLIT> __device__ inline void product(tile &y, const operand<SPLIT> &a, ring &r)
+template <bool SPLIT>
+__device__ inline void product(tile &y, const operand<SPLIT> &a, ring &r)
 {
     ring_stage first = ring_wait<SPLIT>(r);
     wgmma_fence();

@@ -150,8 +150,8 @@ typedef struct layout {
     int vectors, rows, barriers, bytes;
 } layout;
 
-template <bool SPLIT> static layout lay_out(const pass &p, int row_floats, int warpgroups,
-                                            int limit)
+template <bool SPLIT>
+static layout lay_out(const pass &p, int row_floats, int warpgroups, int limit)
 {
     layout l;
     int stage = (SPLIT ? 2 : 1) * STAGE_BYTES;
@@ -215,8 +215,8 @@ static __device__ inline void feature_product(tile &y, const float *rows, int la
 
 /* y = inverse y + vector (+ more of each row). */
 template <typename T>
-static __device__ inline void tile_add(tile &y, float inverse, const float *vector, const T *row0,
-                                       const T *row1, int q)
+static __device__ inline void tile_add(tile &y, float inverse, const float *vector,
+                                       const T *row0, const T *row1, int q)
 {
 #pragma unroll
     for (int b = 0; b < BLOCKS; b++) {
@@ -229,8 +229,8 @@ static __device__ inline void tile_add(tile &y, float inverse, const float *vect
                 read8((row ? row1 : row0) + 32 * b + 8 * q, d);
 #pragma unroll
             for (int u = 0; u < 8; u++)
-                y.at(b, row, u) = fmaf(y.at(b, row, u), inverse,
-                                       (vector ? c[u] : 0) + (row0 ? d[u] : 0));
+                y.at(b, row, u) =
+                    fmaf(y.at(b, row, u), inverse, (vector ? c[u] : 0) + (row0 ? d[u] : 0));
         }
     }
 }
@@ -290,8 +290,8 @@ static __device__ inline edge_pair edges_of(const batch &b, int group, int lane)
 /* ends the passes before the last: s = sum of g(W2 a) */
 template <bool SPLIT>
 static __device__ inline void message_sum(tile &y, const operand<SPLIT> &a, float inverse,
-                                          const float *bias, const batch &b, const edge_pair &e,
-                                          int lane, ring &r)
+                                          const float *bias, const batch &b,
+                                          const edge_pair &e, int lane, ring &r)
 {
     product(y, a, r);
     tile_sum<SPLIT>(y, inverse, bias, e.weight[0], e.weight[1], lane, e.live,
@@ -323,7 +323,8 @@ static __device__ inline void first_tile(const batch &b, const pass &p, const fl
     tile_norm(y, vector, vector + WIDTH, e.q);
     tile_operand(y, a);
     product(y, a, r);
-    tile_add(y, p.inverse[1], vector + 2 * WIDTH, (const float *)NULL, (const float *)NULL, e.q);
+    tile_add(y, p.inverse[1], vector + 2 * WIDTH, (const float *)NULL, (const float *)NULL,
+             e.q);
     if (e.live)
         for (int row = 0; row < 2; row++)
             tile_store(y, row, (T *)b.edges + e.row[row] * WIDTH, e.q);
@@ -390,8 +391,8 @@ static __device__ inline void later_tile(const batch &b, const pass &p, const fl
 #pragma unroll 1
     for (int l = 0; l < p.matrices - 3; l++, out += layer) {
         product(y, a, r);
-        tile_add(y, p.inverse[3 + l], vector + (4 + l) * WIDTH, (const T *)NULL, (const T *)NULL,
-                 e.q);
+        tile_add(y, p.inverse[3 + l], vector + (4 + l) * WIDTH, (const T *)NULL,
+                 (const T *)NULL, e.q);
         if (e.live && m < K)
             tile_store(y, 0, out, e.q);
         if (e.live && m + 8 < K)
@@ -400,8 +401,10 @@ static __device__ inline void later_tile(const batch &b, const pass &p, const fl
 }
 
 template <int KIND, bool SPLIT, bool CA>
-static __global__ __launch_bounds__(most_warpgroups<SPLIT>::value *WARPGROUP, 1)
-    void edge_pass(const __grid_constant__ batch b, const __grid_constant__ pass p, layout l)
+static __global__ __launch_bounds__(most_warpgroups<SPLIT>::value *WARPGROUP,
+                                    1) void edge_pass(const __grid_constant__ batch b,
+                                                      const __grid_constant__ pass p,
+                                                      layout l)
 {
     extern __shared__ __align__(128) unsigned char shared[];
     float *vector = (float *)(shared + l.vectors);
@@ -418,7 +421,8 @@ static __global__ __launch_bounds__(most_warpgroups<SPLIT>::value *WARPGROUP, 1)
     r.total = p.stages;
 #if EDGE_WGMMA
     r.next = l.slots % p.stages;
-    r.more = (tiles - (int)blockIdx.x + (int)gridDim.x - 1) / (int)gridDim.x * p.stages - l.slots;
+    r.more = (tiles - (int)blockIdx.x + (int)gridDim.x - 1) / (int)gridDim.x * p.stages -
+             l.slots;
     if (threadIdx.x == 0)
         ring_fill<SPLIT>(r);
 #else
@@ -460,16 +464,17 @@ static fmpnn_status run_pass(device *dev, const batch *b, const pass *p, fmpnn_e
     launch go;
     launch_init(&go, dev, tiles < dev->multiprocessors ? tiles : dev->multiprocessors,
                 warpgroups * WARPGROUP, (size_t)l.bytes);
-    CUDA_TRY(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, l.bytes),
-             err);
+    CUDA_TRY(
+        cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, l.bytes),
+        err);
     void *arguments[] = {(void *)b, (void *)p, (void *)&l};
     CUDA_TRY(cudaLaunchKernelExC(&go.config, kernel, arguments), err);
     return FMPNN_OK;
 }
 
 template <bool SPLIT>
-static fmpnn_status run_any_pass(device *dev, const batch *b, const pass *p, int n, int passes,
-                                 bool ca_only, fmpnn_error *err)
+static fmpnn_status run_any_pass(device *dev, const batch *b, const pass *p, int n,
+                                 int passes, bool ca_only, fmpnn_error *err)
 {
     if (n == 0)
         return ca_only ? run_pass<FIRST, SPLIT, true>(dev, b, p, err)
@@ -511,8 +516,8 @@ static fmpnn_status run_nodes(device *dev, const model_weights *w, const batch *
     return encode_nodes(dev, b, &pass, err);
 }
 
-static fmpnn_status run_arrivals(device *dev, const batch *b, size_t n, const structure *item,
-                                 float *const *h_E, fmpnn_error *err)
+static fmpnn_status run_arrivals(device *dev, const batch *b, size_t n,
+                                 const structure *item, float *const *h_E, fmpnn_error *err)
 {
     enum { THREADS = 128 };
     arrivals in;
@@ -531,8 +536,8 @@ static fmpnn_status run_arrivals(device *dev, const batch *b, size_t n, const st
         in.base[in.count] = node;
         launch go;
         launch_init(&go, dev,
-                    (int)(((size_t)(node - in.base[0]) * LANES + THREADS - 1) / THREADS), THREADS,
-                    0);
+                    (int)(((size_t)(node - in.base[0]) * LANES + THREADS - 1) / THREADS),
+                    THREADS, 0);
         void *arguments[] = {(void *)&in, (void *)b};
         CUDA_TRY(cudaLaunchKernelExC(&go.config, (const void *)arrive, arguments), err);
     }
@@ -577,8 +582,8 @@ static void carve_batch(carving *c, const device *dev, size_t n, batch *b, struc
 
 /* As many structures as fit together; on one stream, without waiting for it. */
 static fmpnn_status encode_some(device *dev, const model_weights *w, size_t n,
-                                const structure *item, float *const *h_E, int nodes, int slots,
-                                fmpnn_error *err)
+                                const structure *item, float *const *h_E, int nodes,
+                                int slots, fmpnn_error *err)
 {
     structure *items;
     float **states;
@@ -601,10 +606,10 @@ static fmpnn_status encode_some(device *dev, const model_weights *w, size_t n,
         b.h_E = NULL;
     const encode_plan *plan = w->encode;
     for (int k = 0; k < plan->passes && !status; k++) {
-        status = dev->split
-                     ? run_any_pass<true>(dev, &b, &plan->pass[k], k, plan->passes, w->ca_only, err)
-                     : run_any_pass<false>(dev, &b, &plan->pass[k], k, plan->passes, w->ca_only,
-                                           err);
+        status = dev->split ? run_any_pass<true>(dev, &b, &plan->pass[k], k, plan->passes,
+                                                 w->ca_only, err)
+                            : run_any_pass<false>(dev, &b, &plan->pass[k], k, plan->passes,
+                                                  w->ca_only, err);
         if (!status && k + 1 < plan->passes)
             status = run_nodes(dev, w, &b, k, err);
     }
@@ -615,8 +620,8 @@ static fmpnn_status encode_some(device *dev, const model_weights *w, size_t n,
 /* Structures are taken together until their edges fill this much, and one at least. */
 static const size_t SCRATCH_BYTES = (size_t)2 << 30;
 
-fmpnn_status cuda_encode(device *dev, const model_weights *w, size_t n, const structure *item,
-                         float *const *h_E, fmpnn_error *err)
+fmpnn_status cuda_encode(device *dev, const model_weights *w, size_t n,
+                         const structure *item, float *const *h_E, fmpnn_error *err)
 {
     size_t number = dev->split ? sizeof(float) : sizeof(__half), first = 0;
     while (first < n) {
@@ -630,10 +635,10 @@ fmpnn_status cuda_encode(device *dev, const model_weights *w, size_t n, const st
             slots = wide;
         }
         if (nodes * slots > INT32_MAX)
-            return fmpnn_fail(err, FMPNN_EINVAL, "%zu residues of %zu neighbours are too many",
-                              nodes, slots);
-        TRY(encode_some(dev, w, last - first, item + first, h_E ? h_E + first : NULL, (int)nodes,
-                        (int)slots, err));
+            return fmpnn_fail(err, FMPNN_EINVAL,
+                              "%zu residues of %zu neighbours are too many", nodes, slots);
+        TRY(encode_some(dev, w, last - first, item + first, h_E ? h_E + first : NULL,
+                        (int)nodes, (int)slots, err));
         first = last;
     }
     return FMPNN_OK;

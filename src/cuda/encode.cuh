@@ -10,19 +10,19 @@
 /* Residues ("nodes") of all structures, numbered through. Each has `slots` edges, K of them
  * real: a multiple of GROUP, the same for all, so that a warp's tile belongs to one node. */
 typedef struct batch {
-    int nodes, slots, groups;   /* groups: nodes * slots / GROUP */
-    const structure *item;      /* [n] */
-    float *const *h_E;          /* [n], or NULL */
-    int2 *place;                /* [nodes] structure, residue in it */
-    int *neighbour;             /* [nodes][slots] node; itself beyond K */
-    float *weight;              /* [nodes][slots] mask of the neighbour, 0 beyond K */
-    float *distance;            /* [nodes][slots] */
-    unsigned char *offset;      /* [nodes][slots] class of the place along the chain */
-    float *count;               /* [nodes] sum of the weights */
+    int nodes, slots, groups; /* groups: nodes * slots / GROUP */
+    const structure *item;    /* [n] */
+    float *const *h_E;        /* [n], or NULL */
+    int2 *place;              /* [nodes] structure, residue in it */
+    int *neighbour;           /* [nodes][slots] node; itself beyond K */
+    float *weight;            /* [nodes][slots] mask of the neighbour, 0 beyond K */
+    float *distance;          /* [nodes][slots] */
+    unsigned char *offset;    /* [nodes][slots] class of the place along the chain */
+    float *count;             /* [nodes] sum of the weights */
     geometry geo;
-    float *h;                   /* [nodes][WIDTH] */
-    float *sums;                /* [groups][WIDTH] summed messages of each group */
-    void *edges;                /* [nodes][slots][WIDTH], table_of<SPLIT> */
+    float *h;                         /* [nodes][WIDTH] */
+    float *sums;                      /* [groups][WIDTH] summed messages of each group */
+    void *edges;                      /* [nodes][slots][WIDTH], table_of<SPLIT> */
     void *own_update, *near_update;   /* [nodes][WIDTH] W11's node parts, bias in own */
     void *own_message, *near_message; /* [nodes][WIDTH] W1's node parts of the next layer */
 } batch;
@@ -66,7 +66,8 @@ typedef struct node_pass {
 } node_pass;
 
 /* encode_nodes.cu */
-fmpnn_status encode_nodes(device *dev, const batch *b, const node_pass *pass, fmpnn_error *err);
+fmpnn_status encode_nodes(device *dev, const batch *b, const node_pass *pass,
+                          fmpnn_error *err);
 
 /* The matrices of every pass as stages, made once a model. */
 typedef struct encode_plan {
@@ -88,7 +89,7 @@ typedef struct launch {
 
 inline void launch_init(launch *l, device *dev, int blocks, int threads, size_t shared)
 {
-    memset(l, 0, sizeof *l);
+    *l = launch();
     l->config.gridDim = dim3((unsigned)blocks);
     l->config.blockDim = dim3((unsigned)threads);
     l->config.dynamicSmemBytes = shared;

@@ -14,9 +14,9 @@
 enum {
     WARPS = 8,
     THREADS = WARPS * LANES,
-    SHARE = 2,              /* column tiles of 8 a warp has of a matrix of 128 */
-    PITCH_X = WIDTH + 4,    /* floats */
-    PITCH_A = WIDTH + 32,   /* halves; rows 64 bytes apart in the banks */
+    SHARE = 2,            /* column tiles of 8 a warp has of a matrix of 128 */
+    PITCH_X = WIDTH + 4,  /* floats */
+    PITCH_A = WIDTH + 32, /* halves; rows 64 bytes apart in the banks */
     PITCH_F = FEED_FORWARD + 32
 };
 
@@ -72,8 +72,9 @@ template <int TILES> static __device__ inline void clear(results<TILES> &y)
 /* y += a W, over four blocks of input channels that begin at a's column `column`. `a` is
  * [TILES * 16][pitch] halves, `lower` the same of what they leave. */
 template <bool SPLIT, int TILES>
-static __device__ inline void multiply(results<TILES> &y, const __half *a, const __half *lower,
-                                       int pitch, int column, const fragments<SPLIT> &f, int lane)
+static __device__ inline void multiply(results<TILES> &y, const __half *a,
+                                       const __half *lower, int pitch, int column,
+                                       const fragments<SPLIT> &f, int lane)
 {
     size_t at = (size_t)(lane / 4) * pitch + column + 8 * (lane % 4);
 #pragma unroll
@@ -107,8 +108,8 @@ static __device__ inline int first_column(int warp, int lane)
 /* Four of the lane's results times `scale`, plus `base`: one rounding each, whatever the row, so
  * that a node's numbers do not depend on its place in the block. */
 template <int TILES>
-static __device__ inline float4 four_of(const results<TILES> &y, int m, int half, float scale,
-                                        float4 base)
+static __device__ inline float4 four_of(const results<TILES> &y, int m, int half,
+                                        float scale, float4 base)
 {
     const float(*c)[4] = y.c[m];
     return make_float4(__fmaf_rn(c[0][2 * half], scale, base.x),
@@ -146,7 +147,8 @@ static __device__ inline float warp_sum(float x)
 }
 
 /* LayerNorm of one row by a warp, four channels a lane. */
-static __device__ inline float4 norm_row(float4 v, const float *gain, const float *bias, int lane)
+static __device__ inline float4 norm_row(float4 v, const float *gain, const float *bias,
+                                         int lane)
 {
     float mean = __fmul_rn(warp_sum(v.x + v.y + v.z + v.w), -1.0f / WIDTH);
     v = add(v, make_float4(mean, mean, mean, mean));
@@ -188,14 +190,15 @@ static __device__ inline void store_product(const batch &b, const node_product &
 }
 
 template <bool SPLIT, int TILES>
-static __global__ __launch_bounds__(THREADS)
-    void update_nodes(const __grid_constant__ batch b, const __grid_constant__ node_pass p)
+static __global__
+__launch_bounds__(THREADS) void update_nodes(const __grid_constant__ batch b,
+                                             const __grid_constant__ node_pass p)
 {
     enum { ROWS = 16 * TILES, PARTS = SPLIT ? 2 : 1 };
     extern __shared__ __align__(128) unsigned char shared[];
-    float *x = (float *)shared;                     /* [ROWS][PITCH_X] */
-    __half *a = (__half *)(x + ROWS * PITCH_X);     /* [PARTS][ROWS][PITCH_A] */
-    __half *f = a + PARTS * ROWS * PITCH_A;         /* [PARTS][ROWS][PITCH_F] */
+    float *x = (float *)shared;                 /* [ROWS][PITCH_X] */
+    __half *a = (__half *)(x + ROWS * PITCH_X); /* [PARTS][ROWS][PITCH_A] */
+    __half *f = a + PARTS * ROWS * PITCH_A;     /* [PARTS][ROWS][PITCH_F] */
     __half *a_lower = a + ROWS * PITCH_A, *f_lower = f + ROWS * PITCH_F;
     int warp = threadIdx.x / LANES, lane = threadIdx.x % LANES;
     int first = (int)blockIdx.x * ROWS, column = first_column(warp, lane);
@@ -213,8 +216,9 @@ static __global__ __launch_bounds__(THREADS)
         int node = first + row;
         if (node < b.nodes)
             for (int g = 0; g < per_node; g++)
-                s = add(s, *(const float4 *)(b.sums + ((size_t)node * per_node + g) * WIDTH +
-                                             4 * lane));
+                s = add(s,
+                        *(const float4 *)(b.sums + ((size_t)node * per_node + g) * WIDTH +
+                                          4 * lane));
         store_operand<SPLIT>(a, a_lower, (size_t)row * PITCH_A + 4 * lane, s);
     }
     __syncthreads();
@@ -263,8 +267,8 @@ static __global__ __launch_bounds__(THREADS)
 #pragma unroll
             for (int half = 0; half < 2; half++) {
                 float4 v = four_of(y, m, half, p.w.w_in.inverse, bias);
-                v = make_float4(gelu_of<SPLIT>(v.x), gelu_of<SPLIT>(v.y), gelu_of<SPLIT>(v.z),
-                                gelu_of<SPLIT>(v.w));
+                v = make_float4(gelu_of<SPLIT>(v.x), gelu_of<SPLIT>(v.y),
+                                gelu_of<SPLIT>(v.z), gelu_of<SPLIT>(v.w));
                 store_operand<SPLIT>(
                     f, f_lower, (size_t)(16 * m + lane / 4 + 8 * half) * PITCH_F + at, v);
             }
@@ -293,7 +297,8 @@ static __global__ __launch_bounds__(THREADS)
     __syncthreads();
     for (int row = warp; row < ROWS; row += WARPS) {
         int node = first + row;
-        float4 v = norm_row(*(float4 *)(x + row * PITCH_X + 4 * lane), p.w.gain2, p.w.bias2, lane);
+        float4 v =
+            norm_row(*(float4 *)(x + row * PITCH_X + 4 * lane), p.w.gain2, p.w.bias2, lane);
         bool there = node < b.nodes;
         int2 place = there ? b.place[node] : make_int2(0, 0);
         const structure &s = b.item[place.x];
@@ -316,7 +321,8 @@ static __global__ __launch_bounds__(THREADS)
             load_fragments(next, p.product[n + 1].w, SHARE * warp, 0, lane);
         clear(y);
         multiply<SPLIT>(y, a, a_lower, PITCH_A, 0, now, lane);
-        bias = product.bias ? *(const float4 *)(product.bias + column) : make_float4(0, 0, 0, 0);
+        bias = product.bias ? *(const float4 *)(product.bias + column)
+                            : make_float4(0, 0, 0, 0);
 #pragma unroll
         for (int m = 0; m < TILES; m++)
 #pragma unroll
@@ -330,7 +336,8 @@ static __global__ __launch_bounds__(THREADS)
 }
 
 template <bool SPLIT, int TILES>
-static fmpnn_status run(device *dev, const batch *b, const node_pass *pass, fmpnn_error *err)
+static fmpnn_status run(device *dev, const batch *b, const node_pass *pass,
+                        fmpnn_error *err)
 {
     const void *kernel = (const void *)update_nodes<SPLIT, TILES>;
     int rows = 16 * TILES;
@@ -339,7 +346,8 @@ static fmpnn_status run(device *dev, const batch *b, const node_pass *pass, fmpn
     launch go;
     launch_init(&go, dev, (b->nodes + rows - 1) / rows, THREADS, shared);
     CUDA_TRY(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
-                                  (int)shared), err);
+                                  (int)shared),
+             err);
     void *arguments[] = {(void *)b, (void *)pass};
     CUDA_TRY(cudaLaunchKernelExC(&go.config, kernel, arguments), err);
     return FMPNN_OK;
@@ -347,7 +355,8 @@ static fmpnn_status run(device *dev, const batch *b, const node_pass *pass, fmpn
 
 /* The more rows a block has, the less often weights are read; but small structures need every
  * multiprocessor. */
-fmpnn_status encode_nodes(device *dev, const batch *b, const node_pass *pass, fmpnn_error *err)
+fmpnn_status encode_nodes(device *dev, const batch *b, const node_pass *pass,
+                          fmpnn_error *err)
 {
     bool many = b->nodes > 16 * 4 * dev->multiprocessors;
     if (dev->split)

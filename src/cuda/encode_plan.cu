@@ -9,8 +9,8 @@ enum { STEP_WORDS = STEP_BYTES / 4, MATRIX_WORDS = 64 };
 
 /* One 32-bit word of `dst` a thread. In a step: [16 column tiles][2 halves of K][8 columns]
  * [4 words], against fragments [t][b][4g+q] whose words are [2 steps][2 halves]. */
-static __global__ void make_stages(uint32_t *dst, const uint32_t *src, int blocks, int stages,
-                                   int parts, int part)
+static __global__ void make_stages(uint32_t *dst, const uint32_t *src, int blocks,
+                                   int stages, int parts, int part)
 {
     int n = (int)(blockIdx.x * blockDim.x + threadIdx.x);
     if (n >= stages * STAGE_STEPS * STEP_WORDS)
@@ -20,7 +20,8 @@ static __global__ void make_stages(uint32_t *dst, const uint32_t *src, int block
     uint32_t word = 0;
     if (b < blocks)
         word = src[(((size_t)t * blocks + b) * 32 + 4 * g + q) * 4 + 2 * s + half];
-    size_t at = ((size_t)(stage * parts + part) * STAGE_STEPS + step % STAGE_STEPS) * STEP_WORDS;
+    size_t at =
+        ((size_t)(stage * parts + part) * STAGE_STEPS + step % STAGE_STEPS) * STEP_WORDS;
     dst[at + n % STEP_WORDS] = word;
 }
 

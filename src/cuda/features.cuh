@@ -9,8 +9,8 @@
 #include "cuda/edge_tile.cuh"
 
 enum {
-    POINT_FLOATS = 16, /* of a residue: N CA C O CB, or CA before, at and after it; padded */
-    FRAME_FLOATS = 12, /* CA-only: 3x3, padded */
+    POINT_FLOATS = 16,     /* N CA C O CB, or CA before, at and after; padded */
+    FRAME_FLOATS = 12,     /* CA-only: 3x3, padded */
     FEATURE_BLOCKS = 13,   /* of 32 features: 400, padded */
     FEATURE_BLOCKS_CA = 5, /* 151, padded */
     PITCH = 72             /* of the 64 edges of a warpgroup: no two lanes in one bank */
@@ -38,16 +38,6 @@ __device__ inline void read_point_floats(const float *src, float p[16])
     read8(src + 8, p + 8);
 }
 
-/* Pairs of atoms, centre's and neighbour's, after CA-CA; docs/math.md, "Edge features". */
-#define FEATURE_PAIRS(X)                                                                    \
-    X(1, 0, 0) X(2, 2, 2) X(3, 3, 3) X(4, 4, 4) X(5, 1, 0) X(6, 1, 2) X(7, 1, 3) X(8, 1, 4) \
-    X(9, 0, 2) X(10, 0, 3) X(11, 0, 4) X(12, 4, 2)
-#define FEATURE_PAIRS_REST(X)                                                               \
-    X(13, 4, 3) X(14, 3, 2) X(15, 0, 1) X(16, 2, 1) X(17, 3, 1) X(18, 4, 1) X(19, 2, 0)     \
-    X(20, 3, 0) X(21, 4, 0) X(22, 2, 4) X(23, 3, 4) X(24, 2, 3)
-#define FEATURE_PAIRS_CA(X)                                                                 \
-    X(1, 0, 0) X(2, 2, 2) X(3, 0, 1) X(4, 0, 2) X(5, 1, 0) X(6, 1, 2) X(7, 2, 0) X(8, 2, 1)
-
 __device__ inline float sign_of(float x)
 {
     return (float)((x > 0) - (x < 0));
@@ -68,8 +58,8 @@ template <int N> __device__ inline void unit_vector(float *v)
 
 /* Direction to j in i's frame, and the rotation between the frames as a quaternion. R_ab and
  * R_ba add rounded products in the same order: for i = j they cancel exactly. */
-__device__ inline void orientation(const float *f, const float *g, const float *p, const float *q,
-                                   float out[7])
+__device__ inline void orientation(const float *f, const float *g, const float *p,
+                                   const float *q, float out[7])
 {
     float step[3] = {q[0] - p[0], q[1] - p[1], q[2] - p[2]}, R[3][3];
 #pragma unroll
@@ -77,8 +67,9 @@ __device__ inline void orientation(const float *f, const float *g, const float *
         out[a] = f[3 * a] * step[0] + f[3 * a + 1] * step[1] + f[3 * a + 2] * step[2];
 #pragma unroll
         for (int b = 0; b < 3; b++)
-            R[a][b] = __fadd_rn(__fadd_rn(__fmul_rn(f[a], g[b]), __fmul_rn(f[3 + a], g[3 + b])),
-                                __fmul_rn(f[6 + a], g[6 + b]));
+            R[a][b] =
+                __fadd_rn(__fadd_rn(__fmul_rn(f[a], g[b]), __fmul_rn(f[3 + a], g[3 + b])),
+                          __fmul_rn(f[6 + a], g[6 + b]));
     }
     unit_vector<3>(out);
     float *t = out + 3, x = R[0][0], y = R[1][1], z = R[2][2];
@@ -92,24 +83,40 @@ __device__ inline void orientation(const float *f, const float *g, const float *
 /* A warpgroup's features that are not yet Gaussians, of its 64 edges: to rows [.][PITCH]. Two
  * threads an edge. `distance`: of the graph. */
 template <bool CA>
-__device__ inline void feature_rows(const geometry &geo, int i, int j, float distance, int edge,
-                                    int second, float *rows)
+__device__ inline void feature_rows(const geometry &geo, int i, int j, float distance,
+                                    int edge, int second, float *rows)
 {
     float p[16], q[16];
     float *out = rows + edge;
     read_point_floats(geo.points + (size_t)i * POINT_FLOATS, p);
     read_point_floats(geo.points + (size_t)j * POINT_FLOATS, q);
-#define ONE_PAIR(row, a, b) out[row * PITCH] = point_distance(p + 3 * a, q + 3 * b);
-    if (!CA) {
-        if (!second) {
-            out[0] = distance;
-            FEATURE_PAIRS(ONE_PAIR)
-        } else {
-            FEATURE_PAIRS_REST(ONE_PAIR)
-        }
-    } else if (!second) {
+    /* after CA-CA: centre's atom, neighbour's; docs/math.md, "Edge features" */
+    // clang-format off
+    constexpr unsigned char pairs[FMPNN_PAIRS - 1][2] = {
+        {0, 0}, {2, 2}, {3, 3}, {4, 4}, {1, 0}, {1, 2}, {1, 3}, {1, 4},
+        {0, 2}, {0, 3}, {0, 4}, {4, 2}, {4, 3}, {3, 2}, {0, 1}, {2, 1},
+        {3, 1}, {4, 1}, {2, 0}, {3, 0}, {4, 0}, {2, 4}, {3, 4}, {2, 3},
+    };
+    constexpr unsigned char pairs_ca[FMPNN_PAIRS_CA - 1][2] = {
+        {0, 0}, {2, 2}, {0, 1}, {0, 2}, {1, 0}, {1, 2}, {2, 0}, {2, 1},
+    };
+    // clang-format on
+    constexpr int half = (FMPNN_PAIRS - 1) / 2;
+    if (!second)
         out[0] = distance;
-        FEATURE_PAIRS_CA(ONE_PAIR)
+    if (!CA && !second) {
+#pragma unroll
+        for (int n = 0; n < half; n++)
+            out[(1 + n) * PITCH] = point_distance(p + 3 * pairs[n][0], q + 3 * pairs[n][1]);
+    } else if (!CA) {
+#pragma unroll
+        for (int n = half; n < FMPNN_PAIRS - 1; n++)
+            out[(1 + n) * PITCH] = point_distance(p + 3 * pairs[n][0], q + 3 * pairs[n][1]);
+    } else if (!second) {
+#pragma unroll
+        for (int n = 0; n < FMPNN_PAIRS_CA - 1; n++)
+            out[(1 + n) * PITCH] =
+                point_distance(p + 3 * pairs_ca[n][0], q + 3 * pairs_ca[n][1]);
     } else {
         float f[12], g[12], seven[7];
         const float *fi = geo.frames + (size_t)i * FRAME_FLOATS;
@@ -126,7 +133,6 @@ __device__ inline void feature_rows(const geometry &geo, int i, int j, float dis
         for (int n = 0; n < 7; n++)
             out[(FMPNN_PAIRS_CA + n) * PITCH] = seven[n];
     }
-#undef ONE_PAIR
 }
 
 /* The lane's eight features of block b: half of the Gaussians of pair 2b + q/2. */
@@ -138,7 +144,8 @@ __device__ inline void feature_values(const float *rows, int edge, int b, int q,
     if (CA && b == FEATURE_BLOCKS_CA - 1 && q >= 2) { /* seven numbers, then nothing */
 #pragma unroll
         for (int u = 0; u < 8; u++)
-            v[u] = q == 2 && u < 7 ? rows[(FMPNN_PAIRS_CA + (u < 7 ? u : 0)) * PITCH + edge] : 0;
+            v[u] = q == 2 && u < 7 ? rows[(FMPNN_PAIRS_CA + (u < 7 ? u : 0)) * PITCH + edge]
+                                   : 0;
         return;
     }
     if (!CA && b == FEATURE_BLOCKS - 1 && q >= 2) {

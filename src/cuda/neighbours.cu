@@ -145,18 +145,20 @@ fmpnn_status cuda_neighbours(device *dev, size_t n, const structure *item, fmpnn
                 warps /= 2;
         }
         if (warps * row_bytes > limit)
-            return fmpnn_fail(err, FMPNN_EINVAL, "%d neighbours each are too many for the device",
-                              in.most);
+            return fmpnn_fail(err, FMPNN_EINVAL,
+                              "%d neighbours each are too many for the device", in.most);
         int nodes = in.base[in.count];
         CUDA_TRY(cudaFuncSetAttribute((const void *)find_neighbours,
                                       cudaFuncAttributeMaxDynamicSharedMemorySize,
                                       (int)(warps * row_bytes)),
                  err);
         launch go;
-        launch_init(&go, dev, (nodes + warps - 1) / warps, warps * LANES, warps * row_bytes);
+        launch_init(&go, dev, (nodes + warps - 1) / warps, warps * LANES,
+                    warps * row_bytes);
         go.config.numAttrs = 0; /* begins when what came before is done */
         void *arguments[] = {(void *)&in};
-        CUDA_TRY(cudaLaunchKernelExC(&go.config, (const void *)find_neighbours, arguments), err);
+        CUDA_TRY(cudaLaunchKernelExC(&go.config, (const void *)find_neighbours, arguments),
+                 err);
     }
     return FMPNN_OK;
 }

@@ -1,7 +1,7 @@
 /* Checkpoints on a device. One walk over the model is done three times: to count, to fill host
  * memory with plain transposed matrices, and to name the places on the device; then a kernel
  * makes the fragments of all matrices. */
-#include "cuda/device.cuh"
+#include "cuda/encode.cuh"
 
 extern "C" {
 #include "weights/packed.h"
@@ -268,6 +268,8 @@ fmpnn_status device_weights(device *dev, const fmpnn_model *model, const model_w
         return fmpnn_fail_memory(err, "sending weights to the device");
     u->serial = model->serial;
     fmpnn_status status = upload(dev, model, u, err);
+    if (!status)
+        status = encode_plan_create(dev, &u->w, &u->w.encode, err);
     if (status) {
         device_release(dev, u->block);
         fmpnn_release(u);
@@ -284,6 +286,7 @@ void device_forget_weights(device *dev)
     while (dev->weights) {
         uploaded *u = dev->weights;
         dev->weights = u->next;
+        encode_plan_free(dev, u->w.encode);
         device_release(dev, u->block);
         fmpnn_release(u);
     }
