@@ -17,6 +17,7 @@ typedef struct neighbour_rows {
     const void *near;    /* float blind table or state */
     const float *letter; /* NULL: not known */
     bool state;          /* near is of the state's type */
+    bool nothing;        /* of W1 [h_i | 0] only the bias is left */
 } neighbour_rows;
 
 template <bool SPLIT>
@@ -30,8 +31,13 @@ __device__ inline neighbour_rows find_neighbour(const sequence &q, const float *
     n.near = s.blind + ((size_t)layer * s.L + j) * WIDTH;
     n.letter = NULL;
     n.state = false;
+    n.nothing = false;
     if (!q.rank || q.rank[j] >= q.rank[i])
         return n;
+    if (!q.letters) {
+        n.nothing = true;
+        return n;
+    }
     if (layer) {
         n.near = (const table *)q.state + ((size_t)(layer - 1) * s.L + j) * WIDTH;
         n.state = true;
@@ -45,7 +51,7 @@ __device__ inline neighbour_rows find_neighbour(const sequence &q, const float *
 template <bool SPLIT>
 __device__ inline void edge_input(float z[8], const neighbour_rows *n, int m, int K,
                                   const typename table_of<SPLIT>::type *edge, const float own[8],
-                                  int at)
+                                  const float *bias, int at)
 {
     typedef typename table_of<SPLIT>::type table;
     float v[8];
@@ -56,6 +62,13 @@ __device__ inline void edge_input(float z[8], const neighbour_rows *n, int m, in
         return;
     }
     neighbour_rows near = n[m];
+    if (near.nothing) {
+        read8(z, bias + at);
+#pragma unroll
+        for (int e = 0; e < 8; e++)
+            z[e] = gelu<SPLIT>(z[e] + own[e]);
+        return;
+    }
     read8(z, edge + (size_t)m * WIDTH + at);
     if (near.state)
         read8(v, (const table *)near.near + at);
@@ -110,8 +123,8 @@ __global__ void __launch_bounds__(EDGE_WARPS *LANES)
         int tile = unit / QUARTERS, at = 32 * (unit % QUARTERS) + 8 * (lane % 4);
         float mine[8], upper[8], lower[8];
         read8(mine, own + at);
-        edge_input<SPLIT>(upper, near, tile * TILE + g, K, edge, mine, at);
-        edge_input<SPLIT>(lower, near, tile * TILE + g + 8, K, edge, mine, at);
+        edge_input<SPLIT>(upper, near, tile * TILE + g, K, edge, mine, w.bias, at);
+        edge_input<SPLIT>(lower, near, tile * TILE + g + 8, K, edge, mine, w.bias, at);
         operand_make<SPLIT>(operands[unit * LANES + lane], upper, lower);
     }
     __syncthreads();

@@ -17,7 +17,7 @@ typedef struct sequence {
     structure item;
     const uint32_t *rank;     /* [L] step of decoding; NULL: no neighbour counts as decoded */
     const uint32_t *group_of; /* [L] letters of the own group are not seen; NULL: all are */
-    uint8_t *letters;         /* [L] */
+    uint8_t *letters;         /* [L]; NULL: neighbours decoded before contribute nothing */
     void *state;              /* [layers-1][L][C] Wn h of the later layers; 0 where none; float
                                  if split, half if not */
     float *logits;            /* [L][21] */

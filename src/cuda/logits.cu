@@ -113,7 +113,7 @@ static fmpnn_status logits_of(device *dev, const fmpnn_encoding *en, batch *b,
                 list[n] = (row){(uint32_t)s, (uint32_t)i, (uint32_t)n};
                 n++;
             }
-    fmpnn_status status = send(dev, en, b, rank, rank ? letters : NULL, n, list, n, err);
+    fmpnn_status status = send(dev, en, b, rank, letters, n, list, n, err);
     fmpnn_release(list);
     for (int layer = 0; layer < en->weights->decoder_layers && !status; layer++)
         status = decode_layer(dev, en->weights, layer, b->all, b->list, n, &b->work, (int)en->K,
@@ -144,7 +144,7 @@ fmpnn_status cuda_logits(fmpnn_context *ctx, const fmpnn_encoding *en, size_t B,
         batch b = {};
         b.B = B - first < size ? B - first : size;
         b.L = L;
-        status = logits_of(dev, en, &b, rank ? letters + first * L : NULL,
+        status = logits_of(dev, en, &b, rank && letters ? letters + first * L : NULL,
                            rank ? rank + first * L : NULL, logits + first * L * LETTERS, err);
         device_release(dev, b.block);
     }

@@ -17,6 +17,7 @@ typedef struct device_rules {
     const double *bias, *pssm_coef, *pssm_bias, *weight;
     double pssm_multi;
     const uint32_t *start, *member;
+    bool carry_letters; /* rules.h */
 } device_rules;
 
 typedef struct device_request {
@@ -110,11 +111,39 @@ __device__ static int draw_uniform(double p, double u)
     return letter < 0 ? possible : letter; /* the sum fell short of u by rounding */
 }
 
+/* fmpnn_rules_draws */
+__device__ static bool draws(const device_rules &r, uint32_t first, uint32_t end)
+{
+    bool any = false;
+    for (uint32_t m = first; m < end; m++)
+        any = any || r.designed[r.member[m]];
+    return r.carry_letters ? any : r.designed[r.member[end - 1]];
+}
+
+/* fmpnn_rules_give */
 __device__ static void give(const device_rules &r, uint32_t first, uint32_t end, int letter,
                             uint8_t *letters, int lane)
 {
-    for (uint32_t m = first + lane; m < end; m += LANES)
-        letters[r.member[m]] = (uint8_t)letter;
+    if (!r.carry_letters) {
+        for (uint32_t m = first + lane; m < end; m += LANES)
+            letters[r.member[m]] = (uint8_t)letter;
+        return;
+    }
+    for (uint32_t m = first; m < end && lane == 0; m++) {
+        uint32_t i = r.member[m];
+        if (!r.designed[i])
+            letter = r.native[i];
+        letters[i] = (uint8_t)letter;
+    }
+}
+
+/* Logits of rows that are not computed are the bias: they have a share in a group's. */
+__global__ void fill_unresolved(const sequence *all, const float *b_logits)
+{
+    const sequence &q = all[blockIdx.x];
+    for (int at = threadIdx.x; at < q.item.L * LETTERS; at += blockDim.x)
+        if (q.item.mask[at / LETTERS] == 0)
+            q.logits[at] = b_logits[at % LETTERS];
 }
 
 /* failed: the smallest position without a distribution, plus 1; 0 if there is none. */
@@ -130,9 +159,9 @@ __global__ void draw_letters(const sequence *all, const device_request *requests
     const device_request &request = requests[units[at].sequence];
     uint32_t first = rules.start[units[at].group], end = rules.start[units[at].group + 1];
     uint32_t lead = rules.member[first], last = rules.member[end - 1];
-    bool designed = rules.designed[last];
+    bool designed = draws(rules, first, end);
     /* an unresolved member decides: the first of them */
-    for (uint32_t m = first; m < end; m++)
+    for (uint32_t m = first; m < end && !rules.carry_letters; m++)
         if (!rules.resolved[rules.member[m]]) {
             give(rules, first, end, rules.native[rules.member[m]], q.letters, lane);
             return;
@@ -244,6 +273,7 @@ static void lay_out(sampler *s)
     to->pssm_bias = (const double *)send(s, r->pssm_bias, cells * d);
     to->weight = (const double *)send(s, r->weight, L * d);
     to->pssm_multi = r->pssm_multi;
+    to->carry_letters = r->carry_letters;
     to->start = (const uint32_t *)send(s, r->start, (r->groups + 1) * sizeof *r->start);
     to->member = (const uint32_t *)send(s, r->member, L * sizeof *r->member);
     const uint32_t *group_of = (const uint32_t *)send(s, r->group_of, L * sizeof *r->group_of);
@@ -289,6 +319,8 @@ static void lay_out(sampler *s)
 
 static bool forced_letter(const fmpnn_rules *rules, size_t group, uint8_t *letter)
 {
+    if (rules->carry_letters)
+        return false;
     for (size_t m = rules->start[group]; m < rules->start[group + 1]; m++)
         if (!rules->resolved[rules->member[m]]) {
             *letter = rules->native[rules->member[m]];
@@ -389,6 +421,11 @@ static fmpnn_status launch(sampler *s, fmpnn_error *err)
     CUDA_TRY(cudaMemcpyAsync(s->block, s->host, s->sent, cudaMemcpyHostToDevice, dev->stream),
              err);
     CUDA_TRY(cudaMemsetAsync(s->logits, 0, zero, dev->stream), err);
+    if (s->rules->carry_letters) {
+        fill_unresolved<<<(unsigned)s->B, 256, 0, dev->stream>>>(s->all,
+                                                                s->en->weights->b_logits);
+        CUDA_LAUNCHED(err);
+    }
     for (uint32_t v = 0; v < s->levels; v++) {
         size_t n_rows = s->row_start[v + 1] - s->row_start[v];
         uint32_t n_units = (uint32_t)(s->unit_start[v + 1] - s->unit_start[v]);

@@ -263,6 +263,11 @@ fmpnn_status device_weights(device *dev, const fmpnn_model *model, const model_w
                           "weights of width %zu and %zu: device cuda computes those of %d and "
                           "%d, device cpu all",
                           model->C, model->F, WIDTH, FEED_FORWARD);
+    if (model->info.context_atoms || model->info.labels)
+        return fmpnn_fail(err, FMPNN_EDEVICE,
+                          "weights of kind %s: device cuda computes ProteinMPNN's kinds, device "
+                          "cpu all",
+                          model->info.kind);
     uploaded *u = (uploaded *)fmpnn_alloc_zero(1, sizeof *u);
     if (!u)
         return fmpnn_fail_memory(err, "sending weights to the device");
