@@ -91,8 +91,9 @@ __device__ inline void edge_input(float z[8], const neighbour_rows *n, int m, in
 /* Shared memory of the edge kernel for `tiles` tiles of neighbours. */
 __host__ __device__ inline size_t edge_shared(bool split, int tiles)
 {
-    size_t operands = (size_t)tiles * QUARTERS * LANES * (split ? 64 : 32);
-    size_t parts = (size_t)tiles * QUARTERS * LANES * 8 * sizeof(float);
+    size_t operands = (size_t)tiles * QUARTERS * LANES *
+                      (split ? sizeof(operand<true>) : sizeof(operand<false>));
+    size_t parts = (size_t)tiles * WIDTH * sizeof(float);
     return operands + parts + (size_t)tiles * TILE * sizeof(neighbour_rows);
 }
 
@@ -108,8 +109,8 @@ __global__ void __launch_bounds__(EDGE_WARPS *LANES)
     int K = q.item.K, tiles = (K + TILE - 1) / TILE, i = r.i;
     int lane = threadIdx.x % LANES, warp = threadIdx.x / LANES, g = lane / 4;
     operand<SPLIT> *operands = (operand<SPLIT> *)shared; /* [tiles][QUARTERS][LANES] */
-    float *parts = (float *)(operands + tiles * QUARTERS * LANES); /* same, [8] each */
-    neighbour_rows *near = (neighbour_rows *)(parts + tiles * QUARTERS * LANES * 8);
+    float *parts = (float *)(operands + tiles * QUARTERS * LANES); /* [tiles][WIDTH] */
+    neighbour_rows *near = (neighbour_rows *)(parts + tiles * WIDTH);
 
     for (int m = threadIdx.x; m < K; m += blockDim.x)
         near[m] = find_neighbour<SPLIT>(q, w.letters, layer, i, m);
@@ -131,14 +132,18 @@ __global__ void __launch_bounds__(EDGE_WARPS *LANES)
 
     for (int unit = warp; unit < tiles * QUARTERS; unit += EDGE_WARPS) {
         int tile = unit / QUARTERS, quarter = unit % QUARTERS;
-        float acc[4][4] = {}, *part = parts + (unit * LANES + lane) * 8;
+        chains<SPLIT> acc[4];
+        float sum[8];
+#pragma unroll
+        for (int n = 0; n < 4; n++)
+            acc[n].clear();
 #pragma unroll
         for (int b = 0; b < QUARTERS; b++) {
             operand<SPLIT> a = operands[(tile * QUARTERS + b) * LANES + lane];
 #pragma unroll
             for (int n = 0; n < 4; n++) {
                 size_t f = fragment_at(w.w2, 4 * quarter + n, b, lane);
-                multiply<SPLIT>(acc[n], a, w.w2.hi[f], SPLIT ? w.w2.lo[f] : w.w2.hi[f]);
+                multiply(acc[n], a, w.w2.hi[f], SPLIT ? w.w2.lo[f] : w.w2.hi[f]);
             }
         }
         bool upper = tile * TILE + g < K, lower = tile * TILE + g + 8 < K;
@@ -147,35 +152,29 @@ __global__ void __launch_bounds__(EDGE_WARPS *LANES)
 #pragma unroll
             for (int e = 0; e < 2; e++) {
                 float bias = w.b2[channel_of(4 * quarter + n, e, lane)];
-                float x = gelu<SPLIT>(fmaf(acc[n][e], w.w2.inverse, bias));
-                float y = gelu<SPLIT>(fmaf(acc[n][e + 2], w.w2.inverse, bias));
-                part[2 * n + e] = (upper ? x : 0) + (lower ? y : 0);
+                float x = gelu<SPLIT>(fmaf(acc[n].sum(e), w.w2.inverse, bias));
+                float y = gelu<SPLIT>(fmaf(acc[n].sum(e + 2), w.w2.inverse, bias));
+                sum[2 * n + e] = (upper ? x : 0) + (lower ? y : 0);
             }
-    }
-    __syncthreads();
-
-    /* over tiles in order, then over the eight rows of lanes as a tree */
-    if (warp < QUARTERS) {
-        float sum[8];
-        read8(sum, parts + (warp * LANES + lane) * 8);
-        for (int tile = 1; tile < tiles; tile++) {
-            float v[8];
-            read8(v, parts + ((tile * QUARTERS + warp) * LANES + lane) * 8);
-#pragma unroll
-            for (int e = 0; e < 8; e++)
-                sum[e] += v[e];
-        }
+        /* the sixteen rows of a tile as a tree, then the tiles in order */
 #pragma unroll
         for (int e = 0; e < 8; e++) {
             sum[e] += __shfl_xor_sync(~0u, sum[e], 4);
             sum[e] += __shfl_xor_sync(~0u, sum[e], 8);
             sum[e] += __shfl_xor_sync(~0u, sum[e], 16);
         }
-        float *s = work.s + (size_t)r.place * WIDTH + 32 * warp + 8 * (lane % 4);
         if (g == 0) {
-            *(float4 *)s = make_float4(sum[0], sum[1], sum[2], sum[3]);
-            *(float4 *)(s + 4) = make_float4(sum[4], sum[5], sum[6], sum[7]);
+            float *part = parts + tile * WIDTH + 32 * quarter + 8 * lane;
+            *(float4 *)part = make_float4(sum[0], sum[1], sum[2], sum[3]);
+            *(float4 *)(part + 4) = make_float4(sum[4], sum[5], sum[6], sum[7]);
         }
+    }
+    __syncthreads();
+    if (threadIdx.x < WIDTH) {
+        float s = 0;
+        for (int tile = 0; tile < tiles; tile++)
+            s += parts[tile * WIDTH + threadIdx.x];
+        work.s[(size_t)r.place * WIDTH + threadIdx.x] = s;
     }
 }
 

@@ -2,140 +2,12 @@
  * the decoder together, then the letters that became decidable are drawn, all on the device.
  * The result is exactly that of decoding one residue after another. Random numbers come with
  * the request; distributions are formed in double, in the order of design/rules.c. */
-#include "cuda/decode.cuh"
+#include "cuda/wave.cuh"
 
 extern "C" {
 #include "engine/levels.h"
 }
-#include <math.h>
 #include <string.h>
-
-/* ---- rules and requests as the device reads them ---- */
-
-typedef struct device_rules {
-    const uint8_t *native, *resolved, *designed, *omit, *pssm_allowed, *omit_last;
-    const double *bias, *pssm_coef, *pssm_bias, *weight;
-    double pssm_multi;
-    const uint32_t *start, *member;
-    bool carry_letters; /* rules.h */
-} device_rules;
-
-typedef struct device_request {
-    const double *uniform, *exponential;
-    double temperature;
-    double *probs;
-} device_request;
-
-/* A group of a sequence whose letter is to be drawn. */
-typedef struct unit {
-    uint32_t sequence, group;
-} unit;
-
-/* ---- the draw: a warp a unit, a lane a letter ---- */
-
-/* Sum over the letters in ascending order, as the host adds. */
-__device__ static double sum_letters(double x)
-{
-    double sum = 0;
-    for (int a = 0; a < LETTERS; a++)
-        sum = __dadd_rn(sum, __shfl_sync(~0u, x, a));
-    return sum;
-}
-
-/* First letter of the largest value; a NaN never wins over what came before, as on the host. */
-__device__ static int best_letter(double x)
-{
-    int best = 0;
-    double top = __shfl_sync(~0u, x, 0);
-    for (int a = 1; a < LETTERS; a++) {
-        double other = __shfl_sync(~0u, x, a);
-        if (other > top) {
-            top = other;
-            best = a;
-        }
-    }
-    return best;
-}
-
-/* The lane's probability at position t (fmpnn_rules_distribution); false if nothing remains. */
-__device__ static bool distribution(const device_rules &r, uint32_t t, double z, double T,
-                                    int lane, double *out)
-{
-    size_t at = (size_t)t * LETTERS + lane;
-    bool letter = lane < LETTERS, omitted = !letter || (r.omit && r.omit[at]);
-    double y = letter ? __dadd_rn(z, r.bias ? r.bias[at] / T : 0) : 0, top = -INFINITY;
-    for (int a = 0; a < LETTERS; a++) {
-        double other = __shfl_sync(~0u, y, a);
-        if (!__shfl_sync(~0u, (int)omitted, a) && other > top)
-            top = other;
-    }
-    double q = omitted ? 0 : exp(__dadd_rn(y, -top));
-    double sum = sum_letters(q);
-    bool good = sum > 0;
-    q /= sum;
-    if (good && r.pssm_bias && r.pssm_coef) {
-        double share = __dmul_rn(r.pssm_multi, r.pssm_coef[t]);
-        if (letter)
-            q = __dadd_rn(__dmul_rn(__dadd_rn(1, -share), q), __dmul_rn(share, r.pssm_bias[at]));
-    }
-    if (good && r.pssm_allowed) {
-        if (letter)
-            q = __dmul_rn(q, (r.pssm_allowed[at] ? 1 : 0) + 0.001);
-        sum = sum_letters(q);
-        good = sum > 0;
-        q /= sum;
-    }
-    if (good && r.omit_last) {
-        if (letter && r.omit_last[at])
-            q = 0;
-        sum = sum_letters(q);
-        good = sum > 0;
-        q /= sum;
-    }
-    *out = letter ? q : 0;
-    return good;
-}
-
-__device__ static int draw_uniform(double p, double u)
-{
-    double sum = 0;
-    int possible = LETTERS - 1, letter = -1;
-    for (int a = 0; a < LETTERS; a++) {
-        double other = __shfl_sync(~0u, p, a);
-        sum = __dadd_rn(sum, other);
-        if (letter < 0 && sum > u)
-            letter = a;
-        if (other > 0)
-            possible = a;
-    }
-    return letter < 0 ? possible : letter; /* the sum fell short of u by rounding */
-}
-
-/* fmpnn_rules_draws */
-__device__ static bool draws(const device_rules &r, uint32_t first, uint32_t end)
-{
-    bool any = false;
-    for (uint32_t m = first; m < end; m++)
-        any = any || r.designed[r.member[m]];
-    return r.carry_letters ? any : r.designed[r.member[end - 1]];
-}
-
-/* fmpnn_rules_give */
-__device__ static void give(const device_rules &r, uint32_t first, uint32_t end, int letter,
-                            uint8_t *letters, int lane)
-{
-    if (!r.carry_letters) {
-        for (uint32_t m = first + lane; m < end; m += LANES)
-            letters[r.member[m]] = (uint8_t)letter;
-        return;
-    }
-    for (uint32_t m = first; m < end && lane == 0; m++) {
-        uint32_t i = r.member[m];
-        if (!r.designed[i])
-            letter = r.native[i];
-        letters[i] = (uint8_t)letter;
-    }
-}
 
 /* Logits of rows that are not computed are the bias: they have a share in a group's. */
 __global__ void fill_unresolved(const sequence *all, const float *b_logits)
@@ -146,56 +18,14 @@ __global__ void fill_unresolved(const sequence *all, const float *b_logits)
             q.logits[at] = b_logits[at % LETTERS];
 }
 
-/* failed: the smallest position without a distribution, plus 1; 0 if there is none. */
 __global__ void draw_letters(const sequence *all, const device_request *requests,
                              device_rules rules, const unit *units, uint32_t n,
                              unsigned *failed)
 {
     uint32_t at = (blockIdx.x * blockDim.x + threadIdx.x) / LANES;
-    int lane = threadIdx.x % LANES;
-    if (at >= n)
-        return;
-    const sequence &q = all[units[at].sequence];
-    const device_request &request = requests[units[at].sequence];
-    uint32_t first = rules.start[units[at].group], end = rules.start[units[at].group + 1];
-    uint32_t lead = rules.member[first], last = rules.member[end - 1];
-    bool designed = draws(rules, first, end);
-    /* an unresolved member decides: the first of them */
-    for (uint32_t m = first; m < end && !rules.carry_letters; m++)
-        if (!rules.resolved[rules.member[m]]) {
-            give(rules, first, end, rules.native[rules.member[m]], q.letters, lane);
-            return;
-        }
-    if (!designed && !request.probs) {
-        give(rules, first, end, rules.native[last], q.letters, lane);
-        return;
-    }
-    bool greedy = !request.uniform && !request.exponential;
-    double T = greedy ? 1 : request.temperature, z = 0, p;
-    for (uint32_t m = first; m < end && lane < LETTERS; m++) {
-        uint32_t i = rules.member[m];
-        double weight = rules.weight ? rules.weight[i] : 1;
-        double term = __dmul_rn(weight, (double)q.logits[(size_t)i * LETTERS + lane]);
-        z = __dadd_rn(z, term / T / (double)(end - first));
-    }
-    bool good = distribution(rules, last, z, T, lane, &p);
-    if (!good && designed) {
-        if (lane == 0)
-            atomicMax(failed, ~last); /* the smallest position */
-        return;
-    }
-    if (!good)
-        p = 0;
-    int letter;
-    if (request.exponential) {
-        double q_lane = lane < LETTERS ? request.exponential[(size_t)lead * LETTERS + lane] : 1;
-        letter = best_letter(p / q_lane);
-    } else {
-        letter = greedy ? best_letter(p) : draw_uniform(p, request.uniform[lead]);
-    }
-    give(rules, first, end, designed ? letter : rules.native[last], q.letters, lane);
-    for (uint32_t m = first; request.probs && lane < LETTERS && m < end; m++)
-        request.probs[(size_t)rules.member[m] * LETTERS + lane] = p;
+    if (at < n)
+        draw_group(all[units[at].sequence], requests[units[at].sequence], rules,
+                   units[at].group, failed, threadIdx.x % LANES);
 }
 
 /* ---- what one batch of requests needs, in one block of device memory ---- */
@@ -227,6 +57,9 @@ typedef struct sampler {
     double *probs;
     unsigned *failed;
     row_work work;
+    wave_group *groups, *device_groups; /* NULL: level by level */
+    size_t n_groups;
+    unsigned *done;
 } sampler;
 
 static size_t place(sampler *s, size_t bytes)
@@ -276,7 +109,7 @@ static void lay_out(sampler *s)
     to->carry_letters = r->carry_letters;
     to->start = (const uint32_t *)send(s, r->start, (r->groups + 1) * sizeof *r->start);
     to->member = (const uint32_t *)send(s, r->member, L * sizeof *r->member);
-    const uint32_t *group_of = (const uint32_t *)send(s, r->group_of, L * sizeof *r->group_of);
+    to->group_of = (const uint32_t *)send(s, r->group_of, L * sizeof *r->group_of);
     const uint32_t *rank = (const uint32_t *)send(s, s->rank, B * L * sizeof *rank);
     s->device_letters = (uint8_t *)send(s, s->letters, B * L);
     s->device_rows = (row *)send(s, s->rows, n_rows * sizeof *s->rows);
@@ -294,9 +127,13 @@ static void lay_out(sampler *s)
             requests[b] = (device_request){uniform, exponential, from->temperature, NULL};
     }
     s->failed = (unsigned *)room(s, sizeof *s->failed);
-    s->sent = s->used; /* `failed` is sent too, as 0 */
-    if (s->placing)
+    s->done = (unsigned *)room(s, sizeof *s->done);
+    s->device_groups = (wave_group *)send(s, s->groups, s->n_groups * sizeof *s->groups);
+    s->sent = s->used; /* `failed` and `done` are sent too, as 0 */
+    if (s->placing) {
         *(unsigned *)(s->host + ((char *)s->failed - s->block)) = 0;
+        *(unsigned *)(s->host + ((char *)s->done - s->block)) = 0;
+    }
     /* logits and probs lie together, and start as 0; then the states */
     s->logits = (float *)room(s, B * cells * sizeof *s->logits);
     bool any = false;
@@ -306,7 +143,7 @@ static void lay_out(sampler *s)
     size_t state = decode_state_bytes(s->dev, s->en->weights, L);
     char *states = (char *)room(s, B * state);
     for (size_t b = 0; b < B && s->placing; b++) {
-        all[b] = (sequence){s->en->item, rank + b * L, group_of, s->device_letters + b * L,
+        all[b] = (sequence){s->en->item, rank + b * L, to->group_of, s->device_letters + b * L,
                             states + b * state, s->logits + b * cells};
         requests[b].probs = s->request[b].probs ? s->probs + b * cells : NULL;
     }
@@ -385,6 +222,28 @@ static void schedule(sampler *s, size_t *next)
         }
 }
 
+/* Few rows a level: all levels in one launch, in groups of rows of one level. */
+static fmpnn_status plan_wave(sampler *s, fmpnn_error *err)
+{
+    s->n_groups = 0;
+    s->groups = NULL;
+    if (s->rules->groups != s->L || !s->levels ||
+        !decode_wave_fits(s->dev, s->en->weights, (int)s->en->K,
+                          s->row_start[s->levels] / s->levels))
+        return FMPNN_OK;
+    s->groups = (wave_group *)fmpnn_alloc(s->row_start[s->levels], sizeof *s->groups);
+    if (!s->groups)
+        return fmpnn_fail_memory(err, "sampling");
+    for (uint32_t v = 0; v < s->levels; v++)
+        for (size_t at = s->row_start[v]; at < s->row_start[v + 1]; at += WAVE_ROWS) {
+            size_t left = s->row_start[v + 1] - at;
+            s->groups[s->n_groups++] =
+                (wave_group){(uint32_t)at, (uint32_t)(left < WAVE_ROWS ? left : WAVE_ROWS),
+                             (uint32_t)s->row_start[v]};
+        }
+    return FMPNN_OK;
+}
+
 static fmpnn_status plan(sampler *s, fmpnn_error *err)
 {
     size_t L = s->L;
@@ -409,7 +268,7 @@ static fmpnn_status plan(sampler *s, fmpnn_error *err)
         s->most = n > s->most ? n : s->most;
     }
     fmpnn_release(next);
-    return FMPNN_OK;
+    return plan_wave(s, err);
 }
 
 /* ---- the work ---- */
@@ -425,6 +284,11 @@ static fmpnn_status launch(sampler *s, fmpnn_error *err)
         fill_unresolved<<<(unsigned)s->B, 256, 0, dev->stream>>>(s->all,
                                                                 s->en->weights->b_logits);
         CUDA_LAUNCHED(err);
+    }
+    if (s->groups) {
+        const wave_task t = {s->all, s->requests, s->device, s->device_rows, s->device_groups,
+                             (uint32_t)s->n_groups, s->failed, s->done};
+        return decode_wave(dev, s->en->weights, &t, err);
     }
     for (uint32_t v = 0; v < s->levels; v++) {
         size_t n_rows = s->row_start[v + 1] - s->row_start[v];
@@ -507,8 +371,10 @@ static fmpnn_status sample_batch(sampler *s, fmpnn_error *err)
         status = fetch(s, err);
     device_release(s->dev, s->block);
     s->block = NULL;
+    fmpnn_release(s->groups);
     fmpnn_release(s->unit_start);
     fmpnn_release(s->row_start);
+    s->groups = NULL;
     s->unit_start = s->row_start = NULL;
     return status;
 }

@@ -8,7 +8,7 @@
  * Every output is one chain over k in ascending order, whatever the shape of the tile, the
  * kernel or the number of rows: so its bits depend on its row alone. Where a chain is longer
  * than 128, it is cut into pieces of CHUNK that are added in order, so that several blocks may
- * share it. Split numbers: x = hi + lo, three products a step: hi hi, hi lo, lo hi. */
+ * share it. Split numbers: x = hi + lo, three chains: hi hi + (hi lo + lo hi). */
 #ifndef FMPNN_CUDA_TILE_CUH
 #define FMPNN_CUDA_TILE_CUH
 
@@ -114,16 +114,19 @@ __device__ inline uint32_t half_pair(float x, float y)
 /* Rows g and g + 8, one block of 32 channels, for the two steps of k. */
 template <bool SPLIT> struct operand {
     uint32_t hi[2][4];
-    uint32_t lo[SPLIT ? 2 : 1][4];
+    uint32_t lo[2][4];
+};
+template <> struct operand<false> {
+    uint32_t hi[2][4];
 };
 
-template <bool SPLIT>
-__device__ inline void operand_pair(operand<SPLIT> &a, int step, int place, float x, float y)
+__device__ inline void operand_pair(operand<false> &a, int step, int place, float x, float y)
 {
-    if (!SPLIT) {
-        a.hi[step][place] = half_pair(x, y);
-        return;
-    }
+    a.hi[step][place] = half_pair(x, y);
+}
+
+__device__ inline void operand_pair(operand<true> &a, int step, int place, float x, float y)
+{
     x *= ACT_SCALE;
     y *= ACT_SCALE;
     __half2 h = __floats2half2_rn(x, y);
@@ -138,10 +141,10 @@ __device__ inline void operand_make(operand<SPLIT> &a, const float upper[8], con
 {
 #pragma unroll
     for (int step = 0; step < 2; step++) {
-        operand_pair<SPLIT>(a, step, 0, upper[4 * step], upper[4 * step + 1]);
-        operand_pair<SPLIT>(a, step, 1, lower[4 * step], lower[4 * step + 1]);
-        operand_pair<SPLIT>(a, step, 2, upper[4 * step + 2], upper[4 * step + 3]);
-        operand_pair<SPLIT>(a, step, 3, lower[4 * step + 2], lower[4 * step + 3]);
+        operand_pair(a, step, 0, upper[4 * step], upper[4 * step + 1]);
+        operand_pair(a, step, 1, lower[4 * step], lower[4 * step + 1]);
+        operand_pair(a, step, 2, upper[4 * step + 2], upper[4 * step + 3]);
+        operand_pair(a, step, 3, lower[4 * step + 2], lower[4 * step + 3]);
     }
 }
 
@@ -155,20 +158,36 @@ __device__ inline void mma(float c[4], const uint32_t a[4], uint32_t b0, uint32_
                  : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
 }
 
-/* One block of 32 of k into one tile of 16 x 8. */
-template <bool SPLIT>
-__device__ inline void multiply(float c[4], const operand<SPLIT> &a, uint4 hi, uint4 lo)
+/* The chains of one tile of 16 x 8. */
+template <bool SPLIT> struct chains {
+    float hh[4], hl[4], lh[4];
+    __device__ void clear(void)
+    {
+#pragma unroll
+        for (int e = 0; e < 4; e++)
+            hh[e] = hl[e] = lh[e] = 0;
+    }
+    __device__ float sum(int e) const
+    {
+        return SPLIT ? hh[e] + (hl[e] + lh[e]) : hh[e];
+    }
+};
+
+/* One block of 32 of k into one tile. */
+__device__ inline void multiply(chains<false> &c, const operand<false> &a, uint4 hi, uint4)
 {
-    mma(c, a.hi[0], hi.x, hi.y);
-    if (SPLIT) {
-        mma(c, a.hi[0], lo.x, lo.y);
-        mma(c, a.lo[0], hi.x, hi.y);
-    }
-    mma(c, a.hi[1], hi.z, hi.w);
-    if (SPLIT) {
-        mma(c, a.hi[1], lo.z, lo.w);
-        mma(c, a.lo[SPLIT], hi.z, hi.w);
-    }
+    mma(c.hh, a.hi[0], hi.x, hi.y);
+    mma(c.hh, a.hi[1], hi.z, hi.w);
+}
+
+__device__ inline void multiply(chains<true> &c, const operand<true> &a, uint4 hi, uint4 lo)
+{
+    mma(c.hh, a.hi[0], hi.x, hi.y);
+    mma(c.hl, a.hi[0], lo.x, lo.y);
+    mma(c.lh, a.lo[0], hi.x, hi.y);
+    mma(c.hh, a.hi[1], hi.z, hi.w);
+    mma(c.hl, a.hi[1], lo.z, lo.w);
+    mma(c.lh, a.lo[1], hi.z, hi.w);
 }
 
 /* Where the fragments of tile t, block b begin. */
@@ -184,16 +203,21 @@ __device__ inline void product(float (&acc)[MT][NT][4], const float *rows, int s
                                const matrix &w, int first, int lane)
 {
     constexpr int PIECE = BLOCKS <= 4 ? BLOCKS : CHUNK;
-    float sum[MT][NT][4];
+    chains<SPLIT> sum[MT][NT];
 #pragma unroll
     for (int m = 0; m < MT; m++)
 #pragma unroll
         for (int n = 0; n < NT; n++)
 #pragma unroll
             for (int e = 0; e < 4; e++)
-                acc[m][n][e] = sum[m][n][e] = 0;
+                acc[m][n][e] = 0;
 #pragma unroll 2
     for (int piece = 0; piece < BLOCKS; piece += PIECE) {
+#pragma unroll
+        for (int m = 0; m < MT; m++)
+#pragma unroll
+            for (int n = 0; n < NT; n++)
+                sum[m][n].clear();
 #pragma unroll
         for (int c = 0; c < PIECE; c++) {
             int b = piece + c;
@@ -213,7 +237,7 @@ __device__ inline void product(float (&acc)[MT][NT][4], const float *rows, int s
                 operand_make<SPLIT>(a, upper, lower);
 #pragma unroll
                 for (int n = 0; n < NT; n++)
-                    multiply<SPLIT>(sum[m][n], a, hi[n], lo[n]);
+                    multiply(sum[m][n], a, hi[n], lo[n]);
             }
         }
 #pragma unroll
@@ -221,10 +245,8 @@ __device__ inline void product(float (&acc)[MT][NT][4], const float *rows, int s
 #pragma unroll
             for (int n = 0; n < NT; n++)
 #pragma unroll
-                for (int e = 0; e < 4; e++) {
-                    acc[m][n][e] += sum[m][n][e];
-                    sum[m][n][e] = 0;
-                }
+                for (int e = 0; e < 4; e++)
+                    acc[m][n][e] += sum[m][n].sum(e);
     }
 }
 

@@ -1,0 +1,32 @@
+/* Sampling of a few sequences in one launch: wave.cu. */
+#ifndef FMPNN_CUDA_WAVE_CUH
+#define FMPNN_CUDA_WAVE_CUH
+
+#include "cuda/draw.cuh"
+
+enum { WAVE_ROWS = 2 }; /* rows that a cluster takes at a time */
+
+/* Rows first .. first+count-1 of the list, all of one level; they may start when `before` rows
+ * are done: all of lower levels. */
+typedef struct wave_group {
+    uint32_t first, count, before;
+} wave_group;
+
+typedef struct wave_task {
+    const sequence *all;
+    const device_request *requests;
+    device_rules rules; /* every group is one residue */
+    const row *rows;    /* by level */
+    const wave_group *groups;
+    uint32_t n_groups;
+    unsigned *failed, *done; /* 0 at first */
+} wave_task;
+
+/* Whether this device and network can do it, and it is the faster way for so many rows a level
+ * on average. */
+bool decode_wave_fits(device *dev, const model_weights *w, int K, size_t rows_a_level);
+
+fmpnn_status decode_wave(device *dev, const model_weights *w, const wave_task *task,
+                         fmpnn_error *err);
+
+#endif
