@@ -182,6 +182,7 @@ const fmpnn_backend fmpnn_backend_cuda = {
     states,
     cuda_logits,
     cuda_conditional,
+    NULL, /* variants: many sequences at once are what logits is good at */
     cuda_sample,
     cuda_operation_create,
     cuda_operation_run,
