@@ -3,6 +3,25 @@
 
 #include <string.h>
 
+static size_t fail_at, calls;
+
+cudaError_t cuda_checked(cudaError_t code)
+{
+    size_t number = __atomic_add_fetch(&calls, 1, __ATOMIC_RELAXED);
+    return number == fail_at ? cudaErrorLaunchFailure : code;
+}
+
+static void set_fail_at(size_t n)
+{
+    calls = 0;
+    fail_at = n;
+}
+
+static size_t count_calls(void)
+{
+    return calls;
+}
+
 fmpnn_status cuda_failed(cudaError_t code, const char *call, const char *file, int line,
                          fmpnn_error *err)
 {
@@ -24,7 +43,7 @@ fmpnn_status device_enter(const fmpnn_context *ctx, device **out, fmpnn_error *e
 fmpnn_status device_alloc(device *dev, size_t bytes, void **out, fmpnn_error *err)
 {
     *out = NULL;
-    cudaError_t code = cudaMallocAsync(out, bytes ? bytes : 1, dev->stream);
+    cudaError_t code = cuda_checked(cudaMallocAsync(out, bytes ? bytes : 1, dev->stream));
     if (code == cudaSuccess)
         return FMPNN_OK;
     if (code != cudaErrorMemoryAllocation)
@@ -176,6 +195,8 @@ static const fmpnn_cuda_plugin plugin = {
     count_devices,
     describe,
     open_context,
+    set_fail_at,
+    count_calls,
 };
 
 extern "C" __attribute__((visibility("default"))) const fmpnn_cuda_plugin *

@@ -15,10 +15,13 @@ extern "C" {
 fmpnn_status cuda_failed(cudaError_t code, const char *call, const char *file, int line,
                          fmpnn_error *err);
 
+/* The code, or, for a test, another one (device.cu). */
+cudaError_t cuda_checked(cudaError_t code);
+
 /* Return FMPNN_ECUDA from the function at hand if `call` fails. */
 #define CUDA_TRY(call, err)                                                                 \
     do {                                                                                    \
-        cudaError_t cuda_code_ = (call);                                                    \
+        cudaError_t cuda_code_ = cuda_checked(call);                                                    \
         if (cuda_code_ != cudaSuccess)                                                      \
             return cuda_failed(cuda_code_, #call, __FILE__, __LINE__, err);                 \
     } while (0)

@@ -41,6 +41,11 @@ typedef struct fmpnn_cuda_plugin {
     /* Give a context its device: sets backend, isa, precision, identity, device and close.
      * FMPNN_EDEVICE for a number or precision that there is not; FMPNN_ECUDA. */
     fmpnn_status (*open)(fmpnn_context *ctx, int n, const char *precision, fmpnn_error *err);
+
+    /* Testing: let the n-th CUDA call or launch from now on be taken for failed (0: none); how
+     * many there were. Process-wide; tests only. */
+    void (*fail_at)(size_t n);
+    size_t (*calls)(void);
 } fmpnn_cuda_plugin;
 
 /* The one symbol that is looked up. */

@@ -1,0 +1,442 @@
+/* Logits, conditionals, samples and the operation of a device against the plain formulas in
+ * double, on generated structures and weights; the same bits whatever travels along; and a
+ * failure planted into every CUDA call. Skipped where there is no device. */
+#include "cuda/plugin.h"
+#include "generated_network.h"
+#include "reference/reference.h"
+
+enum { CASES = 6, MANY = 150 };
+
+static const struct {
+    size_t L, k, unresolved;
+} cases[CASES] = {{1, 48, 0}, {23, 48, 0}, {47, 5, 0}, {61, 17, 7}, {50, 48, 2}, {90, 48, 11}};
+
+typedef struct world {
+    size_t L, cells;
+    fmpnn_graph *graph;
+    fmpnn_encoding *encoding;
+    fmpnn_reference64_encoding *reference;
+    uint32_t *order, *rank; /* [L] */
+    uint8_t *letters, *resolved, *designed, *omit;
+    double *uniform, *bias;
+    uint32_t *start, *member, *group_of;
+    size_t groups;
+} world;
+
+static void *room(size_t count, size_t size)
+{
+    void *block = calloc(count + 1, size);
+    assert_non_null(block);
+    return block;
+}
+
+static void make_order(world *w)
+{
+    for (size_t i = 0; i < w->L; i++)
+        w->order[i] = (uint32_t)i;
+    for (size_t i = w->L; i > 1; i--) {
+        size_t other = (size_t)(uniform() * (double)i);
+        uint32_t kept = w->order[i - 1];
+        w->order[i - 1] = w->order[other];
+        w->order[other] = kept;
+    }
+}
+
+/* Groups of up to `size` residues that stand together in the order. */
+static void make_groups(world *w, size_t size)
+{
+    w->groups = 0;
+    for (size_t t = 0; t < w->L; t++) {
+        w->member[t] = w->order[t];
+        if (t % size == 0)
+            w->start[w->groups++] = (uint32_t)t;
+        w->group_of[w->order[t]] = (uint32_t)w->groups - 1;
+    }
+    w->start[w->groups] = (uint32_t)w->L;
+    for (size_t t = 0; t < w->L; t++)
+        w->rank[w->order[t]] = (uint32_t)t;
+}
+
+static world make_world(fmpnn_context *ctx, const fmpnn_model *model, int n)
+{
+    fmpnn_error err;
+    world w = {.L = cases[n].L, .cells = cases[n].L * FMPNN_LETTERS};
+    size_t L = w.L;
+    w.graph = make_graph(L, cases[n].k, cases[n].unresolved, 2, false);
+    fmpnn_reference_options options = {.neighbour = w.graph->neighbour};
+    if (fmpnn_reference64_encode(model, w.graph, &options, &w.reference, &err) ||
+        ctx->backend->encode(ctx, model, w.graph, &w.encoding, &err))
+        fail_msg("%s", err.message);
+    w.order = room(L, sizeof *w.order);
+    w.rank = room(L, sizeof *w.rank);
+    w.letters = room(L, 1);
+    w.resolved = room(L, 1);
+    w.designed = room(L, 1);
+    w.omit = room(w.cells, 1);
+    w.uniform = room(L, sizeof *w.uniform);
+    w.bias = room(w.cells, sizeof *w.bias);
+    w.start = room(L + 1, sizeof *w.start);
+    w.member = room(L, sizeof *w.member);
+    w.group_of = room(L, sizeof *w.group_of);
+    for (size_t i = 0; i < L; i++) {
+        w.letters[i] = (uint8_t)(uniform() * FMPNN_LETTERS);
+        w.resolved[i] = w.graph->mask[i] != 0;
+        w.designed[i] = w.resolved[i] && uniform() < 0.8;
+        w.uniform[i] = uniform();
+        for (size_t a = 0; a < FMPNN_LETTERS; a++) {
+            w.omit[i * FMPNN_LETTERS + a] = a == 20 || (i % 3 == 0 && a == i % 20);
+            w.bias[i * FMPNN_LETTERS + a] = 0.3 * normal();
+        }
+    }
+    make_order(&w);
+    make_groups(&w, 1);
+    return w;
+}
+
+static void free_world(fmpnn_context *ctx, world *w)
+{
+    ctx->backend->encoding_free(w->encoding);
+    fmpnn_reference64_encoding_free(w->reference);
+    fmpnn_graph_free(w->graph);
+    free(w->order);
+    free(w->rank);
+    free(w->letters);
+    free(w->resolved);
+    free(w->designed);
+    free(w->omit);
+    free(w->uniform);
+    free(w->bias);
+    free(w->start);
+    free(w->member);
+    free(w->group_of);
+}
+
+static fmpnn_rules rules_of(const world *w)
+{
+    return (fmpnn_rules){.L = w->L,
+                         .native = w->letters,
+                         .resolved = w->resolved,
+                         .designed = w->designed,
+                         .omit = w->omit,
+                         .bias = w->bias,
+                         .groups = w->groups,
+                         .start = w->start,
+                         .member = w->member,
+                         .group_of = w->group_of};
+}
+
+static void compare_logits(const world *w, const float *got, const double *want,
+                           const uint8_t *rows, const char *what, double limit)
+{
+    comparison c = {0};
+    for (size_t n = 0; n < w->cells; n++)
+        if (!rows || rows[n / FMPNN_LETTERS])
+            compare(&c, got[n], want[n]);
+    judge(&c, what, w->L, w->graph->K, limit);
+}
+
+/* Several sequences in several orders at once, and the score without a sequence. */
+static void check_logits(fmpnn_context *ctx, world *w, double limit)
+{
+    enum { B = 3 };
+    fmpnn_error err;
+    uint8_t *letters = room(B * w->L, 1);
+    uint32_t *rank = room(B * w->L, sizeof *rank);
+    float *got = room(B * w->cells, sizeof *got);
+    double *want = room(w->cells, sizeof *want);
+    for (size_t b = 0; b < B; b++) {
+        make_order(w);
+        make_groups(w, 1);
+        memcpy(rank + b * w->L, w->rank, w->L * sizeof *rank);
+        for (size_t i = 0; i < w->L; i++)
+            letters[b * w->L + i] = (uint8_t)(uniform() * FMPNN_LETTERS);
+    }
+    for (int blind = 0; blind < 2; blind++) {
+        memset(got, 0xff, B * w->cells * sizeof *got);
+        if (ctx->backend->logits(ctx, w->encoding, B, blind ? NULL : letters, rank, got, &err))
+            fail_msg("%s", err.message);
+        for (size_t b = 0; b < B; b++) {
+            if (fmpnn_reference64_logits(w->reference, blind ? NULL : letters + b * w->L,
+                                         rank + b * w->L, want, NULL, &err))
+                fail_msg("%s", err.message);
+            compare_logits(w, got + b * w->cells, want, NULL,
+                           blind ? "logits without letters" : "logits", limit);
+        }
+    }
+    free(want);
+    free(got);
+    free(rank);
+    free(letters);
+}
+
+static void check_conditional(fmpnn_context *ctx, world *w, double limit)
+{
+    fmpnn_error err;
+    uint8_t *wanted = room(w->L, 1);
+    float *got = room(w->cells, sizeof *got);
+    double *want = room(w->cells, sizeof *want);
+    for (size_t i = 0; i < w->L; i++)
+        wanted[i] = i % 4 != 1;
+    for (size_t n = 0; n < w->cells; n++)
+        got[n] = 77;
+    if (ctx->backend->conditional(ctx, w->encoding, w->letters, w->rank, wanted, got, &err) ||
+        fmpnn_reference64_conditional(w->reference, w->letters, w->rank, wanted, want, &err))
+        fail_msg("%s", err.message);
+    compare_logits(w, got, want, wanted, "conditional logits", limit);
+    for (size_t n = 0; n < w->cells; n++)
+        if (!wanted[n / FMPNN_LETTERS] && got[n] != 77)
+            fail_msg("row %zu was not asked for and was written", n / FMPNN_LETTERS);
+    free(want);
+    free(got);
+    free(wanted);
+}
+
+/* The same request alone, and among many: the same bytes. Its logits are those of its letters,
+ * and in float32-grade its letters are the reference's. */
+static void check_sample(fmpnn_context *ctx, world *w, size_t tied, double limit)
+{
+    fmpnn_error err;
+    bool split = !strcmp(fmpnn_context_precision(ctx), "fp32");
+    make_order(w);
+    make_groups(w, tied);
+    fmpnn_rules rules = rules_of(w);
+    fmpnn_draw_request *request = room(MANY, sizeof *request), alone;
+    uint8_t *letters = room((MANY + 2) * w->L, 1), *expected = letters + (MANY + 1) * w->L;
+    float *logits = room((MANY + 1) * w->cells, sizeof *logits);
+    double *probs = room(3 * w->cells, sizeof *probs), *want = probs + 2 * w->cells;
+    memset(logits, 0xff, (MANY + 1) * w->cells * sizeof *logits);
+    memset(probs, 0xff, 2 * w->cells * sizeof *probs);
+    for (size_t b = 0; b < MANY; b++)
+        request[b] = (fmpnn_draw_request){.order = w->order,
+                                          .uniform = b % 5 == 4 ? NULL : w->uniform,
+                                          .temperature = b % 2 ? 0.3 : 1,
+                                          .letters = letters + b * w->L,
+                                          .logits = logits + b * w->cells};
+    request[0].probs = probs;
+    alone = request[0];
+    alone.letters = letters + MANY * w->L;
+    alone.logits = logits + MANY * w->cells;
+    alone.probs = probs + w->cells;
+    if (ctx->backend->sample(ctx, w->encoding, &rules, 0, 1, &alone, &err) ||
+        ctx->backend->sample(ctx, w->encoding, &rules, 0, MANY, request, &err))
+        fail_msg("%s", err.message);
+    assert_memory_equal(alone.letters, request[0].letters, w->L);
+    assert_memory_equal(alone.logits, request[0].logits, w->cells * sizeof *logits);
+    assert_memory_equal(alone.probs, request[0].probs, w->cells * sizeof *probs);
+    if (split) {
+        if (fmpnn_reference64_sample(w->reference, &rules, w->order, w->uniform, NULL, 1, expected,
+                                     want, probs, &err))
+            fail_msg("%s", err.message);
+        assert_memory_equal(alone.letters, expected, w->L);
+        compare_logits(w, alone.logits, want, NULL, "logits of sampling", limit);
+    } else if (tied == 1) {
+        if (fmpnn_reference64_logits(w->reference, alone.letters, w->rank, want, NULL, &err))
+            fail_msg("%s", err.message);
+        compare_logits(w, alone.logits, want, w->resolved, "logits of sampling", limit);
+    }
+    free(probs);
+    free(logits);
+    free(letters);
+    free(request);
+}
+
+static void check_precision(const char *precision, double limit)
+{
+    fmpnn_context *ctx;
+    fmpnn_error err;
+    if (open_device(precision, &ctx, &err))
+        fail_msg("%s", err.message);
+    fmpnn_model *model = make_model(false);
+    for (int n = 0; n < CASES; n++) {
+        world w = make_world(ctx, model, n);
+        check_logits(ctx, &w, limit);
+        check_conditional(ctx, &w, limit);
+        check_sample(ctx, &w, 1, limit);
+        check_sample(ctx, &w, 3, limit);
+        free_world(ctx, &w);
+    }
+    fmpnn_model_free(model);
+    fmpnn_context_free(ctx);
+}
+
+static void test_split(void **unused)
+{
+    (void)unused;
+    check_precision("fp32", 5e-5);
+}
+
+static void test_half(void **unused)
+{
+    (void)unused;
+    check_precision("fp16", 1e-2);
+}
+
+/* ---- the operation ---- */
+
+typedef struct operation_case {
+    size_t B, L, D, k;
+    bool tanh_form;
+} operation_case;
+
+static float *random_floats(size_t count, double scale)
+{
+    float *data = room(count, sizeof *data);
+    for (size_t n = 0; n < count; n++)
+        data[n] = (float)(scale * normal());
+    return data;
+}
+
+static void check_operation(fmpnn_context *ctx, fmpnn_context *reference, operation_case c,
+                            double limit)
+{
+    size_t D = c.D, H = 2 * D, nodes = c.B * c.L;
+    fmpnn_error err;
+    float *array[] = {
+        random_floats(H * (H + 4), 1 / sqrt((double)H)), random_floats(H, 0.3),
+        random_floats(D * H, 1 / sqrt((double)H)),       random_floats(D, 0.3),
+        random_floats(H * D, 1 / sqrt((double)D)),       random_floats(H, 0.3),
+        random_floats(D * H, 1 / sqrt((double)H)),       random_floats(D, 0.3),
+        random_floats(D, 1),                             random_floats(D, 1),
+        random_floats(nodes * D, 1),                     random_floats(nodes * 3, 8),
+        random_floats(nodes, 1),                         room(nodes * D, sizeof(float)),
+        room(nodes * D, sizeof(float))};
+    fmpnn_message_weights w = {D,        array[0], array[1], array[2], array[3], array[4],
+                               array[5], array[6], array[7], array[8], array[9], c.tanh_form};
+    int32_t *E = room(nodes * c.k, sizeof *E);
+    float *mask = array[12], *got = array[13], *want = array[14];
+    fmpnn_message_pass *op;
+    comparison difference = {0};
+    for (size_t n = 0; n < nodes * c.k; n++)
+        E[n] = (int32_t)(uniform() * (double)c.L);
+    for (size_t n = 0; n < nodes; n++)
+        mask[n] = n % 5 == 3 ? 0 : 1;
+    memset(got, 0xff, nodes * D * sizeof *got);
+    for (int which = 0; which < 2; which++) {
+        fmpnn_context *on = which ? reference : ctx;
+        if (fmpnn_message_pass_create(on, &w, nodes, c.k, &op, &err) ||
+            fmpnn_message_pass_run(op, c.B, c.L, array[10], array[11], E, mask,
+                                   which ? want : got, &err))
+            fail_msg("%s", err.message);
+        fmpnn_message_pass_free(op);
+    }
+    for (size_t n = 0; n < nodes * D; n++)
+        compare(&difference, got[n], want[n]);
+    judge(&difference, "the operation", c.L, c.k, limit);
+    for (size_t n = 0; n < sizeof array / sizeof *array; n++)
+        free(array[n]);
+    free(E);
+}
+
+static void test_operation(void **unused)
+{
+    static const operation_case list[] = {
+        {1, 106, 64, 12, false}, {1, 106, 64, 12, true}, {1, 106, 128, 48, false},
+        {3, 37, 64, 7, false},   {2, 5, 64, 11, false},  {1, 1, 64, 1, false},
+        {1, 300, 64, 133, true}, {2, 61, 128, 5, true},  {1, 7, 128, 131, false},
+        {1, 700, 128, 3, false}, {4, 500, 64, 9, false}, {1, 19, 5, 3, false},
+        {2, 11, 33, 4, true},    {1, 9, 200, 6, false},  {1, 1, 1, 1, false}};
+    static const struct {
+        const char *name;
+        double limit;
+    } precisions[] = {{"fp32", 2e-6}, {"fp16", 1e-3}};
+    fmpnn_context_options plain = {.device = "reference", .threads = 1};
+    fmpnn_context *ctx, *reference;
+    fmpnn_error err;
+    (void)unused;
+    assert_int_equal(fmpnn_context_create(&plain, &reference, &err), 0);
+    for (int p = 0; p < 2; p++) {
+        assert_int_equal(open_device(precisions[p].name, &ctx, &err), 0);
+        for (size_t n = 0; n < sizeof list / sizeof *list; n++)
+            check_operation(ctx, reference, list[n], precisions[p].limit);
+        fmpnn_context_free(ctx);
+    }
+    fmpnn_context_free(reference);
+}
+
+/* ---- planted failures ---- */
+
+/* Everything that a program would ask for; the first failure ends it. */
+static fmpnn_status ask_everything(const fmpnn_model *model, const fmpnn_graph *graph,
+                                   fmpnn_error *err)
+{
+    enum { L = 20, D = 64 };
+    static float weights[4 * D * D + 8 * D], logits[L * FMPNN_LETTERS];
+    static uint8_t letters[L], ones[L];
+    static uint32_t order[L], start[L + 1];
+    fmpnn_context *ctx = NULL;
+    fmpnn_encoding *encoding = NULL;
+    fmpnn_message_pass *op = NULL;
+    fmpnn_message_weights w = {D,       weights, weights, weights, weights, weights,
+                               weights, weights, weights, weights, weights, false};
+    int32_t E[L] = {0};
+    fmpnn_status status = open_device("fp32", &ctx, err);
+    for (uint32_t i = 0; i < L; i++) {
+        order[i] = start[i] = i;
+        ones[i] = 1;
+    }
+    start[L] = L;
+    fmpnn_rules rules = {.L = L, .native = letters, .resolved = ones, .designed = ones,
+                         .groups = L, .start = start, .member = order, .group_of = order};
+    fmpnn_draw_request request = {
+        .order = order, .temperature = 1, .letters = letters, .logits = logits};
+    if (!status)
+        status = ctx->backend->encode(ctx, model, graph, &encoding, err);
+    if (!status)
+        status = ctx->backend->logits(ctx, encoding, 1, letters, order, logits, err);
+    if (!status)
+        status = ctx->backend->conditional(ctx, encoding, letters, order, ones, logits, err);
+    if (!status)
+        status = ctx->backend->sample(ctx, encoding, &rules, 0, 1, &request, err);
+    if (!status)
+        status = fmpnn_message_pass_create(ctx, &w, L, 1, &op, err);
+    if (!status)
+        status = fmpnn_message_pass_run(op, 1, L, weights, weights, E, weights, logits, err);
+    fmpnn_message_pass_free(op);
+    if (ctx)
+        ctx->backend->encoding_free(encoding);
+    fmpnn_context_free(ctx);
+    return status;
+}
+
+static void test_failures(void **unused)
+{
+    (void)unused;
+    fmpnn_error err;
+    const fmpnn_cuda_plugin *plugin = fmpnn_cuda_plugin_open(&err);
+    fmpnn_model *model = make_model(false);
+    fmpnn_graph *graph = make_graph(20, 48, 0, 1, false);
+    plugin->fail_at(0);
+    if (ask_everything(model, graph, &err))
+        fail_msg("%s", err.message);
+    size_t calls = plugin->calls();
+    assert_true(calls > 40);
+    for (size_t n = 1; n <= calls; n++) {
+        plugin->fail_at(n);
+        fmpnn_status status = ask_everything(model, graph, &err);
+        if (status != FMPNN_ECUDA || !strstr(err.message, "cudaErrorLaunchFailure"))
+            fail_msg("call %zu of %zu failed, status %d: %s", n, calls, (int)status,
+                     status ? err.message : "");
+    }
+    plugin->fail_at(0);
+    assert_int_equal(ask_everything(model, graph, &err), 0);
+    fmpnn_graph_free(graph);
+    fmpnn_model_free(model);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_split),
+        cmocka_unit_test(test_half),
+        cmocka_unit_test(test_operation),
+        cmocka_unit_test(test_failures),
+    };
+    fmpnn_context *ctx;
+    fmpnn_error err;
+    if (open_device("fp32", &ctx, &err)) {
+        print_message("skipped: %s\n", err.message);
+        return 77;
+    }
+    fmpnn_context_free(ctx);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
