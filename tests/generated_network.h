@@ -35,7 +35,7 @@ static inline double normal(void)
 
 typedef struct maker {
     fmpnn_tensor tensor[160];
-    char name[160][80];
+    char name[160][160];
     size_t count;
 } maker;
 

@@ -178,6 +178,166 @@ __global__ void __launch_bounds__(EDGE_WARPS *LANES)
     }
 }
 
+/* ---- edges of many rows: a warp a row, W2 in shared memory ---- */
+
+/* As many as registers allow. */
+__host__ __device__ constexpr int many_warps(bool split)
+{
+    return split ? 12 : 16;
+}
+
+__host__ __device__ inline size_t many_shared(bool split)
+{
+    return WIDTH * WIDTH * sizeof(__half) * (split ? 2 : 1) +
+           LETTERS * WIDTH * sizeof(float);
+}
+
+/* What a lane knows of a neighbour of its row. */
+typedef struct neighbour_code {
+    uint32_t j;
+    int kind; /* letter if it is decoded, else one of these */
+} neighbour_code;
+enum { NOT_DECODED = 32, HIDDEN_LETTER, NOTHING };
+
+__device__ inline neighbour_code code_of(const sequence &q, int i, int m)
+{
+    neighbour_code c = {0, NOT_DECODED};
+    if (m >= q.item.K)
+        return c;
+    c.j = q.item.neighbour[(size_t)i * q.item.K + m];
+    if (!q.rank || q.rank[c.j] >= q.rank[i])
+        return c;
+    c.kind = !q.letters ? NOTHING
+             : q.group_of && q.group_of[c.j] == q.group_of[i] ? HIDDEN_LETTER
+                                                              : q.letters[c.j];
+    return c;
+}
+
+/* The same values as edge_input(). */
+template <bool SPLIT>
+__device__ inline void many_input(float z[8], const sequence &q, neighbour_code c, int i, int m,
+                                  int layer, const float own[8], const float *letters,
+                                  const float *bias, int at)
+{
+    typedef typename table_of<SPLIT>::type table;
+    const structure &s = q.item;
+    float v[8];
+    if (m >= s.K) {
+#pragma unroll
+        for (int e = 0; e < 8; e++)
+            z[e] = 0;
+        return;
+    }
+    if (c.kind == NOTHING) {
+        read8(z, bias + at);
+#pragma unroll
+        for (int e = 0; e < 8; e++)
+            z[e] = gelu<SPLIT>(z[e] + own[e]);
+        return;
+    }
+    read8(z, (const table *)s.edge_part +
+                 (((size_t)layer * s.L + i) * s.K + m) * WIDTH + at);
+    if (layer && c.kind != NOT_DECODED)
+        read8(v, (const table *)q.state + ((size_t)(layer - 1) * s.L + c.j) * WIDTH + at);
+    else
+        read8(v, s.blind + ((size_t)layer * s.L + c.j) * WIDTH + at);
+#pragma unroll
+    for (int e = 0; e < 8; e++)
+        z[e] += own[e] + v[e];
+    if (c.kind < LETTERS) {
+        read8(v, letters + c.kind * WIDTH + at);
+#pragma unroll
+        for (int e = 0; e < 8; e++)
+            z[e] += v[e];
+    }
+#pragma unroll
+    for (int e = 0; e < 8; e++)
+        z[e] = gelu<SPLIT>(z[e]);
+}
+
+template <bool SPLIT>
+__global__ void __launch_bounds__(many_warps(SPLIT) * LANES, 1)
+    decode_edges_many(const sequence *all, const row *rows, int n_rows, row_work work,
+                      decoder_weights w, int layer)
+{
+    constexpr int FRAGMENTS = WIDTH / 8 * QUARTERS * LANES, WARPS = many_warps(SPLIT);
+    extern __shared__ uint4 shared[];
+    float *letters = (float *)(shared + FRAGMENTS * (SPLIT ? 2 : 1));
+    int lane = threadIdx.x % LANES, warp = threadIdx.x / LANES, g = lane / 4;
+    for (int at = threadIdx.x; at < FRAGMENTS * (SPLIT ? 2 : 1); at += blockDim.x)
+        shared[at] = at < FRAGMENTS ? w.w2.hi[at] : w.w2.lo[at - FRAGMENTS];
+    for (int at = threadIdx.x; at < LETTERS * WIDTH; at += blockDim.x)
+        letters[at] = w.letters[at];
+    __syncthreads();
+
+    for (int n = blockIdx.x * WARPS + warp; n < n_rows; n += gridDim.x * WARPS) {
+        row r = rows[n];
+        const sequence &q = all[r.sequence];
+        int K = q.item.K, i = r.i;
+        const float *own = layer ? work.own + (size_t)r.place * WIDTH
+                                 : q.item.own_part + (size_t)i * WIDTH;
+        float sum[8] = {}; /* lanes of g = quarter keep the sums of their eight channels */
+        for (int first = 0; first < K; first += TILE) {
+            neighbour_code mine = code_of(q, i, first + lane % TILE), upper, lower;
+            upper.j = __shfl_sync(~0u, mine.j, g);
+            upper.kind = __shfl_sync(~0u, mine.kind, g);
+            lower.j = __shfl_sync(~0u, mine.j, g + 8);
+            lower.kind = __shfl_sync(~0u, mine.kind, g + 8);
+            operand<SPLIT> a[QUARTERS];
+#pragma unroll
+            for (int b = 0; b < QUARTERS; b++) {
+                int at = 32 * b + 8 * (lane % 4);
+                float o[8], u[8], l[8];
+                read8(o, own + at);
+                many_input<SPLIT>(u, q, upper, i, first + g, layer, o, letters, w.bias, at);
+                many_input<SPLIT>(l, q, lower, i, first + g + 8, layer, o, letters, w.bias, at);
+                operand_make<SPLIT>(a[b], u, l);
+            }
+            bool has_upper = first + g < K, has_lower = first + g + 8 < K;
+#pragma unroll 1
+            for (int quarter = 0; quarter < QUARTERS; quarter++) {
+                chains<SPLIT> acc[4];
+                float x[8];
+#pragma unroll
+                for (int t = 0; t < 4; t++)
+                    acc[t].clear();
+#pragma unroll
+                for (int b = 0; b < QUARTERS; b++)
+#pragma unroll
+                    for (int t = 0; t < 4; t++) {
+                        const uint4 *f =
+                            shared + ((4 * quarter + t) * QUARTERS + b) * LANES + lane;
+                        multiply(acc[t], a[b], f[0], SPLIT ? f[FRAGMENTS] : f[0]);
+                    }
+#pragma unroll
+                for (int t = 0; t < 4; t++)
+#pragma unroll
+                    for (int e = 0; e < 2; e++) {
+                        float bias = w.b2[channel_of(4 * quarter + t, e, lane)];
+                        float y = gelu<SPLIT>(fmaf(acc[t].sum(e), w.w2.inverse, bias));
+                        float z = gelu<SPLIT>(fmaf(acc[t].sum(e + 2), w.w2.inverse, bias));
+                        x[2 * t + e] = (has_upper ? y : 0) + (has_lower ? z : 0);
+                    }
+#pragma unroll
+                for (int e = 0; e < 8; e++) {
+                    x[e] += __shfl_xor_sync(~0u, x[e], 4);
+                    x[e] += __shfl_xor_sync(~0u, x[e], 8);
+                    x[e] += __shfl_xor_sync(~0u, x[e], 16);
+                }
+                if (g == quarter)
+#pragma unroll
+                    for (int e = 0; e < 8; e++)
+                        sum[e] += x[e];
+            }
+        }
+        if (g < QUARTERS) {
+            float *s = work.s + (size_t)r.place * WIDTH + 32 * g + 8 * (lane % 4);
+            *(float4 *)s = make_float4(sum[0], sum[1], sum[2], sum[3]);
+            *(float4 *)(s + 4) = make_float4(sum[4], sum[5], sum[6], sum[7]);
+        }
+    }
+}
+
 /* ---- nodes ---- */
 
 typedef struct node_task {
@@ -333,6 +493,19 @@ static fmpnn_status launch_edges(device *dev, const model_weights *w, int layer,
                                  const sequence *all, const row *rows, size_t n,
                                  const row_work *work, int K, fmpnn_error *err)
 {
+    if (n >= (size_t)dev->multiprocessors * 6) {
+        size_t fixed = many_shared(SPLIT);
+        size_t warps = many_warps(SPLIT), blocks = (n + warps - 1) / warps;
+        if (blocks > (size_t)dev->multiprocessors)
+            blocks = (size_t)dev->multiprocessors;
+        CUDA_TRY(cudaFuncSetAttribute(decode_edges_many<SPLIT>,
+                                      cudaFuncAttributeMaxDynamicSharedMemorySize, (int)fixed),
+                 err);
+        decode_edges_many<SPLIT><<<(unsigned)blocks, (unsigned)warps * LANES, fixed, dev->stream>>>(
+            all, rows, (int)n, *work, w->decoder[layer], layer);
+        CUDA_LAUNCHED(err);
+        return FMPNN_OK;
+    }
     size_t shared = edge_shared(SPLIT, (K + TILE - 1) / TILE);
     if (shared > (size_t)dev->shared_limit)
         return fmpnn_fail(err, FMPNN_EDEVICE, "%d neighbours: device cuda computes fewer", K);

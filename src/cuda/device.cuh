@@ -133,6 +133,7 @@ typedef struct device {
     uploaded *weights; /* of the models met so far */
     void *pinned;      /* host memory that the device reads; grows */
     size_t pinned_size;
+    cudaEvent_t timed[2]; /* recorded around the kernels of sampling, if there; benchmarks */
     long references;
     char isa[16];
 } device;

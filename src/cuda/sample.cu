@@ -34,12 +34,16 @@ enum { BATCH_BYTES = 2000000000 };
 
 typedef struct sampler {
     device *dev;
+    const fmpnn_context *ctx;
     const fmpnn_encoding *en;
     const fmpnn_rules *rules;
     fmpnn_draw_request *request; /* [B] */
     size_t B, L, most;           /* most: rows of the largest level */
     uint32_t *rank, *level, *unit_level; /* host, [B][L], [B][L], [B][groups] */
     uint8_t *letters;            /* host, [B][L] as they start */
+    uint32_t *top;               /* [B] highest level */
+    const float *got_logits;     /* [B][L][21], [B][L] as they came back */
+    const uint8_t *got_letters;
     uint32_t levels;
     size_t *row_start, *unit_start; /* [levels+1], into the lists */
     row *rows;
@@ -166,16 +170,17 @@ static bool forced_letter(const fmpnn_rules *rules, size_t group, uint8_t *lette
     return false;
 }
 
-/* Ranks, levels and starting letters of one sequence; returns its levels. */
-static uint32_t plan_one(sampler *s, size_t b)
+/* Ranks, levels and starting letters of one sequence. */
+static void plan_one(void *of, size_t b)
 {
+    sampler *s = (sampler *)of;
     const fmpnn_rules *rules = s->rules;
     size_t L = s->L;
     uint32_t *rank = s->rank + b * L, *unit_level = s->unit_level + b * rules->groups;
     uint8_t *letters = s->letters + b * L;
     for (size_t t = 0; t < L; t++)
         rank[s->request[b].order[t]] = (uint32_t)t;
-    uint32_t levels = fmpnn_levels_find(s->en->graph, rules, 0, s->request[b].order, rank,
+    s->top[b] = fmpnn_levels_find(s->en->graph, rules, 0, s->request[b].order, rank,
                                         s->level + b * L, unit_level);
     memcpy(letters, rules->native, L);
     for (size_t g = 0; g < rules->groups; g++) { /* letters that wait for nothing */
@@ -185,7 +190,6 @@ static uint32_t plan_one(sampler *s, size_t b)
         for (size_t m = rules->start[g]; m < rules->start[g + 1]; m++)
             letters[rules->member[m]] = letter;
     }
-    return levels;
 }
 
 /* start[v] .. start[v+1]: the items of level v + 1. Items of level 0 are left out. */
@@ -248,10 +252,9 @@ static fmpnn_status plan(sampler *s, fmpnn_error *err)
 {
     size_t L = s->L;
     s->levels = 0;
-    for (size_t b = 0; b < s->B; b++) {
-        uint32_t levels = plan_one(s, b);
-        s->levels = levels > s->levels ? levels : s->levels;
-    }
+    fmpnn_pool_each(s->ctx->pool, s->ctx->threads, s->B, plan_one, s);
+    for (size_t b = 0; b < s->B; b++)
+        s->levels = s->top[b] > s->levels ? s->top[b] : s->levels;
     size_t *next = (size_t *)fmpnn_alloc(s->levels + 1, sizeof *next);
     s->row_start = (size_t *)fmpnn_alloc(s->levels + 1, sizeof *s->row_start);
     s->unit_start = (size_t *)fmpnn_alloc(s->levels + 1, sizeof *s->unit_start);
@@ -308,6 +311,14 @@ static fmpnn_status launch(sampler *s, fmpnn_error *err)
     return FMPNN_OK;
 }
 
+static void hand_out(void *of, size_t b)
+{
+    const sampler *s = (const sampler *)of;
+    size_t L = s->L, cells = L * LETTERS;
+    memcpy(s->request[b].letters, s->got_letters + b * L, L);
+    memcpy(s->request[b].logits, s->got_logits + b * cells, cells * sizeof(float));
+}
+
 static fmpnn_status fetch(sampler *s, fmpnn_error *err)
 {
     device *dev = s->dev;
@@ -343,10 +354,9 @@ static fmpnn_status fetch(sampler *s, fmpnn_error *err)
                           "no letter has a probability at model position %u: all are omitted, "
                           "or a logit or bias is not finite",
                           ~*failed + 1);
-    for (size_t b = 0; b < B; b++) {
-        memcpy(s->request[b].letters, letters + b * L, L);
-        memcpy(s->request[b].logits, logits + b * cells, cells * sizeof *logits);
-    }
+    s->got_logits = logits;
+    s->got_letters = letters;
+    fmpnn_pool_each(s->ctx->pool, s->ctx->threads, B, hand_out, s);
     return FMPNN_OK;
 }
 
@@ -365,7 +375,11 @@ static fmpnn_status sample_batch(sampler *s, fmpnn_error *err)
     if (!status) {
         s->placing = true;
         lay_out(s);
+        if (s->dev->timed[0])
+            cudaEventRecord(s->dev->timed[0], s->dev->stream);
         status = launch(s, err);
+        if (s->dev->timed[1])
+            cudaEventRecord(s->dev->timed[1], s->dev->stream);
     }
     if (!status)
         status = fetch(s, err);
@@ -388,6 +402,7 @@ fmpnn_status cuda_sample(fmpnn_context *ctx, const fmpnn_encoding *en, const fmp
     (void)n_shared; /* computing them for each sequence gives the same */
     TRY(device_enter(ctx, &s.dev, err));
     TRY(encoding_await(s.dev, en, err));
+    s.ctx = ctx;
     s.en = en;
     s.rules = rules;
     s.L = en->L;
@@ -400,14 +415,16 @@ fmpnn_status cuda_sample(fmpnn_context *ctx, const fmpnn_encoding *en, const fmp
     s.unit_level = (uint32_t *)fmpnn_alloc(batch, rules->groups * sizeof *s.unit_level);
     s.letters = (uint8_t *)fmpnn_alloc(batch, s.L);
     s.rows = (row *)fmpnn_alloc(batch, s.L * sizeof *s.rows);
+    s.top = (uint32_t *)fmpnn_alloc(batch, sizeof *s.top);
     s.units = (unit *)fmpnn_alloc(batch, rules->groups * sizeof *s.units);
-    if (!s.rank || !s.level || !s.unit_level || !s.letters || !s.rows || !s.units)
+    if (!s.rank || !s.level || !s.unit_level || !s.letters || !s.rows || !s.units || !s.top)
         status = fmpnn_fail_memory(err, "sampling");
     for (size_t first = 0; first < B && !status; first += batch) {
         s.B = B - first < batch ? B - first : batch;
         s.request = request + first;
         status = sample_batch(&s, err);
     }
+    fmpnn_release(s.top);
     fmpnn_release(s.units);
     fmpnn_release(s.rows);
     fmpnn_release(s.letters);
