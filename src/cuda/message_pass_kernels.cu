@@ -37,6 +37,22 @@ __device__ inline float4 measure(const float *x, const float *y)
     return make_float4(distance, dx * scale, dy * scale, dz * scale);
 }
 
+/* The second kernel starts while the first ends: what does not depend on it goes before
+ * `launch_wait`. */
+__device__ inline void launch_wait(void)
+{
+#if __CUDA_ARCH__ >= 900
+    asm volatile("griddepcontrol.wait;" ::: "memory");
+#endif
+}
+
+__device__ inline void launch_next(void)
+{
+#if __CUDA_ARCH__ >= 900
+    asm volatile("griddepcontrol.launch_dependents;" ::: "memory");
+#endif
+}
+
 /* ---- widths 64 and 128 ---- */
 
 /* 16 nodes by 16 WARPS columns of [A | P]. */
@@ -48,6 +64,7 @@ __global__ void __launch_bounds__(THREADS)
     constexpr int STRIDE = D + 4, QUADS = D / 4;
     __shared__ __align__(16) float x[TILE * STRIDE];
     int lane = threadIdx.x % LANES, warp = threadIdx.x / LANES, first = blockIdx.x * TILE;
+    launch_next();
     for (int at = threadIdx.x; at < TILE * QUADS; at += THREADS) {
         int r = at / QUADS, c = at % QUADS;
         float4 v = make_float4(0, 0, 0, 0);
@@ -106,8 +123,6 @@ __global__ void __launch_bounds__(THREADS)
         int n = n0 + team, node = first + n, room = ROOM / TEAMS;
         bool mine = n < count;
         float sum[8] = {}, own[8];
-        if (mine)
-            read8(own, tables + (size_t)node * 4 * D + channel);
         for (int m0 = 0; m0 < w.k; m0 += room) {
             int some = min(room, w.k - m0);
             __syncthreads();
@@ -121,6 +136,12 @@ __global__ void __launch_bounds__(THREADS)
                 geometry[at] = measure(a.X + (size_t)i * 3, a.X + (size_t)j * 3);
             }
             __syncthreads();
+            if (!m0) {
+                if (!n0)
+                    launch_wait();
+                if (mine)
+                    read8(own, tables + (size_t)node * 4 * D + channel);
+            }
             for (int m = p; mine && m < some; m += EDGE_LANES) {
                 float4 d = geometry[team * room + m];
                 float z[8];
@@ -287,10 +308,18 @@ static fmpnn_status launch_matrix(device *dev, const operation_weights *w, int L
     dim3 grid((unsigned)((nodes + TILE - 1) / TILE), 4 * D / (16 * WARPS));
     operation_parts<SPLIT, D><<<grid, THREADS, 0, dev->stream>>>(*w, a->h, nodes);
     CUDA_LAUNCHED(err);
-    operation_edges<SPLIT, D>
-        <<<(unsigned)((nodes + per_block - 1) / per_block), THREADS, shared, dev->stream>>>(
-            *w, *a, L, nodes, per_block);
-    CUDA_LAUNCHED(err);
+    cudaLaunchConfig_t edges = {};
+    cudaLaunchAttribute early = {};
+    early.id = cudaLaunchAttributeProgrammaticStreamSerialization;
+    early.val.programmaticStreamSerializationAllowed = 1;
+    edges.gridDim = dim3((unsigned)((nodes + per_block - 1) / per_block));
+    edges.blockDim = dim3(THREADS);
+    edges.dynamicSmemBytes = shared;
+    edges.stream = dev->stream;
+    edges.attrs = &early;
+    edges.numAttrs = dev->major >= 9;
+    CUDA_TRY(cudaLaunchKernelEx(&edges, operation_edges<SPLIT, D>, *w, *a, L, nodes, per_block),
+             err);
     return FMPNN_OK;
 }
 
