@@ -1,12 +1,16 @@
 /* The device under the names that src/backend.h asks for, and encodings in its memory. */
 #include "cuda/device.cuh"
 
+extern "C" {
+#include "graph/context.h"
+}
+
 #include <string.h>
 
 /* ---- an encoding: one block, the uploaded part first ---- */
 
 typedef struct places {
-    size_t neighbour, mask, xyz, distance, index, chain, uploaded; /* bytes */
+    size_t neighbour, mask, xyz, distance, index, chain, label, uploaded; /* bytes */
     size_t h, own_part, blind, edge_part, total;
 } places;
 
@@ -28,6 +32,7 @@ static places lay_out(const device *dev, const fmpnn_model *model, const fmpnn_g
     p.distance = take(&used, L * K * sizeof(float));
     p.index = take(&used, L * sizeof(int));
     p.chain = take(&used, L * sizeof(int));
+    p.label = take(&used, graph->label ? L : 0);
     p.uploaded = used;
     p.h = take(&used, L * C * sizeof(float));
     p.own_part = take(&used, L * C * sizeof(float));
@@ -51,6 +56,8 @@ static fmpnn_status send_graph(device *dev, const fmpnn_graph *graph, const plac
     memcpy(host + p->distance, graph->distance, L * K * sizeof(float));
     memcpy(host + p->index, graph->index, L * sizeof(int));
     memcpy(host + p->chain, graph->chain, L * sizeof(int));
+    if (graph->label)
+        memcpy(host + p->label, graph->label, L);
     CUDA_TRY(cudaMemcpyAsync(block, host, p->uploaded, cudaMemcpyHostToDevice, dev->stream),
              err);
     return FMPNN_OK;
@@ -68,6 +75,7 @@ static structure structure_at(const fmpnn_graph *graph, const places *p, char *b
     s.distance = (const float *)(block + p->distance);
     s.index = (const int *)(block + p->index);
     s.chain = (const int *)(block + p->chain);
+    s.label = graph->label ? (const uint8_t *)(block + p->label) : NULL;
     s.h = (float *)(block + p->h);
     s.own_part = (float *)(block + p->own_part);
     s.blind = (float *)(block + p->blind);
@@ -87,22 +95,28 @@ static void encoding_free(fmpnn_encoding *e)
     fmpnn_release(e);
 }
 
-static fmpnn_status fill(fmpnn_encoding *e, float *const *h_E, fmpnn_error *err)
+static fmpnn_status fill(fmpnn_context *ctx, fmpnn_encoding *e, float *const *h_E,
+                         fmpnn_error *err)
 {
     device *dev = e->dev;
+    const fmpnn_model_info *info = &e->model->info;
+    TRY(fmpnn_graph_serves(e->graph, info->ca_only, info->context_atoms, info->labels, err));
     TRY(device_weights(dev, e->model, &e->weights, err));
     places p = lay_out(dev, e->model, e->graph);
     TRY(device_alloc(dev, p.total, &e->block, err));
     TRY(send_graph(dev, e->graph, &p, (char *)e->block, err));
     e->item = structure_at(e->graph, &p, (char *)e->block);
     TRY(cuda_encode(dev, e->weights, 1, &e->item, h_E, err));
+    if (info->context_atoms)
+        TRY(cuda_context_add(ctx, dev, e->model, e->weights, e->graph, &e->item, err));
     CUDA_TRY(cudaEventCreateWithFlags(&e->ready, cudaEventDisableTiming), err);
     CUDA_TRY(cudaEventRecord(e->ready, dev->stream), err);
     return FMPNN_OK;
 }
 
-static fmpnn_status encode_with(device *dev, const fmpnn_model *model, const fmpnn_graph *graph,
-                                float *const *h_E, fmpnn_encoding **out, fmpnn_error *err)
+static fmpnn_status encode_with(fmpnn_context *ctx, device *dev, const fmpnn_model *model,
+                                const fmpnn_graph *graph, float *const *h_E,
+                                fmpnn_encoding **out, fmpnn_error *err)
 {
     fmpnn_encoding *e = (fmpnn_encoding *)fmpnn_alloc_zero(1, sizeof *e);
     if (!e)
@@ -113,7 +127,7 @@ static fmpnn_status encode_with(device *dev, const fmpnn_model *model, const fmp
     e->graph = graph;
     e->L = graph->L;
     e->K = graph->K;
-    fmpnn_status status = fill(e, h_E, err);
+    fmpnn_status status = fill(ctx, e, h_E, err);
     if (status) {
         encoding_free(e);
         return status;
@@ -127,7 +141,7 @@ static fmpnn_status encode(fmpnn_context *ctx, const fmpnn_model *model, const f
 {
     device *dev;
     TRY(device_enter(ctx, &dev, err));
-    return encode_with(dev, model, graph, NULL, out, err);
+    return encode_with(ctx, dev, model, graph, NULL, out, err);
 }
 
 fmpnn_status encoding_await(device *dev, const fmpnn_encoding *e, fmpnn_error *err)
@@ -140,14 +154,15 @@ fmpnn_status encoding_await(device *dev, const fmpnn_encoding *e, fmpnn_error *e
 /* ---- encoder states ---- */
 
 /* Edges of the rows asked for, from an encoding made again for this. */
-static fmpnn_status edge_states(device *dev, const fmpnn_encoding *e, const uint32_t *rows,
-                                size_t n_rows, float *h_E, fmpnn_error *err)
+static fmpnn_status edge_states(fmpnn_context *ctx, device *dev, const fmpnn_encoding *e,
+                                const uint32_t *rows, size_t n_rows, float *h_E,
+                                fmpnn_error *err)
 {
     size_t tile = e->K * WIDTH;
     float *edges;
     fmpnn_encoding *again = NULL;
     TRY(device_array(dev, e->L * tile, &edges, err));
-    fmpnn_status status = encode_with(dev, e->model, e->graph, &edges, &again, err);
+    fmpnn_status status = encode_with(ctx, dev, e->model, e->graph, &edges, &again, err);
     for (size_t n = 0; n < n_rows && !status; n++)
         if (cudaMemcpyAsync(h_E + n * tile, edges + rows[n] * tile, tile * sizeof *h_E,
                             cudaMemcpyDeviceToHost, dev->stream) != cudaSuccess)
@@ -171,7 +186,7 @@ static fmpnn_status states(fmpnn_context *ctx, const fmpnn_encoding *e, float *h
                  err);
         TRY(device_wait(dev, err));
     }
-    return h_E ? edge_states(dev, e, rows, n_rows, h_E, err) : FMPNN_OK;
+    return h_E ? edge_states(ctx, dev, e, rows, n_rows, h_E, err) : FMPNN_OK;
 }
 
 extern "C" const fmpnn_backend fmpnn_backend_cuda;

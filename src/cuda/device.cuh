@@ -101,6 +101,9 @@ typedef struct model_weights {
     decoder_weights decoder[FMPNN_MAX_LAYERS];
     matrix logits; /* 21 rows padded to 32 */
     const float *b_logits;
+    /* [labels][C] first states of labelled residues, their parts in the first messages; NULL
+     * where states begin as 0 */
+    const float *label_state, *label_own, *label_near;
     struct encode_plan *encode;
 } model_weights;
 
@@ -113,6 +116,7 @@ typedef struct structure {
     const float *xyz;      /* [L][4][3] */
     const float *distance; /* [L][K] */
     const int *index, *chain;
+    const uint8_t *label;  /* [L], where the weights have labels */
     float *h;        /* [L][C] encoder output, 0 where masked */
     float *own_part; /* [L][C] Wv h_i of the first decoder layer */
     float *blind;    /* [layers][L][C] Wn h_j */
@@ -189,6 +193,14 @@ fmpnn_status cuda_encode(device *dev, const model_weights *w, size_t n, const st
 /* Fill `neighbour` and `distance` of n structures from their coordinates and masks: what
  * src/graph/graph.c finds, to the bit. Asynchronous, on the device's stream. */
 fmpnn_status cuda_neighbours(device *dev, size_t n, const structure *item, fmpnn_error *err);
+
+/* ---- context.cu ---- */
+
+/* What residues see of other atoms, added to `h` of an encoded structure, and the tables of the
+ * decoder from that; for weights that see atoms. The host computes it, so this waits. */
+fmpnn_status cuda_context_add(fmpnn_context *ctx, device *dev, const fmpnn_model *model,
+                              const model_weights *w, const fmpnn_graph *graph,
+                              const structure *item, fmpnn_error *err);
 
 /* ---- the rest of the backend's calls ---- */
 

@@ -20,6 +20,7 @@ typedef struct arrivals {
     int first, count;      /* number of item[0], how many */
     structure *items;      /* [n] where they go */
     float **h_E_out;
+    const float *label_state, *label_own, *label_near; /* or NULL */
 } arrivals;
 
 static __device__ void load_point(const float *xyz, int i, int a, float p[3])
@@ -93,7 +94,22 @@ static __device__ void ca_points(const structure &s, int i, float *out, float *f
         frame[n] = o[n];
 }
 
+/* What a label says of a node before the first layer. */
+template <bool SPLIT>
+static __device__ void begin_labelled(const arrivals &in, const batch &b, int node,
+                                      int label, int lane)
+{
+    typedef typename table_of<SPLIT>::type T;
+    size_t from = (size_t)label * WIDTH, to = (size_t)node * WIDTH;
+    for (int c = lane; c < WIDTH; c += LANES) {
+        b.h[to + c] = in.label_state[from + c];
+        ((T *)b.own_message)[to + c] = (T)in.label_own[from + c];
+        ((T *)b.near_message)[to + c] = (T)in.label_near[from + c];
+    }
+}
+
 /* A warp a node: its place, its points, its edges in terms of nodes. */
+template <bool SPLIT>
 static __global__ void arrive(const __grid_constant__ arrivals in, batch b)
 {
     int lane = threadIdx.x % LANES;
@@ -112,6 +128,8 @@ static __global__ void arrive(const __grid_constant__ arrivals in, batch b)
     const structure &s = in.item[n];
     int base = in.base[n], i = node - base;
     float count = 0;
+    if (in.label_state)
+        begin_labelled<SPLIT>(in, b, node, s.label[i], lane);
     for (int m = lane; m < b.slots; m += LANES) {
         bool real = m < s.K;
         int j = real ? s.neighbour[(size_t)i * s.K + m] : i;
@@ -330,7 +348,13 @@ static __device__ inline void first_tile(const batch &b, const pass &p, const fl
             tile_store(y, row, (T *)b.edges + e.row[row] * WIDTH, e.q);
     tile_operand(y, a);
     product(y, a, r);
-    tile_activate<SPLIT>(y, p.inverse[2], vector + 3 * WIDTH, e.q, a);
+    if (p.labelled)
+        tile_activate_nodes<SPLIT>(
+            y, p.inverse[2], (const T *)b.own_message + (size_t)e.node * WIDTH,
+            (const T *)b.near_message + (size_t)e.near[0] * WIDTH,
+            (const T *)b.near_message + (size_t)e.near[1] * WIDTH, e.q, a);
+    else
+        tile_activate<SPLIT>(y, p.inverse[2], vector + 3 * WIDTH, e.q, a);
     message_sum(y, a, p.inverse[3], vector + 4 * WIDTH, b, e, lane, r);
 }
 
@@ -501,7 +525,7 @@ static fmpnn_status run_nodes(device *dev, const model_weights *w, const batch *
     node_pass pass;
     memset(&pass, 0, sizeof pass);
     pass.w = e->node;
-    pass.first = n == 0;
+    pass.first = n == 0 && !w->label_state;
     pass.last = n + 1 == w->encoder_layers;
     add_product(&pass, &e->own11, e->bias11, b->own_update, 0);
     add_product(&pass, &e->near11, NULL, b->near_update, 0);
@@ -516,8 +540,9 @@ static fmpnn_status run_nodes(device *dev, const model_weights *w, const batch *
     return encode_nodes(dev, b, &pass, err);
 }
 
-static fmpnn_status run_arrivals(device *dev, const batch *b, size_t n,
-                                 const structure *item, float *const *h_E, fmpnn_error *err)
+static fmpnn_status run_arrivals(device *dev, const model_weights *w, const batch *b,
+                                 size_t n, const structure *item, float *const *h_E,
+                                 fmpnn_error *err)
 {
     enum { THREADS = 128 };
     arrivals in;
@@ -527,6 +552,9 @@ static fmpnn_status run_arrivals(device *dev, const batch *b, size_t n,
         in.first = (int)first;
         in.items = (structure *)b->item;
         in.h_E_out = (float **)b->h_E;
+        in.label_state = w->label_state;
+        in.label_own = w->label_own;
+        in.label_near = w->label_near;
         for (; in.count < AT_ONCE && first + (size_t)in.count < n; in.count++) {
             in.item[in.count] = item[first + (size_t)in.count];
             in.h_E[in.count] = h_E ? h_E[first + (size_t)in.count] : NULL;
@@ -539,7 +567,11 @@ static fmpnn_status run_arrivals(device *dev, const batch *b, size_t n,
                     (int)(((size_t)(node - in.base[0]) * LANES + THREADS - 1) / THREADS),
                     THREADS, 0);
         void *arguments[] = {(void *)&in, (void *)b};
-        CUDA_TRY(cudaLaunchKernelExC(&go.config, (const void *)arrive, arguments), err);
+        CUDA_TRY(cudaLaunchKernelExC(&go.config,
+                                     dev->split ? (const void *)arrive<true>
+                                                : (const void *)arrive<false>,
+                                     arguments),
+                 err);
     }
     return FMPNN_OK;
 }
@@ -601,7 +633,7 @@ static fmpnn_status encode_some(device *dev, const model_weights *w, size_t n,
     carve_batch(&c, dev, n, &b, &items, &states);
     b.item = items;
     b.h_E = states;
-    fmpnn_status status = run_arrivals(dev, &b, n, item, h_E, err);
+    fmpnn_status status = run_arrivals(dev, w, &b, n, item, h_E, err);
     if (!h_E)
         b.h_E = NULL;
     const encode_plan *plan = w->encode;

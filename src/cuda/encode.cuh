@@ -46,6 +46,7 @@ typedef struct pass {
     float inverse[PASS_MATRICES];
     const float *vector[PASS_VECTORS];
     const float *offset_table; /* [66][WIDTH], FIRST */
+    bool labelled;             /* FIRST: nodes have a part in its messages already */
 } pass;
 
 /* W3, the feed-forward block, and the products that the next pass adds to its edges. */
@@ -59,7 +60,7 @@ typedef struct node_product {
 
 typedef struct node_pass {
     node_weights w;
-    bool first; /* h is 0 before */
+    bool first; /* h is 0 before, and so it is not read */
     bool last;  /* h goes to the structure too */
     int products;
     node_product product[NODE_PRODUCTS];

@@ -60,6 +60,7 @@ static fmpnn_status fill_pass(device *dev, const model_weights *w, int n, unsign
     p->weights = at;
     if (n == 0) {
         p->offset_table = w->offset;
+        p->labelled = w->label_state != NULL;
         TRY(add_matrix(dev, p, &w->features_edge, at, err));
         TRY(add_matrix(dev, p, &w->w_e, at, err));
         add_vector(p, w->norm_edges_gain);

@@ -205,6 +205,12 @@ static model_weights walk_model(walk *w, const fmpnn_model *model)
         m.decoder[n] = decoder(w, &model->decoder[n], model->packed->decoder[n].letters);
     m.logits = whole(w, &model->W_out);
     m.b_logits = vector(w, model->W_out.b, FMPNN_LETTERS);
+    if (model->packed->label_state) {
+        size_t count = model->info.labels * C;
+        m.label_state = vector(w, model->packed->label_state, count);
+        m.label_own = vector(w, model->packed->label_own, count);
+        m.label_near = vector(w, model->packed->label_near, count);
+    }
     return m;
 }
 
@@ -263,11 +269,6 @@ fmpnn_status device_weights(device *dev, const fmpnn_model *model, const model_w
                           "weights of width %zu and %zu: device cuda computes those of %d and "
                           "%d, device cpu all",
                           model->C, model->F, WIDTH, FEED_FORWARD);
-    if (model->info.context_atoms || model->info.labels)
-        return fmpnn_fail(err, FMPNN_EDEVICE,
-                          "weights of kind %s: device cuda computes ProteinMPNN's kinds, device "
-                          "cpu all",
-                          model->info.kind);
     uploaded *u = (uploaded *)fmpnn_alloc_zero(1, sizeof *u);
     if (!u)
         return fmpnn_fail_memory(err, "sending weights to the device");

@@ -10,6 +10,7 @@
  * linear maps behind features are folded into the layer's own (packed.h), and the last map of a
  * message stands behind the sum, as everywhere. docs/math.md, "Context atoms". */
 #include "engine/context.h"
+#include "engine/engine.h"
 
 #include <math.h>
 #include <string.h>

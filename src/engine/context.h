@@ -2,7 +2,7 @@
 #ifndef FMPNN_ENGINE_CONTEXT_H
 #define FMPNN_ENGINE_CONTEXT_H
 
-#include "engine/engine.h"
+#include "backend.h"
 #include "graph/context.h"
 
 /* h [L][C] <- h + LN(V_C c), c what each residue makes of the atoms around it. `cb` [L][3].

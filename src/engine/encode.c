@@ -8,6 +8,7 @@
  * After each pass but the last, residues are updated from their summed messages, and what
  * their state contributes to the edges of the next pass is multiplied out once a residue. */
 #include "engine/context.h"
+#include "engine/engine.h"
 #include "graph/context.h"
 
 #include <string.h>
