@@ -29,11 +29,13 @@ static __device__ void load_point(const float *xyz, int i, int a, float p[3])
     p[0] = src[0], p[1] = src[1], p[2] = src[2];
 }
 
+/* Products are rounded before they are subtracted: parallel vectors give exactly 0. */
 static __device__ void cross(const float *a, const float *b, float *out)
 {
-    out[0] = a[1] * b[2] - a[2] * b[1];
-    out[1] = a[2] * b[0] - a[0] * b[2];
-    out[2] = a[0] * b[1] - a[1] * b[0];
+    for (int d = 0; d < 3; d++) {
+        int e = (d + 1) % 3, f = (d + 2) % 3;
+        out[d] = __fsub_rn(__fmul_rn(a[e], b[f]), __fmul_rn(a[f], b[e]));
+    }
 }
 
 /* N CA C O and the virtual CB. */

@@ -85,7 +85,7 @@ void encode_plan_free(device *dev, encode_plan *plan);
 /* A launch that may begin while its predecessor ends (launch_wait). */
 typedef struct launch {
     cudaLaunchConfig_t config;
-    cudaLaunchAttribute attribute;
+    cudaLaunchAttribute attribute[2]; /* room for one more */
 } launch;
 
 inline void launch_init(launch *l, device *dev, int blocks, int threads, size_t shared)
@@ -95,9 +95,9 @@ inline void launch_init(launch *l, device *dev, int blocks, int threads, size_t 
     l->config.blockDim = dim3((unsigned)threads);
     l->config.dynamicSmemBytes = shared;
     l->config.stream = dev->stream;
-    l->attribute.id = cudaLaunchAttributeProgrammaticStreamSerialization;
-    l->attribute.val.programmaticStreamSerializationAllowed = 1;
-    l->config.attrs = &l->attribute;
+    l->attribute[0].id = cudaLaunchAttributeProgrammaticStreamSerialization;
+    l->attribute[0].val.programmaticStreamSerializationAllowed = 1;
+    l->config.attrs = l->attribute;
     l->config.numAttrs = dev->major >= 9;
 }
 

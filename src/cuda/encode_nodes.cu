@@ -6,7 +6,11 @@
  *     each product: W h' + bias
  *
  * A block holds TILES * 16 nodes in shared memory; each of its eight warps multiplies all of
- * them by an eighth of a matrix, whose fragments come from L2 while the previous product runs. */
+ * them by an eighth of a matrix, whose fragments come from L2 while the previous product runs.
+ *
+ * Few nodes are shared by clusters of four blocks: each has a quarter of the feed-forward's
+ * hidden channels, and every fourth product; the rest they all do. W_out's sum has four parts
+ * that are added in order either way, so both give the same bits. */
 #include "cuda/encode.cuh"
 
 #include <string.h>
@@ -164,6 +168,56 @@ static __device__ inline float4 norm_row(float4 v, const float *gain, const floa
                        __fmaf_rn(__fmul_rn(v.w, rate), g.w, c.w));
 }
 
+/* ---- clusters ---- */
+
+enum { QUARTERS = 4 };
+
+static __device__ inline int cluster_rank(void)
+{
+    uint32_t rank = 0;
+#if __CUDA_ARCH__ >= 900
+    asm("mov.u32 %0, %%cluster_ctarank;" : "=r"(rank));
+#endif
+    return (int)rank;
+}
+
+/* All threads of the cluster, or of the block where there is none. */
+template <int CLUSTER> static __device__ inline void barrier(void)
+{
+#if __CUDA_ARCH__ >= 900
+    if (CLUSTER > 1) {
+        asm volatile("barrier.cluster.arrive.release.aligned;\n"
+                     "barrier.cluster.wait.acquire.aligned;" ::
+                         : "memory");
+        return;
+    }
+#endif
+    __syncthreads();
+}
+
+/* Four floats at the same place in the shared memory of block `rank` of the cluster. */
+static __device__ inline float4 read_shared_of(const float *place, int rank)
+{
+    float4 v = make_float4(0, 0, 0, 0);
+#if __CUDA_ARCH__ >= 900
+    uint32_t there;
+    asm volatile("mapa.shared::cluster.u32 %0, %1, %2;"
+                 : "=r"(there)
+                 : "r"(shared_address(place)), "r"(rank));
+    asm volatile("ld.shared::cluster.v4.f32 {%0, %1, %2, %3}, [%4];"
+                 : "=f"(v.x), "=f"(v.y), "=f"(v.z), "=f"(v.w)
+                 : "r"(there)
+                 : "memory");
+#endif
+    return v;
+}
+
+static __device__ inline float4 scale_add(float4 v, float scale, float4 base)
+{
+    return make_float4(__fmaf_rn(v.x, scale, base.x), __fmaf_rn(v.y, scale, base.y),
+                       __fmaf_rn(v.z, scale, base.z), __fmaf_rn(v.w, scale, base.w));
+}
+
 static __device__ inline void store_table(float *dst, float4 v)
 {
     *(float4 *)dst = v;
@@ -189,24 +243,28 @@ static __device__ inline void store_product(const batch &b, const node_product &
     *(float4 *)(dst + (size_t)place.y * WIDTH + column) = v;
 }
 
-template <bool SPLIT, int TILES>
+/* CLUSTER: blocks that share ROWS nodes, 1 or QUARTERS. */
+template <bool SPLIT, int TILES, int CLUSTER>
 static __global__
 __launch_bounds__(THREADS) void update_nodes(const __grid_constant__ batch b,
                                              const __grid_constant__ node_pass p)
 {
-    enum { ROWS = 16 * TILES, PARTS = SPLIT ? 2 : 1 };
+    enum { ROWS = 16 * TILES, PARTS = SPLIT ? 2 : 1, SHARES = QUARTERS / CLUSTER };
     extern __shared__ __align__(128) unsigned char shared[];
     float *x = (float *)shared;                 /* [ROWS][PITCH_X] */
     __half *a = (__half *)(x + ROWS * PITCH_X); /* [PARTS][ROWS][PITCH_A] */
     __half *f = a + PARTS * ROWS * PITCH_A;     /* [PARTS][ROWS][PITCH_F] */
     __half *a_lower = a + ROWS * PITCH_A, *f_lower = f + ROWS * PITCH_F;
     int warp = threadIdx.x / LANES, lane = threadIdx.x % LANES;
-    int first = (int)blockIdx.x * ROWS, column = first_column(warp, lane);
+    float *part = (float *)(f + PARTS * ROWS * PITCH_F); /* as x, if in a cluster */
+    int rank = CLUSTER > 1 ? cluster_rank() : 0;
+    int first = (int)blockIdx.x / CLUSTER * ROWS, column = first_column(warp, lane);
     int per_node = b.slots / GROUP;
     fragments<SPLIT> now, next;
     results<TILES> y;
     load_fragments(now, p.w.w3, SHARE * warp, 0, lane);
-    load_fragments(next, p.w.w_in, 4 * SHARE * warp, 0, lane);
+    int hidden = CLUSTER > 1 ? WARPS * rank + warp : QUARTERS * warp; /* in 16 channels */
+    load_fragments(next, p.w.w_in, SHARE * hidden, 0, lane);
     launch_wait();
     launch_next();
 
@@ -250,17 +308,17 @@ __launch_bounds__(THREADS) void update_nodes(const __grid_constant__ batch b,
     }
     __syncthreads();
 
-    /* f = g(W_in x + b): a warp has 64 of its 512 columns, in four shares of 16 */
+    /* f = g(W_in x + b): a warp has 16 of its 512 channels, or four times that */
 #pragma unroll
-    for (int c = 0; c < 4; c++) {
+    for (int c = 0; c < SHARES; c++) {
         fragments<SPLIT> &w = c % 2 ? now : next, &ahead = c % 2 ? next : now;
-        if (c < 3)
-            load_fragments(ahead, p.w.w_in, 4 * SHARE * warp + SHARE * (c + 1), 0, lane);
+        if (c + 1 < SHARES)
+            load_fragments(ahead, p.w.w_in, SHARE * (hidden + c + 1), 0, lane);
         else
-            load_fragments(ahead, p.w.w_out, SHARE * warp, 0, lane);
+            load_fragments(ahead, p.w.w_out, SHARE * warp, BLOCKS * rank, lane);
         clear(y);
         multiply<SPLIT>(y, a, a_lower, PITCH_A, 0, w, lane);
-        int at = first_column(4 * warp + c, lane);
+        int at = first_column(hidden + c, lane);
         bias = *(const float4 *)(p.w.b_in + at);
 #pragma unroll
         for (int m = 0; m < TILES; m++)
@@ -269,56 +327,69 @@ __launch_bounds__(THREADS) void update_nodes(const __grid_constant__ batch b,
                 float4 v = four_of(y, m, half, p.w.w_in.inverse, bias);
                 v = make_float4(gelu_of<SPLIT>(v.x), gelu_of<SPLIT>(v.y),
                                 gelu_of<SPLIT>(v.z), gelu_of<SPLIT>(v.w));
-                store_operand<SPLIT>(
-                    f, f_lower, (size_t)(16 * m + lane / 4 + 8 * half) * PITCH_F + at, v);
+                int to = (16 * m + lane / 4 + 8 * half) * PITCH_F + at - WIDTH * rank;
+                store_operand<SPLIT>(f, f_lower, (size_t)to, v);
             }
     }
     __syncthreads();
 
-    /* x += W_out f + b */
-    clear(y);
-#pragma unroll
-    for (int c = 0; c < 4; c++) {
-        fragments<SPLIT> &w = c % 2 ? now : next, &ahead = c % 2 ? next : now;
-        if (c < 3)
-            load_fragments(ahead, p.w.w_out, SHARE * warp, BLOCKS * (c + 1), lane);
-        else
-            load_fragments(ahead, p.product[0].w, SHARE * warp, 0, lane);
-        multiply<SPLIT>(y, f, f_lower, PITCH_F, WIDTH * c, w, lane);
-    }
+    /* x += b + W_out f, in four parts of the sum over f */
     bias = *(const float4 *)(p.w.b_out + column);
 #pragma unroll
-    for (int m = 0; m < TILES; m++)
+    for (int c = 0; c < SHARES; c++) {
+        fragments<SPLIT> &w = (c + SHARES) % 2 ? now : next;
+        fragments<SPLIT> &ahead = (c + SHARES) % 2 ? next : now;
+        if (c + 1 < SHARES)
+            load_fragments(ahead, p.w.w_out, SHARE * warp, BLOCKS * (c + 1), lane);
+        else if (rank < p.products)
+            load_fragments(ahead, p.product[rank].w, SHARE * warp, 0, lane);
+        clear(y);
+        multiply<SPLIT>(y, f, f_lower, PITCH_F, WIDTH * c, w, lane);
 #pragma unroll
-        for (int half = 0; half < 2; half++) {
-            float4 *at = (float4 *)(x + (16 * m + lane / 4 + 8 * half) * PITCH_X + column);
-            *at = four_of(y, m, half, p.w.w_out.inverse, add(*at, bias));
-        }
-    __syncthreads();
+        for (int m = 0; m < TILES; m++)
+#pragma unroll
+            for (int half = 0; half < 2; half++) {
+                int place = (16 * m + lane / 4 + 8 * half) * PITCH_X + column;
+                float4 *at = (float4 *)(x + place);
+                float4 base = c ? *at : add(*at, bias);
+                if (CLUSTER > 1) {
+                    *at = base;
+                    *(float4 *)(part + place) =
+                        four_of(y, m, half, 1, make_float4(0, 0, 0, 0));
+                } else {
+                    *at = four_of(y, m, half, p.w.w_out.inverse, base);
+                }
+            }
+    }
+    barrier<CLUSTER>();
     for (int row = warp; row < ROWS; row += WARPS) {
         int node = first + row;
-        float4 v =
-            norm_row(*(float4 *)(x + row * PITCH_X + 4 * lane), p.w.gain2, p.w.bias2, lane);
+        float4 v = *(float4 *)(x + row * PITCH_X + 4 * lane);
+        for (int r = 0; r < CLUSTER && CLUSTER > 1; r++)
+            v = scale_add(read_shared_of(part + row * PITCH_X + 4 * lane, r),
+                          p.w.w_out.inverse, v);
+        v = norm_row(v, p.w.gain2, p.w.bias2, lane);
         bool there = node < b.nodes;
         int2 place = there ? b.place[node] : make_int2(0, 0);
         const structure &s = b.item[place.x];
         if (!there || s.mask[place.y] == 0)
             v = make_float4(0, 0, 0, 0);
         store_operand<SPLIT>(a, a_lower, (size_t)row * PITCH_A + 4 * lane, v);
+        there = there && rank == 0; /* one of a cluster writes */
         if (there && !p.last)
             *(float4 *)(b.h + (size_t)node * WIDTH + 4 * lane) = v;
         else if (there)
             *(float4 *)(s.h + (size_t)place.y * WIDTH + 4 * lane) = v;
     }
-    __syncthreads();
+    barrier<CLUSTER>(); /* nobody reads here any more: blocks may end */
 
     /* what the new state adds elsewhere */
 #pragma unroll 1
-    for (int n = 0; n < p.products; n++) {
+    for (int n = rank; n < p.products; n += CLUSTER) {
         const node_product &product = p.product[n];
         now = next;
-        if (n + 1 < p.products)
-            load_fragments(next, p.product[n + 1].w, SHARE * warp, 0, lane);
+        if (n + CLUSTER < p.products)
+            load_fragments(next, p.product[n + CLUSTER].w, SHARE * warp, 0, lane);
         clear(y);
         multiply<SPLIT>(y, a, a_lower, PITCH_A, 0, now, lane);
         bias = product.bias ? *(const float4 *)(product.bias + column)
@@ -335,16 +406,23 @@ __launch_bounds__(THREADS) void update_nodes(const __grid_constant__ batch b,
     }
 }
 
-template <bool SPLIT, int TILES>
+template <bool SPLIT, int TILES, int CLUSTER>
 static fmpnn_status run(device *dev, const batch *b, const node_pass *pass,
                         fmpnn_error *err)
 {
-    const void *kernel = (const void *)update_nodes<SPLIT, TILES>;
-    int rows = 16 * TILES;
-    size_t shared = (size_t)rows * (PITCH_X * sizeof(float) +
-                                    (SPLIT ? 2 : 1) * (PITCH_A + PITCH_F) * sizeof(__half));
+    const void *kernel = (const void *)update_nodes<SPLIT, TILES, CLUSTER>;
+    int rows = 16 * TILES, parts = SPLIT ? 2 : 1;
+    size_t row_bytes = (CLUSTER > 1 ? 2 : 1) * PITCH_X * sizeof(float) +
+                       parts * (PITCH_A + PITCH_F) * sizeof(__half);
+    size_t shared = (size_t)rows * row_bytes;
     launch go;
-    launch_init(&go, dev, (b->nodes + rows - 1) / rows, THREADS, shared);
+    launch_init(&go, dev, (b->nodes + rows - 1) / rows * CLUSTER, THREADS, shared);
+    if (CLUSTER > 1) {
+        cudaLaunchAttribute *a = &go.attribute[go.config.numAttrs++];
+        a->id = cudaLaunchAttributeClusterDimension;
+        a->val.clusterDim.x = CLUSTER;
+        a->val.clusterDim.y = a->val.clusterDim.z = 1;
+    }
     CUDA_TRY(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
                                   (int)shared),
              err);
@@ -358,8 +436,14 @@ static fmpnn_status run(device *dev, const batch *b, const node_pass *pass,
 fmpnn_status encode_nodes(device *dev, const batch *b, const node_pass *pass,
                           fmpnn_error *err)
 {
-    bool many = b->nodes > 16 * 4 * dev->multiprocessors;
+    int tiles = (b->nodes + 15) / 16;
+    bool many = tiles > 4 * dev->multiprocessors;
+    bool few = dev->major >= 9 && tiles * QUARTERS <= 2 * dev->multiprocessors;
     if (dev->split)
-        return many ? run<true, 4>(dev, b, pass, err) : run<true, 1>(dev, b, pass, err);
-    return many ? run<false, 4>(dev, b, pass, err) : run<false, 1>(dev, b, pass, err);
+        return many  ? run<true, 4, 1>(dev, b, pass, err)
+               : few ? run<true, 1, QUARTERS>(dev, b, pass, err)
+                     : run<true, 1, 1>(dev, b, pass, err);
+    return many  ? run<false, 4, 1>(dev, b, pass, err)
+           : few ? run<false, 1, QUARTERS>(dev, b, pass, err)
+                 : run<false, 1, 1>(dev, b, pass, err);
 }
