@@ -5,7 +5,9 @@
  *   device.cuh, device.cu   a device opened for a context: stream, memory, failures
  *   weights.cu              checkpoints packed into fragments of the matrix instructions
  *   tile.cuh                products, GELU and LayerNorm of one warp
- *   features.cu, encode.cu  a structure encoded
+ *   encode.cu, encode_nodes.cu, features.cuh   structures encoded, in passes over edges and nodes
+ *   edge_tile.cuh, encode_plan.cu   products of 64 edges, and the weights in the order they need
+ *   neighbours.cu, context.cu       the graph found on the device; what residues see of atoms
  *   decode.cu  rows through the decoder; logits.cu, sample.cu: which rows, and letters
  *   message_pass.cu         the message-passing operation alone
  *   backend.cu              all this under the names of backend.h */
