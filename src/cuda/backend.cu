@@ -192,6 +192,7 @@ static fmpnn_status states(fmpnn_context *ctx, const fmpnn_encoding *e, float *h
 extern "C" const fmpnn_backend fmpnn_backend_cuda;
 const fmpnn_backend fmpnn_backend_cuda = {
     "cuda",
+    NULL, /* memory is counted by what the device refuses */
     encode,
     encoding_free,
     states,
