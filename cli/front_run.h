@@ -33,7 +33,7 @@ int front_run(const front_place *place, front_work work, const void *what);
         {"threads", FRONT_INT, at + offsetof(front_place, threads),                         \
          "threads (all usable cores)"},                                                     \
         {"device", FRONT_TEXT, at + offsetof(front_place, device),                          \
-         "cpu, cuda, cuda:N, auto or reference (cpu)"},                                                   \
+         "cpu, cuda, cuda:N, auto or reference (cpu)"},                                    \
         {"isa", FRONT_TEXT, at + offsetof(front_place, isa), "instruction set (the best here)"}, \
     {                                                                                       \
         "precision", FRONT_TEXT, at + offsetof(front_place, precision),                     \
