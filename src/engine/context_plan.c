@@ -5,6 +5,7 @@
  * Sets are put in order of atom numbers, so that equal sets are equal lists, and sums over a set
  * have one order. Both look-ups are open-addressed tables of indices. */
 #include "engine/context.h"
+#include "engine/engine.h"
 
 #include <math.h>
 #include <string.h>

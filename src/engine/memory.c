@@ -8,6 +8,7 @@
  *
  * What a limit leaves beyond that is spent on sequences decoded together and on kept terms. */
 #include "engine/context.h"
+#include "engine/engine.h"
 
 #include <math.h>
 
