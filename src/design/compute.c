@@ -241,12 +241,15 @@ fmpnn_status fmpnn_design(fmpnn_context *ctx, fmpnn_job *job, double temperature
     d.samples->temperature = temperature;
     d.samples->seed = job->seed;
     fmpnn_pool_each(ctx->pool, ctx->threads, n, prepare_sample, &d);
+    fmpnn_lap(ctx->watch, FMPNN_STAGE_NONE, 0);
     status = fmpnn_ask_sample(ctx, job, d.n_shared, n, d.request, err);
     if (!status && (job->rules.groups < L || job->states))
         status = logits_of_tied(ctx, job, d.samples, d.order, err);
+    fmpnn_lap(ctx->watch, FMPNN_STAGE_DECODE, 0);
     if (status)
         goto done;
     fmpnn_pool_each(ctx->pool, ctx->threads, n, finish_sample, &d);
+    fmpnn_lap(ctx->watch, FMPNN_STAGE_OUTPUT, 0);
     *out = d.samples;
     d.samples = NULL;
 done:
