@@ -267,20 +267,24 @@ __device__ inline float warp_sum(float x)
     return x;
 }
 
-/* A row of WIDTH in shared memory, in place, by one warp. */
-__device__ inline void layer_norm(float *row, const float *gain, const float *bias, int lane)
+/* A row of WIDTH in shared memory, in place, by one warp; the lane's four gains and biases. */
+__device__ inline void layer_norm(float *row, float4 g, float4 b, int lane)
 {
     float4 x = ((float4 *)row)[lane];
     float mean = warp_sum((x.x + x.y) + (x.z + x.w)) * (1.0f / WIDTH);
     x.x -= mean, x.y -= mean, x.z -= mean, x.w -= mean;
     float square = warp_sum((x.x * x.x + x.y * x.y) + (x.z * x.z + x.w * x.w));
     float scale = 1 / sqrtf(square * (1.0f / WIDTH) + 1e-5f);
-    float4 g = ((const float4 *)gain)[lane], b = ((const float4 *)bias)[lane];
     x.x = fmaf(x.x * scale, g.x, b.x);
     x.y = fmaf(x.y * scale, g.y, b.y);
     x.z = fmaf(x.z * scale, g.z, b.z);
     x.w = fmaf(x.w * scale, g.w, b.w);
     ((float4 *)row)[lane] = x;
+}
+
+__device__ inline void layer_norm(float *row, const float *gain, const float *bias, int lane)
+{
+    layer_norm(row, ((const float4 *)gain)[lane], ((const float4 *)bias)[lane], lane);
 }
 
 #endif

@@ -167,8 +167,11 @@ template <bool SPLIT> struct wave {
     const uint4 *w2; /* [layers][hi, lo][16][4][32], in shared memory */
     int lane, warp, g, q, rank;
     int slot, tile;            /* the block's row and tile of neighbours */
-    const sequence *mine;      /* the sequence of that row */
-    int i, K;
+    /* of the sequence of that row; in registers, since every barrier empties the first cache */
+    const table *edges, *state;
+    const float *blind, *own_part;
+    const uint8_t *letters;
+    int i, K, L;
     bool working;              /* the block has a tile */
     float4 edge_upper, edge_lower;
 
@@ -180,8 +183,7 @@ template <bool SPLIT> struct wave {
     /* Edge parts do not depend on anything decoded: fetched ahead. */
     __device__ void fetch_edges(int layer)
     {
-        const table *edge = (const table *)mine->item.edge_part +
-                            ((size_t)layer * mine->item.L + i) * K * WIDTH + channel();
+        const table *edge = edges + ((size_t)layer * L + i) * K * WIDTH + channel();
         int upper = tile * TILE + g, lower = upper + 8;
         edge_upper = edge_lower = make_float4(0, 0, 0, 0);
         if (working && upper < K)
@@ -199,10 +201,9 @@ template <bool SPLIT> struct wave {
         if (tile * TILE + m >= K)
             return make_float4(0, 0, 0, 0);
         if (layer && e.decoded)
-            v = fresh4((const table *)mine->state +
-                       ((size_t)(layer - 1) * mine->item.L + e.j) * WIDTH + at);
+            v = fresh4(state + ((size_t)(layer - 1) * L + e.j) * WIDTH + at);
         else
-            v = plain4(mine->item.blind + ((size_t)layer * mine->item.L + e.j) * WIDTH + at);
+            v = plain4(blind + ((size_t)layer * L + e.j) * WIDTH + at);
         z.x = edge.x + (own.x + v.x), z.y = edge.y + (own.y + v.y);
         z.z = edge.z + (own.z + v.z), z.w = edge.w + (own.w + v.w);
         if (e.decoded == 1) {
@@ -217,7 +218,7 @@ template <bool SPLIT> struct wave {
     {
         int at = channel();
         float4 own = layer ? *(const float4 *)&sh->own[slot][at]
-                           : plain4(mine->item.own_part + (size_t)i * WIDTH + at);
+                           : plain4(own_part + (size_t)i * WIDTH + at);
         float4 u = input(g, edge_upper, own, w, layer);
         float4 l = input(g + 8, edge_lower, own, w, layer);
         operand<SPLIT> a;
@@ -281,9 +282,27 @@ template <bool SPLIT> struct wave {
         return make_float4(acc[0].sum(0), acc[0].sum(1), acc[1].sum(0), acc[1].sum(1));
     }
 
+    /* Vectors of one layer, the thread's places, fetched ahead. */
+    float bias3, bias_out, bias_in[2];
+    float4 gain1, bias1, gain2, bias2;
+
+    __device__ void fetch_vectors(const node_weights &n)
+    {
+        int c = threadIdx.x % WIDTH;
+        bias3 = __ldg(n.b3 + c);
+        bias_out = __ldg(n.b_out + c);
+        for (int e = 0; e < 2; e++)
+            bias_in[e] = __ldg(n.b_in + channel_of(rank * (SLICE / 8) + warp, e, lane));
+        gain1 = __ldg((const float4 *)n.gain1 + lane);
+        bias1 = __ldg((const float4 *)n.bias1 + lane);
+        gain2 = __ldg((const float4 *)n.gain2 + lane);
+        bias2 = __ldg((const float4 *)n.bias2 + lane);
+    }
+
     /* x <- LN1(h + W3 s / 30 + share b3) in every block. */
     __device__ void message(const decoder_weights &w, const fetched<SPLIT, 2, 4> &w3)
     {
+        static_assert(ROWS * WIDTH == THREADS, "a thread has one place");
         const float SCALE = 1.0f / 30;
         float share = (float)K * SCALE;
         int tiles = (K + TILE - 1) / TILE;
@@ -293,7 +312,7 @@ template <bool SPLIT> struct wave {
             for (int t = 0; t < tiles; t++)
                 s += sh->parts[r][t][c];
             sh->s[r][c] = s * SCALE;
-            sh->x[r][c] = fmaf(share, w.node.b3[c], sh->x[r][c]);
+            sh->x[r][c] = fmaf(share, bias3, sh->x[r][c]);
         }
         __syncthreads();
         chains<SPLIT> acc[2];
@@ -306,7 +325,7 @@ template <bool SPLIT> struct wave {
         }
         __syncthreads();
         if (warp < ROWS)
-            layer_norm(sh->x[warp], w.node.gain1, w.node.bias1, lane);
+            layer_norm(sh->x[warp], gain1, bias1, lane);
         __syncthreads();
     }
 
@@ -322,7 +341,7 @@ template <bool SPLIT> struct wave {
             for (int e = 0; e < 2; e++) {
                 int c = channel_of(first, e, lane);
                 sh->hidden[g][c - rank * SLICE] =
-                    gelu<SPLIT>(fmaf(acc[0].sum(e), w.node.w_in.inverse, w.node.b_in[c]));
+                    gelu<SPLIT>(fmaf(acc[0].sum(e), w.node.w_in.inverse, bias_in[e]));
             }
         __syncthreads();
         rows_product<SPLIT, 2, CHUNK>(out, &sh->hidden[0][0], SLICE_STRIDE, w_out, lane);
@@ -344,11 +363,11 @@ template <bool SPLIT> struct wave {
 #pragma unroll
             for (int p = 0; p < CLUSTER; p++)
                 sum += sh->pieces[p][r][c];
-            sh->x[r][c] += fmaf(sum, w.node.w_out.inverse, w.node.b_out[c]);
+            sh->x[r][c] += fmaf(sum, w.node.w_out.inverse, bias_out);
         }
         __syncthreads();
         if (warp < ROWS)
-            layer_norm(sh->x[warp], w.node.gain2, w.node.bias2, lane);
+            layer_norm(sh->x[warp], gain2, bias2, lane);
         __syncthreads();
     }
 };
@@ -387,16 +406,22 @@ __global__ void __cluster_dims__(CLUSTER, 1, 1) __launch_bounds__(THREADS, 1)
         /* the block's row; one without a row walks along with the first */
         bool has_row = (uint32_t)v.slot < group.count;
         row r = t.rows[group.first + (has_row ? v.slot : 0)];
-        v.mine = t.all + r.sequence;
+        const sequence mine = t.all[r.sequence];
         v.i = (int)r.i;
-        v.K = v.mine->item.K;
+        v.K = mine.item.K;
+        v.L = mine.item.L;
+        v.edges = (const table *)mine.item.edge_part;
+        v.state = (const table *)mine.state;
+        v.blind = mine.item.blind;
+        v.own_part = mine.item.own_part;
+        v.letters = mine.letters;
         v.working = has_row && v.tile * TILE < v.K;
         v.fetch_edges(0);
         uint32_t j = 0;
         int decoded = 0, m = v.tile * TILE + (int)threadIdx.x;
         if (v.working && threadIdx.x < TILE && m < v.K) {
-            j = (uint32_t)v.mine->item.neighbour[(size_t)v.i * v.K + m];
-            decoded = v.mine->rank[j] < v.mine->rank[v.i];
+            j = (uint32_t)mine.item.neighbour[(size_t)v.i * v.K + m];
+            decoded = mine.rank[j] < mine.rank[v.i];
         }
         for (int at = threadIdx.x; at < ROWS * WIDTH; at += THREADS) {
             uint32_t place = at / WIDTH;
@@ -410,7 +435,7 @@ __global__ void __cluster_dims__(CLUSTER, 1, 1) __launch_bounds__(THREADS, 1)
             wait_for(t.done, group.before);
         __syncthreads();
         if (threadIdx.x < TILE) {
-            int letter = decoded ? (int)__ldcg(v.mine->letters + j) : 0;
+            int letter = decoded ? (int)__ldcg(v.letters + j) : 0;
             v.sh->edge[threadIdx.x] = (wave_edge){j, decoded, letter};
         }
         __syncthreads();
@@ -426,6 +451,7 @@ __global__ void __cluster_dims__(CLUSTER, 1, 1) __launch_bounds__(THREADS, 1)
             __syncthreads();
             w3.fetch(d.node.w3, 2 * v.warp, 0, v.lane);
             w_in.fetch(d.node.w_in, v.rank * (SLICE / 8) + v.warp, 0, v.lane);
+            v.fetch_vectors(d.node);
             if (!last)
                 v.fetch_edges(layer + 1);
             if (v.working)
@@ -479,8 +505,7 @@ __global__ void __cluster_dims__(CLUSTER, 1, 1) __launch_bounds__(THREADS, 1)
                     table *state =
                         (table *)q.state + ((size_t)layer * q.item.L + other.i) * WIDTH + c;
                     state[0] = (table)x;
-                    state[1] = (table)y;
-                    __threadfence();
+                    state[1] = (table)y; /* seen by others through the barrier, then `done` */
                 }
             }
             cluster_sync();
