@@ -12,6 +12,9 @@ log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 # How ctest reports a test that did not pass; a skipped one is neither.
 bad_line='^ *[0-9]*/[0-9]* Test.*\*\*\*\(Failed\|Timeout\|Exception\|Not Run\)'
+# About numbers, times or sizes, and slow there; golden_made and the unit tests walk the same code.
+slow_under_sanitizers='^(golden_(engine|mutants.*|(ligand_|packer_)?(engine|protein|reference.*))'\
+'|bench_(fusion|model)|cli_(interrupt|memory|many))$'
 passed=0
 failed=0
 failures=
@@ -64,7 +67,7 @@ scripts/install-deps.sh || exit 1
 
 check "build release" build release
 if [ -x build/release/fusempnn ]; then
-    check "weights" build/release/fusempnn weights get
+    check "weights" build/release/fusempnn weights get --all
     check "structure" scripts/get-structures.sh
     check_tests release
     kernels=build/release/tests/check_kernels/check_kernels
@@ -72,8 +75,7 @@ if [ -x build/release/fusempnn ]; then
     check "NEON kernels, emulated" env CHECK_KERNELS="$kernels" scripts/check-neon.sh
     check "a processor without AVX, emulated" scripts/check-old-cpu.sh "$kernels"
     check "build sanitize" build sanitize
-    # Golden data are about numbers, and slow here; golden_made walks the same code.
-    check_tests sanitize -j "$cores" -E '^(golden_(engine|reference.*|mutants.*)|bench_fusion|cli_interrupt)$'
+    check_tests sanitize -j "$cores" -E "$slow_under_sanitizers"
     check "fuzz" scripts/fuzz.sh 10
 fi
 
