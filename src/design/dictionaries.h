@@ -45,7 +45,7 @@ typedef struct fmpnn_ordinal_chain {
     bool designed;
 } fmpnn_ordinal_chain;
 
-enum { FMPNN_NOWHERE = UINT32_MAX };
+#define FMPNN_NOWHERE UINT32_MAX
 
 typedef struct fmpnn_dictionary_reader {
     const char *structure; /* what dictionaries call it */

@@ -164,6 +164,13 @@ SELECTIONS = [
     "C,A5-9:GP", "A=-1.1,A12:P=2", "A=B=C", "A1-40=A41-80", "A*1=B*-0.5", "HOH,SO4,chain:C",
 ]
 
+DICTIONARIES = [
+    '{"s": [["A"], ["B"]]}', '{"s": {"A": [1, 2, 5], "B": []}}', '{"A": -1.1, "X": 2}',
+    '{"s": {"A": [[[1, 2], "GP"], [[5], "C"]]}}', '{"s": [{"A": [1], "B": [3]}, {"A": [2]}]}',
+    '{"s": [{"A": [[1], [0.5]], "B": [[1], [-1]]}]}', '{"s": {"A": [[' + "0, " * 20 + "NaN]]}}",
+    '{"s": {"A": {"pssm_coef": [0.1], "pssm_bias": [[0.2]], "pssm_log_odds": [[1]]}}}',
+]
+
 shapes = tensor_shapes()
 SEEDS = {
     "pt": {"protocol2.pt": make_pt(shapes, 2), "protocol4.pt": make_pt(shapes, 4),
@@ -180,6 +187,10 @@ SEEDS = {
     # the first byte says which option the text is for
     "selection": {f"{n}_{option}": bytes([option]) + text.encode()
                   for n, text in enumerate(SELECTIONS) for option in range(7)},
+    # the first byte says which dictionary the lines are
+    "dictionaries": {f"{n}_{kind}": bytes([kind]) + text.encode()
+                     for n, text in enumerate(DICTIONARIES) for kind in range(7)},
+    "fasta": {"two": b">a\nACDEFGH/KL\n>b\nACD\nEFG\n", "blank": b">a\n\n", "bare": b"ACD\n"},
 }
 
 if __name__ == "__main__":
