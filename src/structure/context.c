@@ -212,11 +212,10 @@ static fmpnn_status note_clashes(const fmpnn_structure *st, fmpnn_findings *find
 fmpnn_status fmpnn_context_note(const fmpnn_structure *st, fmpnn_findings *findings,
                                 fmpnn_error *err)
 {
-    for (const fmpnn_ligand *ligand = st->ligand; ligand < st->ligand + st->ligand_count;
-         ligand++) {
+    for (size_t n = 0; n < st->ligand_count; n++) {
         char text[48];
-        ligand_name(ligand, text);
-        if (!ligand->usable)
+        ligand_name(&st->ligand[n], text);
+        if (!st->ligand[n].usable)
             fmpnn_findings_add(findings, FMPNN_WARN_CONTEXT_EMPTY, "%s", text);
     }
     return st->context_count ? note_clashes(st, findings, err) : FMPNN_OK;
