@@ -1,9 +1,10 @@
 #include "compat/torch_file.h"
 
-#include <string.h>
-#include <zip.h>
+#include "output/zip.h"
 
-enum { TENSORS = 16, FIRST_OF_1980 = 0x0021 /* the zip format's earliest date */ };
+#include <string.h>
+
+enum { TENSORS = 16 };
 
 struct fmpnn_torch_file {
     fmpnn_text pickle; /* the dictionary so far, open */
@@ -247,60 +248,29 @@ void fmpnn_torch_file_table(fmpnn_torch_file *file, const char *name, size_t cou
 
 /* ---- the zip */
 
-static bool add_member(zip_t *zip, const char *folder, const char *name, const void *data,
+static void add_member(fmpnn_zip *zip, const char *folder, const char *name, const void *data,
                        size_t size)
 {
     char path[300];
     snprintf(path, sizeof path, "%s/%s", folder, name);
-    zip_source_t *source = zip_source_buffer(zip, data, size, 0);
-    if (!source)
-        return false;
-    zip_int64_t at = zip_file_add(zip, path, source, ZIP_FL_ENC_UTF_8);
-    if (at < 0) {
-        zip_source_free(source);
-        return false;
-    }
-    return !zip_set_file_compression(zip, (zip_uint64_t)at, ZIP_CM_STORE, 0) &&
-           !zip_file_set_dostime(zip, (zip_uint64_t)at, 0, FIRST_OF_1980, 0);
-}
-
-static bool copy_source(zip_source_t *source, fmpnn_text *out)
-{
-    char chunk[1 << 16];
-    zip_int64_t got;
-    if (zip_source_open(source))
-        return false;
-    while ((got = zip_source_read(source, chunk, sizeof chunk)) > 0)
-        fmpnn_text_add(out, chunk, (size_t)got);
-    zip_source_close(source);
-    return !got && !out->failed;
+    fmpnn_zip_add(zip, path, data, size, NULL, 0);
 }
 
 fmpnn_status fmpnn_torch_file_finish(fmpnn_torch_file *file, const char *folder,
                                      fmpnn_text *out, fmpnn_error *err)
 {
+    fmpnn_zip zip;
     fmpnn_text_add(&file->pickle, "u.", 2);
-    zip_t *zip = NULL;
-    bool good = !file->failed && !file->pickle.failed;
-    zip_source_t *source = good ? zip_source_buffer_create(NULL, 0, 0, NULL) : NULL;
-    if (source)
-        zip = zip_open_from_source(source, ZIP_TRUNCATE, NULL);
-    good = zip != NULL;
-    if (good)
-        zip_source_keep(source); /* the archive would take it along */
-    good = good && add_member(zip, folder, "data.pkl", file->pickle.data, file->pickle.size) &&
-           add_member(zip, folder, "byteorder", "little", 6);
-    for (size_t n = 0; good && n < file->tensors; n++) {
+    fmpnn_zip_open(&zip);
+    zip.failed = zip.failed || file->failed || file->pickle.failed;
+    add_member(&zip, folder, "data.pkl", file->pickle.data, file->pickle.size);
+    add_member(&zip, folder, "byteorder", "little", 6);
+    for (size_t n = 0; n < file->tensors; n++) {
         char name[24];
         snprintf(name, sizeof name, "data/%zu", n);
-        good = add_member(zip, folder, name, file->tensor[n].data, file->tensor[n].size);
+        add_member(&zip, folder, name, file->tensor[n].data, file->tensor[n].size);
     }
-    good = good && add_member(zip, folder, "version", "3\n", 2);
-    if (zip && (!good || zip_close(zip))) {
-        zip_discard(zip);
-        good = false;
-    }
-    good = good && copy_source(source, out);
-    zip_source_free(source);
-    return good ? FMPNN_OK : fmpnn_fail_memory(err, "writing a PyTorch file");
+    add_member(&zip, folder, "version", "3\n", 2);
+    return fmpnn_zip_close(&zip, out) ? FMPNN_OK
+                                      : fmpnn_fail_memory(err, "writing a PyTorch file");
 }

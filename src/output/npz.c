@@ -1,6 +1,7 @@
 /* NumPy's .npz: a zip of .npy members (format 1.0), stored. Reference: NumPy Enhancement
  * Proposal 1. */
 #include "output/output.h"
+#include "output/zip.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -8,10 +9,9 @@
 
 enum {
     MEMBERS = 16,
-    HEADER = 256,          /* bytes of the longest .npy header */
-    ALIGNED = 64,          /* NumPy wants the data to begin at a multiple of this */
-    PREAMBLE = 10,         /* magic, version, header length */
-    FIRST_OF_1980 = 0x0021 /* the zip format's earliest date */
+    HEADER = 256,  /* bytes of the longest .npy header */
+    ALIGNED = 64,  /* NumPy wants the data to begin at a multiple of this */
+    PREAMBLE = 10, /* magic, version, header length */
 };
 
 static const char magic[] = "\x93NUMPY\x01"; /* the minor version is the NUL */
@@ -109,57 +109,16 @@ void fmpnn_npz_add_texts(fmpnn_npz *npz, const char *name, size_t rank, size_t c
         fmpnn_release(wide);
 }
 
-static bool add_member(zip_t *zip, const member *m)
-{
-    zip_buffer_fragment_t part[2] = {
-        {(zip_uint8_t *)m->header, m->header_size},
-        {(zip_uint8_t *)m->data, m->size},
-    };
-    zip_source_t *source =
-        zip_source_buffer_fragment_create(part, m->size ? 2 : 1, 0, zip_get_error(zip));
-    if (!source)
-        return false;
-    zip_int64_t at = zip_file_add(zip, m->name, source, ZIP_FL_ENC_UTF_8);
-    if (at < 0) {
-        zip_source_free(source);
-        return false;
-    }
-    return !zip_set_file_compression(zip, (zip_uint64_t)at, ZIP_CM_STORE, 0) &&
-           !zip_file_set_dostime(zip, (zip_uint64_t)at, 0, FIRST_OF_1980, 0);
-}
-
-static bool copy_source(zip_source_t *source, fmpnn_text *out)
-{
-    char chunk[1 << 16];
-    zip_int64_t got;
-    if (zip_source_open(source))
-        return false;
-    while ((got = zip_source_read(source, chunk, sizeof chunk)) > 0)
-        fmpnn_text_add(out, chunk, (size_t)got);
-    zip_source_close(source);
-    return !got && !out->failed;
-}
-
 fmpnn_status fmpnn_npz_finish(fmpnn_npz *npz, fmpnn_text *out, fmpnn_error *err)
 {
-    zip_t *zip = NULL;
-    zip_source_t *source = npz->failed ? NULL : zip_source_buffer_create(NULL, 0, 0, NULL);
-    bool good = source != NULL;
-    if (good) {
-        zip = zip_open_from_source(source, ZIP_TRUNCATE, NULL);
-        good = zip != NULL;
+    fmpnn_zip zip;
+    fmpnn_zip_open(&zip);
+    for (size_t n = 0; n < npz->count; n++) {
+        const member *m = &npz->member[n];
+        fmpnn_zip_add(&zip, m->name, m->header, m->header_size, m->data, m->size);
     }
-    if (good)
-        zip_source_keep(source); /* the archive would take it along */
-    for (size_t n = 0; good && n < npz->count; n++)
-        good = add_member(zip, &npz->member[n]);
-    if (zip && (!good || zip_close(zip))) {
-        zip_discard(zip);
-        good = false;
-    }
-    good = good && copy_source(source, out);
-    zip_source_free(source);
-    return good ? FMPNN_OK : fmpnn_fail_memory(err, "writing arrays");
+    zip.failed = zip.failed || npz->failed;
+    return fmpnn_zip_close(&zip, out) ? FMPNN_OK : fmpnn_fail_memory(err, "writing arrays");
 }
 
 /* ---- reading back what a run must know to resume ---- */
