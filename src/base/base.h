@@ -72,6 +72,8 @@ fmpnn_status fmpnn_inflate(const char *name, const void *bytes, size_t size, siz
  * `gzip`: compress (no time or name in the header, so equal bytes give equal files). */
 fmpnn_status fmpnn_file_write(const char *path, const void *bytes, size_t size, bool gzip,
                               fmpnn_error *err);
+/* The same for text; FMPNN_ENOMEM if it is incomplete. */
+fmpnn_status fmpnn_text_write(const fmpnn_text *text, const char *path, fmpnn_error *err);
 fmpnn_status fmpnn_folder_make(const char *path, fmpnn_error *err); /* with parents */
 bool fmpnn_file_exists(const char *path);
 

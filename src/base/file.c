@@ -234,6 +234,13 @@ done:
     return status;
 }
 
+fmpnn_status fmpnn_text_write(const fmpnn_text *text, const char *path, fmpnn_error *err)
+{
+    if (text->failed)
+        return fmpnn_fail(err, FMPNN_ENOMEM, "%s: out of memory while writing", path);
+    return fmpnn_file_write(path, text->data ? text->data : "", text->size, false, err);
+}
+
 fmpnn_status fmpnn_folder_make(const char *path, fmpnn_error *err)
 {
     fmpnn_status status = FMPNN_OK;

@@ -74,10 +74,8 @@ fmpnn_status fmpnn_original_write(fmpnn_original *run, const char *folder, const
     fmpnn_text path;
     fmpnn_text_init(&path);
     fmpnn_text_print(&path, "%s/%s/%s%s", run->options->out_folder, folder, name, suffix);
-    fmpnn_status status = path.failed || text->failed
-                              ? fmpnn_fail_memory(run->err, "writing results")
-                              : fmpnn_file_write(path.data, text->data ? text->data : "",
-                                                 text->size, false, run->err);
+    fmpnn_status status = path.failed ? fmpnn_fail_memory(run->err, "naming a file")
+                                      : fmpnn_text_write(text, path.data, run->err);
     fmpnn_text_clear(&path);
     return status;
 }

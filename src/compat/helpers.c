@@ -71,11 +71,8 @@ fmpnn_status fmpnn_helper_run(const char *name, const fmpnn_helper_options *opti
     fmpnn_status status = read_input(&h, helpers[n].input);
     if (!status)
         status = helpers[n].run(&h);
-    if (!status && h.out.failed)
-        status = fmpnn_fail_memory(err, "writing JSON");
     if (!status)
-        status = fmpnn_file_write(options->output_path, h.out.data ? h.out.data : "",
-                                  h.out.size, false, err);
+        status = fmpnn_text_write(&h.out, options->output_path, err);
     fmpnn_text_clear(&h.out);
     fmpnn_structures_clear(&h.structures);
     return status;

@@ -35,10 +35,8 @@ fmpnn_status fmpnn_ligand_write(const fmpnn_ligand_run *run, const char *folder,
     fmpnn_text_init(&path);
     fmpnn_text_print(&path, "%s/%s%s%s", run->options->out_folder, folder, *folder ? "/" : "",
                      name);
-    fmpnn_status status = path.failed || text->failed
-                              ? fmpnn_fail_memory(run->err, "writing results")
-                              : fmpnn_file_write(path.data, text->data ? text->data : "",
-                                                 text->size, false, run->err);
+    fmpnn_status status = path.failed ? fmpnn_fail_memory(run->err, "naming a file")
+                                      : fmpnn_text_write(text, path.data, run->err);
     fmpnn_text_clear(&path);
     return status;
 }

@@ -11,18 +11,6 @@ static const double LARGEST_WEIGHT = 1e6;
 
 /* ---- finding a residue by its name ---- */
 
-static int by_name(const void *a, const void *b)
-{
-    const fmpnn_residue *x = *(const fmpnn_residue *const *)a;
-    const fmpnn_residue *y = *(const fmpnn_residue *const *)b;
-    int chains = strcmp(x->chain, y->chain);
-    if (chains)
-        return chains;
-    if (x->number != y->number)
-        return x->number < y->number ? -1 : 1;
-    return (x->icode > y->icode) - (x->icode < y->icode);
-}
-
 /* The residues of a structure sorted by name; placeholders are none. */
 static const fmpnn_residue **sort_residues(const fmpnn_structure *st, size_t *count)
 {
@@ -32,7 +20,7 @@ static const fmpnn_residue **sort_residues(const fmpnn_structure *st, size_t *co
         if (!st->residue[i].placeholder)
             sorted[(*count)++] = &st->residue[i];
     if (sorted)
-        qsort(sorted, *count, sizeof *sorted, by_name);
+        qsort(sorted, *count, sizeof *sorted, fmpnn_residue_compare);
     return sorted;
 }
 
@@ -40,7 +28,8 @@ static const fmpnn_residue **sort_residues(const fmpnn_structure *st, size_t *co
 static uint32_t find_residue(const fmpnn_structure *st, const fmpnn_residue **sorted,
                              size_t count, const fmpnn_residue *wanted)
 {
-    const fmpnn_residue **at = bsearch(&wanted, sorted, count, sizeof *sorted, by_name);
+    const fmpnn_residue **at =
+        bsearch(&wanted, sorted, count, sizeof *sorted, fmpnn_residue_compare);
     return at ? (uint32_t)(*at - st->residue) : UINT32_MAX;
 }
 

@@ -115,28 +115,16 @@ static void replace_all(char *columns, const char *word, const char *with)
             memcpy(columns + i, with, size);
 }
 
-static size_t strip(const char *field, size_t width, char *out)
-{
-    size_t begin = 0;
-    while (begin < width && field[begin] == ' ')
-        begin++;
-    while (width > begin && field[width - 1] == ' ')
-        width--;
-    memcpy(out, field + begin, width - begin);
-    out[width - begin] = '\0';
-    return width - begin;
-}
-
 /* ---- lines to records */
 
 static bool read_place(const char *columns, record *into)
 {
     char field[6], number[6];
     int64_t value = 0;
-    size_t size = strip(columns + FMPNN_PDB_NUMBER, 5, field);
+    size_t size = fmpnn_pdb_strip(columns + FMPNN_PDB_NUMBER, 5, field);
     if (size && isalpha((unsigned char)field[size - 1]))
         into->icode = field[--size];
-    strip(field, size, number);
+    fmpnn_pdb_strip(field, size, number);
     if (!fmpnn_parse_int(number, &value))
         return false;
     into->number = (int32_t)value;
@@ -147,7 +135,7 @@ static uint8_t read_atom(const char *columns)
 {
     static const char names[ATOMS][3] = {"N", "CA", "C", "O"};
     char name[5];
-    strip(columns + FMPNN_PDB_NAME, 4, name);
+    fmpnn_pdb_strip(columns + FMPNN_PDB_NAME, 4, name);
     for (uint8_t a = 0; a < ATOMS; a++)
         if (!strcmp(names[a], name))
             return a;
@@ -212,7 +200,7 @@ static fmpnn_status read_records(const fmpnn_source *source, records *all,
             continue;
         chain_seen[next.chain] = true;
         chain[0] = candidates[next.chain];
-        strip(next.mse ? "MSE" : next.name, 3, name);
+        fmpnn_pdb_strip(next.mse ? "MSE" : next.name, 3, name);
         if (!fmpnn_filter_keeps(source->options, chain, name))
             continue;
         if (all->count == all->capacity) {
@@ -267,7 +255,7 @@ static void make_residue(fmpnn_residue *residue, const record *from, size_t coun
     residue->letter = fmpnn_letter_of_standard(from->name);
     if (!residue->letter)
         residue->letter = 'X';
-    strip(from->mse ? "MSE" : from->name, 3, residue->name);
+    fmpnn_pdb_strip(from->mse ? "MSE" : from->name, 3, residue->name);
     residue->icode = from->icode ? from->icode : ' ';
     for (const record *line = from; line < from + count; line++) {
         if (line->atom == OTHER_ATOM)

@@ -82,6 +82,18 @@ static void show(const char *field, size_t width, char *out)
     out[used] = '\0';
 }
 
+size_t fmpnn_pdb_strip(const char *field, size_t width, char *out)
+{
+    size_t begin = 0;
+    while (begin < width && field[begin] == ' ')
+        begin++;
+    while (width > begin && field[width - 1] == ' ')
+        width--;
+    memcpy(out, field + begin, width - begin);
+    out[width - begin] = '\0';
+    return width - begin;
+}
+
 fmpnn_status fmpnn_pdb_coordinates(const char *file, size_t line, const char *columns,
                                    double xyz[3], fmpnn_error *err)
 {

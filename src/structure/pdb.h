@@ -44,6 +44,9 @@ bool fmpnn_lines_next(fmpnn_lines *lines, fmpnn_line *line);
  * for anything else, and for what is not finite. */
 bool fmpnn_pdb_number(const char *field, size_t width, double *value);
 
+/* A field without the blanks around it, as text; `out` has room for width + 1. Its length. */
+size_t fmpnn_pdb_strip(const char *field, size_t width, char *out);
+
 /* x, y, z of a line of at least FMPNN_PDB_END columns. Correctly rounded; exponents are read;
  * anything that is not a finite number within the limit is FMPNN_EFORMAT, naming file and
  * line. `columns` is the line as columns, [FMPNN_PDB_END]. */

@@ -29,21 +29,10 @@ static void to_columns(const fmpnn_line *line, char columns[FMPNN_PDB_WIDTH])
         columns[i] = i < size && isprint((unsigned char)line->text[i]) ? line->text[i] : ' ';
 }
 
-static void strip(const char *field, size_t width, char *out)
-{
-    size_t begin = 0;
-    while (begin < width && field[begin] == ' ')
-        begin++;
-    while (width > begin && field[width - 1] == ' ')
-        width--;
-    memcpy(out, field + begin, width - begin);
-    out[width - begin] = '\0';
-}
-
 static bool is_record(const char columns[FMPNN_PDB_WIDTH], const char *name)
 {
     char record[7];
-    strip(columns, 6, record);
+    fmpnn_pdb_strip(columns, 6, record);
     return !strcmp(record, name);
 }
 
@@ -72,7 +61,7 @@ static bool read_extended(const char field[4], int32_t *number)
         upper = upper && !islower((unsigned char)field[i]);
     }
     bool hybrid = !numeric && upper;
-    strip(field, 4, text);
+    fmpnn_pdb_strip(field, 4, text);
     errno = 0;
     long value = strtol(text, &end, hybrid ? 36 : 16);
     if (!*text || *end || errno)
@@ -98,7 +87,7 @@ static void read_place(reader *r, const char *columns, fmpnn_record *into)
     const fmpnn_record *before = r->records->record + count; /* before[-1] is the last one */
     char icode = columns[FMPNN_PDB_ICODE];
     into->icode = ' ';
-    strip(columns + FMPNN_PDB_NUMBER, 4, field);
+    fmpnn_pdb_strip(columns + FMPNN_PDB_NUMBER, 4, field);
     if (r->decimal) {
         r->decimal = fmpnn_parse_int(field, &value);
         into->number = (int32_t)value;
@@ -150,11 +139,11 @@ static fmpnn_status add_record(reader *r, const fmpnn_line *line, const char *co
         all->record = bigger;
         r->capacity = capacity;
     }
-    strip(columns + FMPNN_PDB_NAME, 4, next.name);
-    strip(columns + FMPNN_PDB_RESIDUE, 3, next.residue);
-    strip(columns + FMPNN_PDB_CHAIN, 1, next.chain);
-    strip(columns + FMPNN_PDB_SEGMENT, 4, next.segment);
-    strip(columns + FMPNN_PDB_ELEMENT, 2, next.element);
+    fmpnn_pdb_strip(columns + FMPNN_PDB_NAME, 4, next.name);
+    fmpnn_pdb_strip(columns + FMPNN_PDB_RESIDUE, 3, next.residue);
+    fmpnn_pdb_strip(columns + FMPNN_PDB_CHAIN, 1, next.chain);
+    fmpnn_pdb_strip(columns + FMPNN_PDB_SEGMENT, 4, next.segment);
+    fmpnn_pdb_strip(columns + FMPNN_PDB_ELEMENT, 2, next.element);
     next.altloc = columns[FMPNN_PDB_ALTLOC];
     next.charge = read_charge(columns + FMPNN_PDB_CHARGE);
     next.occupancy = number_or_zero(columns + FMPNN_PDB_OCCUPANCY, 6);

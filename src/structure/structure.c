@@ -41,7 +41,7 @@ static fmpnn_status check_residue(const fmpnn_residue *r, size_t i, fmpnn_error 
     return FMPNN_OK;
 }
 
-static int compare_names(const void *a, const void *b)
+int fmpnn_residue_compare(const void *a, const void *b)
 {
     const fmpnn_residue *x = *(const fmpnn_residue *const *)a;
     const fmpnn_residue *y = *(const fmpnn_residue *const *)b;
@@ -63,11 +63,11 @@ static fmpnn_status check_unique(const fmpnn_structure *st, fmpnn_error *err)
         return fmpnn_fail_memory(err, "comparing residue names");
     for (size_t i = 0; i < st->length; i++)
         sorted[i] = &st->residue[i];
-    qsort(sorted, st->length, sizeof *sorted, compare_names);
+    qsort(sorted, st->length, sizeof *sorted, fmpnn_residue_compare);
     for (size_t i = 1; i < st->length && !status; i++) {
         char name[40];
         fmpnn_residue_name(sorted[i], name);
-        if (!compare_names(&sorted[i - 1], &sorted[i]))
+        if (!fmpnn_residue_compare(&sorted[i - 1], &sorted[i]))
             status = fmpnn_fail(err, FMPNN_EINVAL, "residue %s is given twice", name);
         chains += strcmp(sorted[i - 1]->chain, sorted[i]->chain) != 0;
     }

@@ -60,6 +60,10 @@ void fmpnn_records_free(struct fmpnn_records *records);
 void fmpnn_structure_atoms(const fmpnn_structure *st, size_t i, float xyz[FMPNN_ATOM37][3],
                            uint8_t present[FMPNN_ATOM37]);
 
+/* Order of two residues' names (chain, number, insertion code), for qsort() and bsearch() of
+ * arrays of const fmpnn_residue *. */
+int fmpnn_residue_compare(const void *a, const void *b);
+
 /* Write the input's backbone, ligands and numbering with other residue names: letters [length]
  * (0: keep the name, 'A'..: the residue gets that letter's name), bfactor [length].
  * format "pdb" or "cif". FMPNN_EINVAL if the structure was not read from a file. */
