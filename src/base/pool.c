@@ -17,6 +17,7 @@ enum {
     LINE = 64,
     SPIN_NS = 50000,     /* longer than the items that phases usually end with */
     LEAST_SPIN_NS = 500, /* after many waits in vain: other work has the cores */
+    WAKE_NS = 50000,     /* what a sleeper may take to wake; the system's slices are longer */
     LOOKS_A_TIME = 16    /* between two looks at the clock */
 };
 
@@ -131,15 +132,19 @@ static void wait_until(seat *s, condition *met, uint64_t seen)
         sleep_until(s, met, seen);
 }
 
-/* Where cores are short, whoever holds the last item may be the one we keep from its core. */
+/* Where cores are short, whoever holds the last item may be the one we keep from its core: each
+ * wait that outlasts what a sleeper needs to wake halves the patience. A shorter one restores
+ * it, also one that was slept through: else a thread that once lost patience would sleep at
+ * the end of every phase for good (0.050 ms instead of 0.036 for a call of two phases). */
 static void wait_for_turn(seat *s, uint64_t turn)
 {
-    if (spin(s->pool, turn_over, turn, s->patience)) {
-        s->patience = s->patience < SPIN_NS / 2 ? 2 * s->patience : SPIN_NS;
-        return;
-    }
-    s->patience = s->patience > 2 * LEAST_SPIN_NS ? s->patience / 2 : LEAST_SPIN_NS;
-    sleep_until(s, turn_over, turn);
+    int64_t begin = now_ns();
+    if (!spin(s->pool, turn_over, turn, s->patience))
+        sleep_until(s, turn_over, turn);
+    if (now_ns() - begin < SPIN_NS + WAKE_NS)
+        s->patience = SPIN_NS;
+    else
+        s->patience = s->patience > 2 * LEAST_SPIN_NS ? s->patience / 2 : LEAST_SPIN_NS;
 }
 
 /* ---- working ---- */
