@@ -55,5 +55,6 @@ typedef double bench_matrix_loop(float *sink);
 /* NULL where this instruction set and precision use no such unit. */
 bench_matrix_loop *bench_matrix_loop_for(const char *isa, const char *precision);
 bench_matrix_loop *bench_matrix_loop_amx(const char *precision);
+bench_matrix_loop *bench_matrix_loop_avx512(const char *precision);
 
 #endif

@@ -34,6 +34,8 @@ bench_matrix_loop *bench_matrix_loop_for(const char *isa, const char *precision)
 #ifdef BENCH_X86
     if (!strcmp(isa, "amx"))
         return bench_matrix_loop_amx(precision);
+    if (!strcmp(isa, "avx512"))
+        return bench_matrix_loop_avx512(precision);
 #endif
     (void)isa;
     (void)precision;

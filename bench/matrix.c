@@ -1,6 +1,6 @@
-/* The matrix unit by itself: products of tiles that never leave its registers. Built with
- * -mamx-tile -mamx-bf16, and only this file; called only where the kernels use the unit too, so
- * permission has been asked for. */
+/* Bfloat16 products by themselves, in registers: tiles of the matrix unit, or vectors of pairs.
+ * Built with -mamx-tile -mamx-bf16 -mavx512bf16, and only this file; called only where the kernels
+ * use the same, so permission for tiles has been asked for. */
 #include "bench.h"
 
 #include <immintrin.h>
@@ -60,4 +60,31 @@ bench_matrix_loop *bench_matrix_loop_amx(const char *precision)
     return !strcmp(precision, "bf16")     ? multiply_tiles
            : !strcmp(precision, "bf16x3") ? multiply_tiles_x3
                                           : NULL;
+}
+
+/* Eight chains; the value stays 1 + pairs of 0 * 0. */
+static double multiply_pairs(float *sink)
+{
+    enum { PAIR_CHAINS = 8 };
+    __m512 sum[PAIR_CHAINS];
+    __m512bh zero = (__m512bh)_mm512_setzero_si512();
+#pragma GCC unroll 8
+    for (int c = 0; c < PAIR_CHAINS; c++)
+        sum[c] = _mm512_set1_ps(1);
+    for (int n = 0; n < ROUNDS; n++) {
+        __asm__ volatile("" : "+v"(zero)); /* not known to be zero: nothing is left out */
+#pragma GCC unroll 8
+        for (int c = 0; c < PAIR_CHAINS; c++)
+            sum[c] = _mm512_dpbf16_ps(sum[c], zero, zero);
+    }
+#pragma GCC unroll 8
+    for (int c = 1; c < PAIR_CHAINS; c++)
+        sum[0] = _mm512_add_ps(sum[0], sum[c]);
+    *sink += _mm512_cvtss_f32(sum[0]);
+    return (double)ROUNDS * PAIR_CHAINS * 2 * 32;
+}
+
+bench_matrix_loop *bench_matrix_loop_avx512(const char *precision)
+{
+    return !strcmp(precision, "bf16") ? multiply_pairs : NULL;
 }

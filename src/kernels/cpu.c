@@ -57,29 +57,49 @@ static bool ask_for_tiles(void)
 #endif
 }
 
-static bool amx_found;
-static pthread_once_t amx_looked_for = PTHREAD_ONCE_INIT;
+static bool amx_found, bf16_vectors_found;
+static pthread_once_t bf16_looked_for = PTHREAD_ONCE_INIT;
 
-static void look_for_amx(void)
+static bool made_by_amd(void)
+{
+    unsigned a, b, c, d;
+    return __get_cpuid(0, &a, &b, &c, &d) && b == signature_AMD_ebx && c == signature_AMD_ecx &&
+           d == signature_AMD_edx;
+}
+
+static void look_for_bf16(void)
 {
     enum { AMX_BF16 = 1 << 22, AMX_TILE = 1 << 24, AVX512_BF16 = 1 << 5 };
     unsigned a, b, c, d, a1;
-    if (!fmpnn_cpu_has_avx512() || (state_enabled() & STATE_TILES) != STATE_TILES ||
-        !__get_cpuid_count(7, 0, &a, &b, &c, &d) || !(d & AMX_BF16) || !(d & AMX_TILE))
+    if (!fmpnn_cpu_has_avx512() || !__get_cpuid_count(7, 1, &a1, &b, &c, &d) ||
+        !(a1 & AVX512_BF16))
         return;
-    amx_found = __get_cpuid_count(7, 1, &a1, &b, &c, &d) && (a1 & AVX512_BF16) &&
+    amx_found = (state_enabled() & STATE_TILES) == STATE_TILES &&
+                __get_cpuid_count(7, 0, &a, &b, &c, &d) && (d & AMX_BF16) && (d & AMX_TILE) &&
                 ask_for_tiles();
+    bf16_vectors_found = !amx_found && made_by_amd();
 }
 
 bool fmpnn_cpu_has_amx(void)
 {
-    pthread_once(&amx_looked_for, look_for_amx);
+    pthread_once(&bf16_looked_for, look_for_bf16);
     return amx_found;
+}
+
+bool fmpnn_cpu_has_bf16_vectors(void)
+{
+    pthread_once(&bf16_looked_for, look_for_bf16);
+    return bf16_vectors_found;
 }
 
 #else
 
 bool fmpnn_cpu_has_amx(void)
+{
+    return false;
+}
+
+bool fmpnn_cpu_has_bf16_vectors(void)
 {
     return false;
 }

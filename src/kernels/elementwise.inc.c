@@ -1,21 +1,5 @@
 /* gelu, gather_gelu and sum_rows: channel by channel. */
 
-static inline __attribute__((always_inline)) void gelu_form(float *dst, const float *src,
-                                                            size_t n, const int tanh_form)
-{
-    size_t i = 0;
-    for (; i + V_GROUP * VF <= n; i += V_GROUP * VF) {
-        vf x[V_GROUP];
-        EACH (v, V_GROUP)
-            x[v] = v_load(src + i + v * VF);
-        v_gelu_each(x, V_GROUP, tanh_form);
-        EACH (v, V_GROUP)
-            v_store(dst + i + v * VF, x[v]);
-    }
-    for (; i < n; i += VF)
-        v_store_some(dst + i, v_gelu(v_load_some(src + i, n - i), tanh_form), n - i);
-}
-
 static void ISA(gelu)(float *dst, const float *src, size_t n, int tanh_form)
 {
     if (tanh_form)

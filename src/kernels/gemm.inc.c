@@ -29,6 +29,11 @@ typedef struct tile_in {
 
 typedef void tile_fn(float *dst, size_t ldd, const tile_in *in);
 
+/* What a step of k adds. kernels_avx512_bf16.c has pairs of k in place of k. */
+#ifndef V_STEP
+#define V_STEP v_fma
+#endif
+
 static inline __attribute__((always_inline)) void
 tile(float *dst, size_t ldd, const tile_in *in, const size_t rows, const size_t vecs)
 {
@@ -53,7 +58,7 @@ tile(float *dst, size_t ldd, const tile_in *in, const size_t rows, const size_t 
         UNROLL for (size_t r = 0; r < rows; r++)
         {
             const vf x = v_set(src[r][k]);
-            UNROLL for (size_t v = 0; v < vecs; v++) acc[r][v] = v_fma(x, w[v], acc[r][v]);
+            UNROLL for (size_t v = 0; v < vecs; v++) acc[r][v] = V_STEP(x, w[v], acc[r][v]);
         }
     }
     UNROLL for (size_t r = 0; r < rows; r++) UNROLL for (size_t v = 0; v < vecs; v++)

@@ -21,20 +21,33 @@ static const struct level {
     const char *name;
     bool (*usable)(void);
     init_fn *init[PRECISIONS]; /* NULL: no code of its own; fp32 then is the level's below */
+    bool (*bf16_usable)(void); /* what its bf16 needs besides; or NULL */
 } levels[] = {
-    {"generic", always, {fmpnn_kernels_init_generic}},
+    {"generic", always, {fmpnn_kernels_init_generic}, NULL},
 #if defined(__x86_64__)
-    {"avx2", fmpnn_cpu_has_avx2, {fmpnn_kernels_init_avx2}},
-    {"avx512", fmpnn_cpu_has_avx512, {fmpnn_kernels_init_avx512}},
+    {"avx2", fmpnn_cpu_has_avx2, {fmpnn_kernels_init_avx2}, NULL},
+    {"avx512",
+     fmpnn_cpu_has_avx512,
+     {fmpnn_kernels_init_avx512, NULL, fmpnn_kernels_init_avx512_bf16},
+     fmpnn_cpu_has_bf16_vectors},
     {"amx",
      fmpnn_cpu_has_amx,
-     {NULL, fmpnn_kernels_init_amx_bf16x3, fmpnn_kernels_init_amx_bf16}},
+     {NULL, fmpnn_kernels_init_amx_bf16x3, fmpnn_kernels_init_amx_bf16},
+     NULL},
 #elif defined(__aarch64__)
-    {"neon", always, {fmpnn_kernels_init_neon}},
+    {"neon", always, {fmpnn_kernels_init_neon}, NULL},
 #endif
 };
 
 enum { LEVELS = sizeof levels / sizeof *levels };
+
+/* The level's own code for a precision, if this machine can run it. */
+static init_fn *code_of(const struct level *level, size_t p)
+{
+    if (!level->usable() || (p == BF16 && level->bf16_usable && !level->bf16_usable()))
+        return NULL;
+    return level->init[p];
+}
 
 const char *fmpnn_precision_name(size_t n)
 {
@@ -55,15 +68,15 @@ bool fmpnn_kernels_init(fmpnn_kernels *kernels, const char *isa, const char *pre
     const size_t p = precision_number(precision);
     size_t top = LEVELS;
     for (size_t n = 0; n < LEVELS && p < PRECISIONS; n++)
-        if (levels[n].usable() && (isa ? !strcmp(isa, levels[n].name) : levels[n].init[p] != NULL))
+        if (isa ? levels[n].usable() && !strcmp(isa, levels[n].name) : code_of(&levels[n], p) != NULL)
             top = n;
-    if (top == LEVELS || (p != FP32 && !levels[top].init[p]))
+    if (top == LEVELS || (p != FP32 && !code_of(&levels[top], p)))
         return false;
     for (size_t n = 0; n <= top; n++) {
-        if (levels[n].usable() && levels[n].init[FP32])
-            levels[n].init[FP32](kernels);
-        if (p != FP32 && levels[n].usable() && levels[n].init[p])
-            levels[n].init[p](kernels);
+        if (code_of(&levels[n], FP32))
+            code_of(&levels[n], FP32)(kernels);
+        if (p != FP32 && code_of(&levels[n], p))
+            code_of(&levels[n], p)(kernels);
     }
     kernels->isa = levels[top].name;
     kernels->precision = precisions[p];
@@ -88,7 +101,7 @@ const fmpnn_kernels *fmpnn_kernels_for(const char *isa, const char *precision)
     const fmpnn_kernels *found = NULL;
     pthread_once(&tables_made, make_tables);
     for (size_t n = 0; n < LEVELS && p < PRECISIONS; n++)
-        if (tables[n][p].isa && (isa ? !strcmp(isa, levels[n].name) : levels[n].init[p] != NULL))
+        if (tables[n][p].isa && (isa ? !strcmp(isa, levels[n].name) : code_of(&levels[n], p) != NULL))
             found = &tables[n][p];
     return found;
 }

@@ -1,6 +1,7 @@
-/* Packing of weights into panels of 16 columns (kernels.def), and, on machines that have a
- * bfloat16 matrix unit, of a copy for it behind them (amx_layout.h). */
+/* Packing of weights into panels of 16 columns (kernels.def), and, on machines that multiply
+ * bfloat16 faster, of a copy for that behind them (amx_layout.h or bf16_pairs.h). */
 #include "kernels/amx_layout.h"
+#include "kernels/bf16_pairs.h"
 #include "kernels/cpu.h"
 #include "kernels/kernels.h"
 
@@ -15,7 +16,9 @@ static size_t panel_floats(size_t N, size_t K)
 
 size_t fmpnn_panels_size(size_t N, size_t K)
 {
-    return panel_floats(N, K) + (fmpnn_cpu_has_amx() ? amx_copy_floats(N, K) : 0);
+    return panel_floats(N, K) + (fmpnn_cpu_has_amx()            ? amx_copy_floats(N, K)
+                                 : fmpnn_cpu_has_bf16_vectors() ? bf16_copy_floats(N, K)
+                                                                : 0);
 }
 
 /* Round to nearest, ties to even; weights are finite. */
@@ -48,6 +51,15 @@ static void pack_bfloat16(uint16_t *copy, const float *w, size_t ldw, size_t N, 
                 }
 }
 
+static void pack_pairs(uint16_t *copy, const float *w, size_t ldw, size_t N, size_t K)
+{
+    for (size_t first = 0; first < N; first += PANEL)
+        for (size_t k = 0; k < 2 * bf16_pairs(K); k += 2)
+            for (size_t n = first; n < first + PANEL; n++)
+                for (size_t side = k; side < k + 2; side++)
+                    *copy++ = n < N && side < K ? to_bfloat16(w[n * ldw + side]) : 0;
+}
+
 void fmpnn_panels_pack(float *panels, const float *w, size_t ldw, size_t N, size_t K)
 {
     float *at = panels;
@@ -57,4 +69,6 @@ void fmpnn_panels_pack(float *panels, const float *w, size_t ldw, size_t N, size
                 *at++ = n < N ? w[n * ldw + k] : 0.0f;
     if (fmpnn_cpu_has_amx())
         pack_bfloat16((uint16_t *)at, w, ldw, N, K);
+    else if (fmpnn_cpu_has_bf16_vectors())
+        pack_pairs((uint16_t *)at, w, ldw, N, K);
 }
