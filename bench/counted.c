@@ -57,10 +57,11 @@ static void distance(float *dst, const float *points, size_t stride, const float
     real->distance(dst, points, stride, centre, plus, n);
 }
 
-static void radial_basis(float *dst, size_t ldd, const float *distance, size_t n)
+static void radial_basis(float *dst, size_t ldd, const float *distance, size_t n,
+                         float first)
 {
     so_far.curves += 16.0 * (double)n;
-    real->radial_basis(dst, ldd, distance, n);
+    real->radial_basis(dst, ldd, distance, n, first);
 }
 
 const fmpnn_kernels *bench_counted_kernels(const fmpnn_kernels *kernels)

@@ -17,6 +17,10 @@
 /* A structure encoded: computed once, read by every decoding of it. */
 typedef struct fmpnn_encoding fmpnn_encoding;
 
+/* A structure whose side chains are placed: what no torsion changes, computed once. */
+typedef struct fmpnn_placing fmpnn_placing;
+struct fmpnn_mixture; /* packing/torsions.h */
+
 /* The message-passing operation with its weights and work memory. */
 typedef struct fmpnn_operation fmpnn_operation;
 
@@ -75,6 +79,19 @@ typedef struct fmpnn_backend {
     fmpnn_status (*sample)(fmpnn_context *ctx, const fmpnn_encoding *encoding,
                            const fmpnn_rules *rules, size_t n_shared, size_t B,
                            fmpnn_draw_request *request, fmpnn_error *err);
+
+    /* Side chains, for a model of kind "packer", whose labels are residue types. NULL: this backend
+     * has none; the CPU's answers in any context, if it has encoded too. atoms [L]: how many of
+     * the 14 a residue has, 0 if it has no place. Of xyz [L][14][3] the first five of each count,
+     * which no torsion moves. Encoding borrowed, the rest copied. */
+    fmpnn_status (*placing_create)(fmpnn_context *ctx, const fmpnn_encoding *encoding,
+                                   const uint8_t *atoms, const double *xyz,
+                                   fmpnn_placing **placing, fmpnn_error *err);
+    void (*placing_free)(fmpnn_placing *placing);
+    /* The distribution of each chi angle, mixture [B][L][4], where all atoms are xyz
+     * [B][L][14][3]. */
+    fmpnn_status (*torsions)(fmpnn_context *ctx, const fmpnn_placing *placing, size_t B,
+                             const double *xyz, struct fmpnn_mixture *mixture, fmpnn_error *err);
 
     /* The message-passing operation alone (fusempnn.h, section 8); arguments are checked. */
     fmpnn_status (*operation_create)(fmpnn_context *ctx, const fmpnn_message_weights *weights,

@@ -11,7 +11,7 @@
 #include <string.h>
 #include <zip.h>
 
-enum { MAKER_TENSORS = 400, MAKER_FLOATS = 1 << 18 };
+enum { MAKER_TENSORS = 400, MAKER_FLOATS = 1 << 19 };
 
 typedef struct made_tensor {
     char name[160];
@@ -162,6 +162,51 @@ static inline made_network *maker_network(size_t C, size_t F, size_t encoders,
     }
     maker_linear(net, 21, C, "", "W_out");
     return net;
+}
+
+/* Another name, keeping what follows it. */
+static inline void maker_rename(made_network *net, const char *from, const char *to)
+{
+    size_t length = strlen(from);
+    for (size_t n = 0; n < net->count; n++)
+        if (!strncmp(net->tensor[n].name, from, length)) {
+            char rest[160];
+            snprintf(rest, sizeof rest, "%s", net->tensor[n].name + length);
+            snprintf(net->tensor[n].name, sizeof net->tensor[n].name, "%.60s%.90s", to, rest);
+        }
+}
+
+static inline void maker_drop(made_network *net, const char *name)
+{
+    size_t kept = 0;
+    for (size_t n = 0; n < net->count; n++)
+        if (strncmp(net->tensor[n].name, name, strlen(name)) != 0)
+            net->tensor[kept++] = net->tensor[n];
+    net->count = kept;
+}
+
+/* A packer that sees M atoms, of a network with a context. */
+static inline void maker_make_packer(made_network *net, size_t M)
+{
+    size_t C = net->C;
+    maker_drop(net, "W_s.");
+    maker_drop(net, "W_out.");
+    maker_rename(net, "W_v.", "W_e_context.");
+    maker_rename(net, "features.embeddings.", "features.positional_embeddings.");
+    maker_rename(net, "features.edge_embedding.", "features.enc_edge_embedding.");
+    maker_rename(net, "features.norm_edges.", "features.enc_norm_edges.");
+    maker_add(net, C, 21, "features.", "enc_node_embedding.weight");
+    maker_norm(net, "features.", "enc_norm_nodes");
+    maker_linear(net, 16, 136, "features.", "W_XY_project_down1");
+    maker_add(net, C, 14 * M * 16, "features.", "dec_node_embedding1.weight");
+    maker_add(net, C, 14 * 14 * 16 + 42, "features.", "dec_edge_embedding1.weight");
+    maker_norm(net, "features.", "dec_norm_nodes1");
+    maker_norm(net, "features.", "dec_norm_edges1");
+    maker_linear(net, C, C, "", "W_v");
+    maker_linear(net, C, C, "", "W_v_sc");
+    maker_linear(net, C, C, "", "W_f");
+    maker_linear(net, C, 2 * C, "", "linear_down");
+    maker_linear(net, 36, C, "", "W_torsions");
 }
 
 static inline const made_tensor *maker_find(const made_network *net, const char *name)

@@ -99,7 +99,8 @@ static void compute_bonds(const context *q, size_t first, size_t M, scratch *x)
     const fmpnn_kernels *k = q->kernels;
     const fmpnn_norm *norm = &q->model->context.norm_bond;
     size_t C = q->C;
-    k->radial_basis(x->raw, FMPNN_RBF, q->plan.pair + first, M);
+    k->radial_basis(x->raw, FMPNN_RBF, q->plan.pair + first, M,
+                    q->model->packed->first_centre);
     k->gemm(x->x, C, x->raw, FMPNN_RBF, M, FMPNN_RBF, q->w->bond, C, NULL, NULL, 0);
     k->layer_norm(x->x, C, x->x, C, M, C, norm->gain, norm->bias);
     for (size_t l = 0; l < q->layers; l++)
@@ -238,7 +239,8 @@ static void pair_features(const context *q, size_t i, size_t n, const uint8_t *s
         x->row[m] = q->w->pair_type + atoms->type[at] * C;
         x->other[m] = dst + m * C;
     }
-    k->radial_basis(x->raw, FMPNN_RBF, x->distance, n * FMPNN_POINTS);
+    k->radial_basis(x->raw, FMPNN_RBF, x->distance, n * FMPNN_POINTS,
+                    q->model->packed->first_centre);
     k->gemm(dst, C, x->raw, GAUSSIANS, n, GAUSSIANS, q->w->pair, C, NULL, x->row, 0);
     k->gemm(dst, C, x->angle, FMPNN_ANGLES, n, FMPNN_ANGLES, q->w->pair_angle, C, NULL, x->other,
             0);

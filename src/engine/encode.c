@@ -23,6 +23,7 @@ typedef struct encoder {
     size_t L, K, C, N;       /* N: encoder layers */
     size_t block;            /* rows that a node pass takes at a time */
     bool sees_atoms;         /* states change once more after the last layer */
+    bool packs;              /* the decoder starts from states of its own (side.c) */
     float *e;                /* [L][K][C] edge states */
     float *s;                /* [L][C] summed messages */
     float *own_update, *near_update;   /* [L][C] W11's node parts, bias in own */
@@ -263,7 +264,7 @@ static fmpnn_status run(encoder *en, const fmpnn_context *ctx, fmpnn_error *err)
     if (!en->sees_atoms)
         return FMPNN_OK;
     status = fmpnn_context_add(ctx, en->out->model, en->graph, en->geometry, en->out->h, err);
-    if (!status && !fmpnn_pool_run(ctx->pool, ctx->threads, &tables))
+    if (!status && !en->packs && !fmpnn_pool_run(ctx->pool, ctx->threads, &tables))
         status = fmpnn_fail_memory(err, "encoding a structure");
     return status;
 }
@@ -321,12 +322,13 @@ static fmpnn_status encoding_create(const fmpnn_context *ctx, const fmpnn_model 
         return out_of_memory(graph, err);
     *encoding = fmpnn_encoding_sizes(model, graph);
     size_t rows = graph->L, row = model->C * sizeof(float);
+    size_t starts = model->packed->side.still ? 0 : rows; /* of what the decoder starts from */
     fmpnn_status status = fmpnn_memory_decide(ctx, encoding, err);
     if (status)
         goto failed;
     encoding->h = fmpnn_alloc_zero(rows, row);
-    encoding->own_part = fmpnn_alloc(rows, row);
-    encoding->blind = fmpnn_alloc(rows * encoding->layers, row);
+    encoding->own_part = fmpnn_alloc(starts, row);
+    encoding->blind = fmpnn_alloc(starts * encoding->layers, row);
     encoding->edge_part = fmpnn_alloc(rows * graph->K * encoding->held, row);
     if (!encoding->h || !encoding->own_part || !encoding->blind || !encoding->edge_part) {
         status = out_of_memory(graph, err);
@@ -364,7 +366,8 @@ static fmpnn_status encode(fmpnn_context *ctx, const fmpnn_model *model, const f
                   .embedding = embedding_kernels(ctx->kernels, graph->ca_only),
                   .graph = graph, .w = model->packed,
                   .watch = ctx->watch, .L = graph->L, .K = graph->K, .C = model->C,
-                  .N = model->info.encoder_layers, .sees_atoms = model->info.context_atoms != 0};
+                  .N = model->info.encoder_layers, .sees_atoms = model->info.context_atoms != 0,
+                  .packs = model->packed->side.still != NULL};
     status = encoding_create(ctx, model, graph, &en.out, err);
     if (status)
         goto done;

@@ -8,6 +8,7 @@
  * logits.c   all rows at once, letters given (scores, probabilities)
  * conditional.c  one residue last, everything else kept, asked at many residues
  * variants.c     letters of a common sequence changed at a few residues; both by local.h
+ * side.c     side chains: the packer's decoder, around angles that change; side_edges.c its features
  * sample.c   level by level, letters drawn on the way; levels.c finds the levels
  * memory.c   which tables are held, for --max-memory
  * node.c     what follows the sum over neighbours, encoder and decoder alike
@@ -177,6 +178,15 @@ fmpnn_status fmpnn_engine_variants(fmpnn_context *ctx, const fmpnn_encoding *enc
 fmpnn_status fmpnn_engine_sample(fmpnn_context *ctx, const fmpnn_encoding *encoding,
                                  const fmpnn_rules *rules, size_t n_shared, size_t B,
                                  fmpnn_draw_request *request, fmpnn_error *err);
+
+/* side.c */
+fmpnn_status fmpnn_engine_placing_create(fmpnn_context *ctx, const fmpnn_encoding *encoding,
+                                         const uint8_t *atoms, const double *xyz,
+                                         fmpnn_placing **placing, fmpnn_error *err);
+void fmpnn_engine_placing_free(fmpnn_placing *placing);
+fmpnn_status fmpnn_engine_torsions(fmpnn_context *ctx, const fmpnn_placing *placing, size_t B,
+                                   const double *xyz, struct fmpnn_mixture *mixture,
+                                   fmpnn_error *err);
 
 /* message_pass.c */
 fmpnn_status fmpnn_engine_operation_create(fmpnn_context *ctx,

@@ -156,6 +156,7 @@ void fmpnn_features_row(const fmpnn_graph *graph, const fmpnn_packed *w,
     size_t K = graph->K, pairs = graph->ca_only ? FMPNN_PAIRS_CA : FMPNN_PAIRS;
     size_t points = graph->ca_only ? NEXT + 1 : POINTS;
     const unsigned char(*pair)[2] = graph->ca_only ? PAIRS_CA : PAIRS;
+    size_t n = 0; /* pairs done */
     const float *centre[POINTS], *other[POINTS];
     float *point = raw + K * w->features;    /* [points][3][K] of the neighbours */
     float *d = point + K * POINTS * XYZ;     /* [K] */
@@ -170,10 +171,14 @@ void fmpnn_features_row(const fmpnn_graph *graph, const fmpnn_packed *w,
         if (graph->ca_only) /* Gaussians of 9 pairs, then 7 numbers of orientation */
             orientation(graph, frames, i, j, raw + m * w->features + pairs * FMPNN_RBF);
     }
-    kernels->radial_basis(raw, w->features, graph->distance + i * K, K);
-    for (size_t n = 1; n < pairs; n++) {
-        const unsigned char *atoms = pair[n - 1];
-        kernels->distance(d, point + atoms[1] * XYZ * K, K, centre[atoms[0]], 1e-6f, K);
-        kernels->radial_basis(raw + n * FMPNN_RBF, w->features, d, K);
+    if (!w->side.still) { /* the packer takes all pairs in turn, CA-CA like any other */
+        kernels->radial_basis(raw, w->features, graph->distance + i * K, K, w->first_centre);
+        n = 1;
+    }
+    for (; n < pairs; n++) {
+        size_t from = w->side.still ? n / POINTS : pair[n - 1][0];
+        size_t to = w->side.still ? n % POINTS : pair[n - 1][1];
+        kernels->distance(d, point + to * XYZ * K, K, centre[from], 1e-6f, K);
+        kernels->radial_basis(raw + n * FMPNN_RBF, w->features, d, K, w->first_centre);
     }
 }

@@ -36,6 +36,8 @@ void fmpnn_memory_count(const fmpnn_context *ctx, const fmpnn_encoding *en,
     size_t atoms = en->graph->atoms ? fmpnn_context_most(ctx, en->model, en->graph) : 0;
     size_t work = 4 * (en->layers - 1) * L * row + SEQUENCE_RESIDUE * L;
     *plan = (fmpnn_memory_plan){.limit = ctx->max_memory, .layers = en->layers};
+    if (en->w->side.still) /* the packer's features of edges, still and as they are */
+        work += 2 * table;
     plan->least = PROGRAM + weights + RESIDUE * L + nodes +
                   (size_t)ctx->threads * lane_size(en) + table + (atoms > work ? atoms : work);
     plan->layers_held = en->layers;

@@ -21,13 +21,14 @@ static inline vf exp2_u2(vf y)
     return v_zero_below(v_scale2(p, s), y, -126.0f);
 }
 
-static void ISA(radial_basis)(float *dst, size_t ldd, const float *distance, size_t n)
+static void ISA(radial_basis)(float *dst, size_t ldd, const float *distance, size_t n,
+                              float first)
 {
     enum { CENTRES = 16, VECS = CENTRES / VF };
     const float step = 20.0f / 15.0f;
     float centre[CENTRES];
     for (size_t r = 0; r < CENTRES; r++)
-        centre[r] = r < 8 ? 2.0f + step * (float)r : 22.0f - step * (float)(15 - r);
+        centre[r] = r < 8 ? first + step * (float)r : first + 20.0f - step * (float)(15 - r);
     vf mu[VECS];
     UNROLL for (size_t v = 0; v < VECS; v++) mu[v] = v_load(centre + v * VF);
     const vf sharpness = v_set(-0.923324826f); /* -log2(e) / 1.25^2 */

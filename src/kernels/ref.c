@@ -216,18 +216,18 @@ void fmpnn_ref_layer_norm(double *value, double *tolerance, const float *src, si
     }
 }
 
-float fmpnn_ref_centre(size_t r)
+float fmpnn_ref_centre(size_t r, float first)
 {
     const float step = 20.0f / 15.0f;
-    return r < 8 ? 2.0f + step * (float)r : 22.0f - step * (float)(15 - r);
+    return r < 8 ? first + step * (float)r : first + 20.0f - step * (float)(15 - r);
 }
 
-void fmpnn_ref_radial_basis(double *value, double *tolerance, const float *distance,
-                            size_t n)
+void fmpnn_ref_radial_basis(double *value, double *tolerance, const float *distance, size_t n,
+                            float first)
 {
     for (size_t i = 0; i < n; i++)
         for (size_t r = 0; r < 16; r++, value++, tolerance++) {
-            const double x = ((double)distance[i] - fmpnn_ref_centre(r)) / 1.25;
+            const double x = ((double)distance[i] - fmpnn_ref_centre(r, first)) / 1.25;
             const double exponent = x * x;
             *value = exp(-exponent);
             /* The exponent: a difference (counted twice by the square), two products, the

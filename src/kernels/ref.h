@@ -17,7 +17,7 @@ double fmpnn_ref_gelu1(double x, int tanh_form);
 /* The bound that the kernels promise: 1e-6 max(1, |x|), tanh form 2e-6 max(1, |x|). */
 double fmpnn_ref_gelu_bound(double x, int tanh_form);
 /* Centre r of the radial basis, in the float32 arithmetic that defines it. */
-float fmpnn_ref_centre(size_t r);
+float fmpnn_ref_centre(size_t r, float first);
 
 void fmpnn_ref_gemm(double *value, double *tolerance, const float *src, size_t lds,
                     size_t M, size_t K, const float *w, size_t N, const float *bias,
@@ -41,7 +41,7 @@ void fmpnn_ref_gelu(double *value, double *tolerance, const float *src, size_t n
                     int tanh_form);
 void fmpnn_ref_layer_norm(double *value, double *tolerance, const float *src, size_t lds,
                           size_t M, size_t C, const float *gain, const float *bias);
-void fmpnn_ref_radial_basis(double *value, double *tolerance, const float *distance,
-                            size_t n);
+void fmpnn_ref_radial_basis(double *value, double *tolerance, const float *distance, size_t n,
+                            float first);
 
 #endif

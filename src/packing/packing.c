@@ -35,7 +35,8 @@ void fmpnn_packing_turn(fmpnn_packing *p, const double *angle)
 {
     for (size_t n = 0; n < p->L * FMPNN_CHIS; n++)
         p->torsions[n / FMPNN_CHIS].chi[n % FMPNN_CHIS] =
-            p->keep[n / FMPNN_CHIS] ? p->own[n] : (fmpnn_angle){sin(angle[n]), cos(angle[n])};
+            p->keep[n / FMPNN_CHIS] ? p->own[n]
+                                    : (fmpnn_angle){sin(angle[n]), cos(angle[n])};
     build(p);
 }
 
@@ -50,14 +51,14 @@ static void start(fmpnn_packing *p)
         fmpnn_structure_atoms(p->st, p->inputs->residue_of[i], atoms, there);
         p->torsions[i].psi = fmpnn_psi((const place *)p->backbone + 4 * i);
         fmpnn_chis(residue, atoms, p->own + i * FMPNN_CHIS);
-        for (size_t a = 0; a < residue->atoms; a++)
-            p->present[i * FMPNN_ATOM14 + a] = p->inputs->mask[i] != 0;
+        p->atoms[i] = p->inputs->mask[i] != 0 ? (uint8_t)residue->atoms : 0;
     }
 }
 
 fmpnn_status fmpnn_packing_create(const fmpnn_structure *st, const fmpnn_inputs *inputs,
                                   const uint8_t *letters, const uint8_t *keep,
-                                  const double *uniform, fmpnn_packing **out, fmpnn_error *err)
+                                  const double *uniform, fmpnn_packing **out,
+                                  fmpnn_error *err)
 {
     size_t L = inputs->L;
     fmpnn_packing *p = fmpnn_alloc_zero(1, sizeof *p);
@@ -70,10 +71,10 @@ fmpnn_status fmpnn_packing_create(const fmpnn_structure *st, const fmpnn_inputs 
         p->torsions = fmpnn_alloc_zero(L, sizeof *p->torsions);
         p->own = fmpnn_alloc_zero(L, FMPNN_CHIS * sizeof *p->own);
         p->xyz = fmpnn_alloc_zero(L, FMPNN_ATOM14 * 3 * sizeof *p->xyz);
-        p->present = fmpnn_alloc_zero(L, FMPNN_ATOM14);
+        p->atoms = fmpnn_alloc(L, 1);
     }
-    if (!p || !angle || !p->letters || !p->keep || !p->backbone || !p->torsions || !p->own ||
-        !p->xyz || !p->present) {
+    if (!p || !angle || !p->letters || !p->keep || !p->backbone || !p->torsions ||
+        !p->own || !p->xyz || !p->atoms) {
         fmpnn_packing_free(p);
         fmpnn_release(angle);
         return fmpnn_fail_memory(err, "packing side chains");
@@ -94,7 +95,7 @@ void fmpnn_packing_free(fmpnn_packing *p)
 {
     if (!p)
         return;
-    fmpnn_release(p->present);
+    fmpnn_release(p->atoms);
     fmpnn_release(p->xyz);
     fmpnn_release(p->own);
     fmpnn_release(p->torsions);
@@ -105,15 +106,15 @@ void fmpnn_packing_free(fmpnn_packing *p)
 }
 
 /* The context is that of the backbone as read: found on a graph of its own, then moved. */
-static fmpnn_status take_context(const fmpnn_packing *p, const fmpnn_model *model, bool blind,
-                                 fmpnn_graph *graph, fmpnn_error *err)
+static fmpnn_status take_context(const fmpnn_packing *p, const fmpnn_model *model,
+                                 bool blind, fmpnn_graph *graph, fmpnn_error *err)
 {
     const fmpnn_inputs *in = p->inputs;
     const fmpnn_surroundings around = {
         .M = model->info.context_atoms, .cutoff = NEAR_LIGAND, .blind = blind};
     fmpnn_graph *before = NULL;
-    fmpnn_status status = fmpnn_graph_create(in->L, in->xyz, in->mask, in->index, in->chain, 1,
-                                             false, &before, err);
+    fmpnn_status status = fmpnn_graph_create(in->L, in->xyz, in->mask, in->index, in->chain,
+                                             1, false, &before, err);
     if (!status)
         status = fmpnn_inputs_see_atoms(p->st, in, &around, before, err);
     if (!status) {
@@ -124,8 +125,8 @@ static fmpnn_status take_context(const fmpnn_packing *p, const fmpnn_model *mode
     return status;
 }
 
-fmpnn_status fmpnn_packing_graph(const fmpnn_packing *p, const fmpnn_model *model, bool blind,
-                                 fmpnn_graph **out, fmpnn_error *err)
+fmpnn_status fmpnn_packing_graph(const fmpnn_packing *p, const fmpnn_model *model,
+                                 bool blind, fmpnn_graph **out, fmpnn_error *err)
 {
     const fmpnn_inputs *in = p->inputs;
     fmpnn_graph *graph = NULL;

@@ -16,7 +16,7 @@ typedef struct fmpnn_packing {
     fmpnn_torsions *torsions;     /* [L] */
     fmpnn_angle *own;             /* [L][4] chi angles as read */
     double *xyz;                  /* [L][14][3] atoms as built */
-    uint8_t *present;             /* [L][14] */
+    uint8_t *atoms;               /* [L] how many of them a residue has; 0: it is not resolved */
 } fmpnn_packing;
 
 /* letters [L] codes; keep [L], NULL: all are packed anew. Chi angles start as 2 pi uniform

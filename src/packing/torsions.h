@@ -37,7 +37,7 @@ void fmpnn_build_residue(const fmpnn_ideal *residue, const double backbone[4][3]
 
 /* A mixture of von Mises distributions over one angle. */
 enum { FMPNN_MIXTURE = 3 };
-typedef struct fmpnn_mixture {
+typedef struct fmpnn_mixture { /* backend.h names it */
     double mean[FMPNN_MIXTURE], concentration[FMPNN_MIXTURE];
     double logit[FMPNN_MIXTURE]; /* weights are their softmax */
 } fmpnn_mixture;

@@ -4,6 +4,8 @@
 #include "backend.h"
 #include "reference/reference.h"
 
+#include <string.h>
+
 static const fmpnn_reference64_encoding *plain(const fmpnn_encoding *encoding)
 {
     return (const fmpnn_reference64_encoding *)(const void *)encoding;
@@ -111,6 +113,52 @@ static fmpnn_status sample(fmpnn_context *ctx, const fmpnn_encoding *encoding,
     return status;
 }
 
+/* Side chains: nothing is computed before it is asked for. */
+struct fmpnn_placing {
+    const fmpnn_reference64_encoding *encoding;
+    uint8_t *atoms; /* [L] */
+};
+
+static void placing_free(fmpnn_placing *placing)
+{
+    if (placing)
+        fmpnn_release(placing->atoms);
+    fmpnn_release(placing);
+}
+
+static fmpnn_status placing_create(fmpnn_context *ctx, const fmpnn_encoding *encoding,
+                                   const uint8_t *atoms, const double *xyz,
+                                   fmpnn_placing **out, fmpnn_error *err)
+{
+    const fmpnn_reference64_encoding *e = plain(encoding);
+    fmpnn_placing *placing = fmpnn_alloc_zero(1, sizeof *placing);
+    (void)ctx;
+    (void)xyz;
+    if (placing)
+        placing->atoms = fmpnn_alloc(e->L, 1);
+    if (!placing || !placing->atoms) {
+        placing_free(placing);
+        return fmpnn_fail_memory(err, "placing side chains");
+    }
+    placing->encoding = e;
+    memcpy(placing->atoms, atoms, e->L);
+    *out = placing;
+    return FMPNN_OK;
+}
+
+static fmpnn_status torsions(fmpnn_context *ctx, const fmpnn_placing *placing, size_t B,
+                             const double *xyz, fmpnn_mixture *mixture, fmpnn_error *err)
+{
+    size_t L = placing->encoding->L;
+    fmpnn_status status = FMPNN_OK;
+    (void)ctx;
+    for (size_t b = 0; b < B && !status; b++)
+        status = fmpnn_reference64_torsions(placing->encoding, xyz + b * L * 3 * FMPNN_SIDE_CHAIN,
+                                            placing->atoms, NULL, NULL,
+                                            mixture + b * L * FMPNN_CHIS, err);
+    return status;
+}
+
 const fmpnn_backend fmpnn_backend_reference = {
     .name = "reference",
     .encode = encode,
@@ -119,6 +167,9 @@ const fmpnn_backend fmpnn_backend_reference = {
     .logits = logits,
     .conditional = conditional,
     .sample = sample,
+    .placing_create = placing_create,
+    .placing_free = placing_free,
+    .torsions = torsions,
     .operation_create = fmpnn_reference_operation_create,
     .operation_run = fmpnn_reference_operation_run,
     .operation_free = fmpnn_reference_operation_free,

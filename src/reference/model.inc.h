@@ -90,10 +90,10 @@ fmpnn_status REF(sample)(const ENCODING *encoding, const fmpnn_rules *rules,
  * The packer's answer to a set of atoms (model of kind "packer"; labels are residue types).
  *
  * @param xyz     [L][14][3] atoms as built, 0 where there are none
- * @param present [L][14] 1: the residue is resolved and its type has the atom
+ * @param count   [L] how many of them a residue has: 0 where it is not resolved
  * @param node    [L][C] out: features after LayerNorm; or NULL
  * @param edge    [n_rows][K][C] out, of the rows that are kept; or NULL
  * @param mixture [L][4] out: the distribution of each chi angle
  */
-fmpnn_status REF(torsions)(const ENCODING *encoding, const double *xyz, const uint8_t *present,
+fmpnn_status REF(torsions)(const ENCODING *encoding, const double *xyz, const uint8_t *count,
                            real *node, real *edge, fmpnn_mixture *mixture, fmpnn_error *err);

@@ -19,7 +19,7 @@ static void wide_linear(const linear *f, const real *src, real *dst, real *work)
 }
 
 /* Node features of residue i: dst [2C], the second half work; raw [14 M 16 + 136]. */
-static void side_chain_node(const ENCODING *e, const double *xyz, const uint8_t *present,
+static void side_chain_node(const ENCODING *e, const double *xyz, const uint8_t *count,
                             size_t i, real *raw, real *dst)
 {
     const weights *w = e->weights;
@@ -36,7 +36,7 @@ static void side_chain_node(const ENCODING *e, const double *xyz, const uint8_t 
             memset(in, 0, w->reach.in * sizeof *in);
             rbf(w, separation(p, q), in);
             for (size_t r = 0; r < FMPNN_RBF; r++)
-                in[r] *= (real)present[own] * (real)atoms->mask[at];
+                in[r] *= (real)(a < count[i]) * (real)atoms->mask[at];
             in[FMPNN_RBF + atoms->type[at]] = 1;
             linear_apply(&w->reach, 1, in, raw + (a * e->M + m) * FMPNN_REACH);
         }
@@ -45,7 +45,7 @@ static void side_chain_node(const ENCODING *e, const double *xyz, const uint8_t 
 }
 
 /* Edge features of (i, j): dst [2C], the second half work. */
-static void side_chain_edge(const ENCODING *e, const double *xyz, const uint8_t *present,
+static void side_chain_edge(const ENCODING *e, const double *xyz, const uint8_t *count,
                             size_t i, size_t j, real *raw, real *dst)
 {
     const weights *w = e->weights;
@@ -54,7 +54,7 @@ static void side_chain_edge(const ENCODING *e, const double *xyz, const uint8_t 
     for (size_t a = 0; a < atoms; a++)
         for (size_t b = 0; b < atoms; b++, at += FMPNN_RBF) {
             size_t own = i * atoms + a, other = j * atoms + b;
-            real p[3], q[3], seen = (real)present[own] * (real)present[other];
+            real p[3], q[3], seen = (real)(a < count[i] && b < count[j]);
             for (size_t d = 0; d < 3; d++) {
                 p[d] = (real)xyz[3 * own + d];
                 q[d] = (real)xyz[3 * other + d];
@@ -101,7 +101,7 @@ static real concentration_of(real x)
     return (real)0.1 + (x > 20 ? x : log1p(exp(x)));
 }
 
-fmpnn_status REF(torsions)(const ENCODING *e, const double *xyz, const uint8_t *present,
+fmpnn_status REF(torsions)(const ENCODING *e, const double *xyz, const uint8_t *count,
                            real *node, real *edge, fmpnn_mixture *mixture, fmpnn_error *err)
 {
     const weights *w = e->weights;
@@ -115,14 +115,14 @@ fmpnn_status REF(torsions)(const ENCODING *e, const double *xyz, const uint8_t *
     real *next = h + L * C, *far = next + L * C, *work = far + L * K * C;
     for (size_t i = 0; i < L; i++) {
         real *both = work + raw, *feature = both + 2 * C;
-        side_chain_node(e, xyz, present, i, work, feature);
+        side_chain_node(e, xyz, count, i, work, feature);
         if (node)
             copy_reals(node + i * C, feature, C);
         copy_reals(both, e->h_out + i * C, C);
         linear_apply(&w->W_node, 1, feature, both + C);
         linear_apply(&w->down, 1, both, h + i * C);
         for (size_t m = 0; m < K; m++) {
-            side_chain_edge(e, xyz, present, i, e->neighbour[i * K + m], work, feature);
+            side_chain_edge(e, xyz, count, i, e->neighbour[i * K + m], work, feature);
             for (size_t r = 0; edge && r < e->n_rows; r++)
                 if (e->rows[r] == i)
                     copy_reals(edge + (r * K + m) * C, feature, C);

@@ -421,7 +421,7 @@ fmpnn_status fmpnn_model_from_tensors(const char *name, const char digest[65],
         goto done;
     want_all(&b);
     if (b.status || (b.status = refuse_foreign(&b)) || (b.status = settle(&b)) ||
-        (!packs(b.model) && (b.status = fmpnn_packed_create(b.model, &b.model->packed, err))))
+        (b.status = fmpnn_packed_create(b.model, &b.model->packed, err)))
         goto done;
     *model = b.model;
     b.model = NULL;

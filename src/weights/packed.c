@@ -2,7 +2,7 @@
  *
  * Written as one walk that is done twice: first with no memory, to count, then to fill. So the
  * sizes cannot disagree with the contents. */
-#include "weights/packed.h"
+#include "weights/packed_walk.h"
 
 #include "graph/periodic.h"
 #include "kernels/kernels.h"
@@ -11,96 +11,53 @@
 
 #include <string.h>
 
-enum { LINE = 16 }; /* floats in a cache line: every array starts on one */
-
-typedef struct walk {
-    float *block;  /* NULL while counting */
-    size_t used;   /* floats */
-    float *dense;  /* [C][C] work memory while filling */
-    double *wide;  /* [3][wide_size(C)] the same */
-} walk;
-
-static size_t wide_size(size_t C)
-{
-    return C > FMPNN_TYPE_WIDTH ? C : FMPNN_TYPE_WIDTH;
-}
-
-static float *take(walk *w, size_t count)
-{
-    float *at = w->block ? w->block + w->used : NULL;
-    w->used += (count + LINE - 1) / LINE * LINE;
-    return at;
-}
-
-/* Columns first .. first+K-1 of `linear`, as panels. */
-static const float *pack(walk *w, const fmpnn_linear *linear, size_t first, size_t K)
-{
-    float *panels = take(w, fmpnn_panels_size(linear->out, K));
-    if (panels)
-        fmpnn_panels_pack(panels, linear->w + first, linear->in, linear->out, K);
-    return panels;
-}
-
-static const float *pack_whole(walk *w, const fmpnn_linear *linear)
-{
-    return pack(w, linear, 0, linear->in);
-}
-
-static const float *copy(walk *w, const float *src, size_t count)
-{
-    float *dst = take(w, count);
-    if (dst)
-        memcpy(dst, src, count * sizeof *dst);
-    return dst;
-}
-
-static fmpnn_packed_node pack_node(walk *w, const fmpnn_layer *layer)
+static fmpnn_packed_node pack_node(fmpnn_walk *w, const fmpnn_layer *layer)
 {
     size_t C = layer->W3.out;
     fmpnn_packed_node node = {.norm1 = layer->norm1, .norm2 = layer->norm2};
-    node.w3 = pack_whole(w, &layer->W3);
-    node.b3 = copy(w, layer->W3.b, C);
-    node.w_in = pack_whole(w, &layer->W_in);
-    node.b_in = copy(w, layer->W_in.b, layer->W_in.out);
-    node.w_out = pack_whole(w, &layer->W_out);
-    node.b_out = copy(w, layer->W_out.b, C);
+    node.w3 = fmpnn_walk_pack_whole(w, &layer->W3);
+    node.b3 = fmpnn_walk_copy(w, layer->W3.b, C);
+    node.w_in = fmpnn_walk_pack_whole(w, &layer->W_in);
+    node.b_in = fmpnn_walk_copy(w, layer->W_in.b, layer->W_in.out);
+    node.w_out = fmpnn_walk_pack_whole(w, &layer->W_out);
+    node.b_out = fmpnn_walk_copy(w, layer->W_out.b, C);
     return node;
 }
 
 /* The blocks of columns of W1: own node 0, edge 1, neighbour last. */
-static fmpnn_packed_split pack_split(walk *w, const fmpnn_linear *w1)
+static fmpnn_packed_split pack_split(fmpnn_walk *w, const fmpnn_linear *w1)
 {
     size_t C = w1->out;
     fmpnn_packed_split split = {
-        .own = pack(w, w1, 0, C),
-        .edge = pack(w, w1, C, C),
-        .neighbour = pack(w, w1, w1->in - C, C),
-        .bias = copy(w, w1->b, C),
+        .own = fmpnn_walk_pack(w, w1, 0, C),
+        .edge = fmpnn_walk_pack(w, w1, C, C),
+        .neighbour = fmpnn_walk_pack(w, w1, w1->in - C, C),
+        .bias = fmpnn_walk_copy(w, w1->b, C),
     };
     return split;
 }
 
-static fmpnn_packed_encoder pack_encoder(walk *w, const fmpnn_layer *layer)
+static fmpnn_packed_encoder pack_encoder(fmpnn_walk *w, const fmpnn_layer *layer)
 {
     size_t C = layer->W1.out;
     fmpnn_packed_encoder e = {.norm3 = layer->norm3};
     e.message = pack_split(w, &layer->W1);
-    e.w2 = pack_whole(w, &layer->W2);
-    e.b2 = copy(w, layer->W2.b, C);
+    e.w2 = fmpnn_walk_pack_whole(w, &layer->W2);
+    e.b2 = fmpnn_walk_copy(w, layer->W2.b, C);
     e.node = pack_node(w, layer);
     e.update = pack_split(w, &layer->W11);
-    e.w12 = pack_whole(w, &layer->W12);
-    e.b12 = copy(w, layer->W12.b, C);
-    e.w13 = pack_whole(w, &layer->W13);
-    e.b13 = copy(w, layer->W13.b, C);
+    e.w12 = fmpnn_walk_pack_whole(w, &layer->W12);
+    e.b12 = fmpnn_walk_copy(w, layer->W12.b, C);
+    e.w13 = fmpnn_walk_pack_whole(w, &layer->W13);
+    e.b13 = fmpnn_walk_copy(w, layer->W13.b, C);
     return e;
 }
 
 /* Ws acts on the embedding of one of 21 letters: a table, in double since it is made once. */
-static const float *pack_letters(walk *w, const fmpnn_model *model, const fmpnn_linear *w1)
+static const float *pack_letters(fmpnn_walk *w, const fmpnn_model *model, const fmpnn_linear *w1)
 {
     size_t C = model->C;
-    float *table = take(w, FMPNN_LETTERS * C);
+    float *table = fmpnn_walk_take(w, FMPNN_LETTERS * C);
     for (size_t a = 0; table && a < FMPNN_LETTERS; a++)
         for (size_t n = 0; n < C; n++) {
             double sum = 0;
@@ -111,24 +68,27 @@ static const float *pack_letters(walk *w, const fmpnn_model *model, const fmpnn_
     return table;
 }
 
-static fmpnn_packed_decoder pack_decoder(walk *w, const fmpnn_model *model,
+static fmpnn_packed_decoder pack_decoder(fmpnn_walk *w, const fmpnn_model *model,
                                          const fmpnn_layer *layer)
 {
     fmpnn_packed_decoder d = {0};
     d.message = pack_split(w, &layer->W1);
-    d.letters = pack_letters(w, model, &layer->W1);
-    d.w2 = pack_whole(w, &layer->W2);
-    d.b2 = copy(w, layer->W2.b, layer->W2.out);
+    if (model->packer.node.w) /* edge features stand where letters would */
+        d.message.bias = fmpnn_walk_fold_bias(w, &layer->W1, 2 * model->C, &model->packer.W_edge);
+    else
+        d.letters = pack_letters(w, model, &layer->W1);
+    d.w2 = fmpnn_walk_pack_whole(w, &layer->W2);
+    d.b2 = fmpnn_walk_copy(w, layer->W2.b, layer->W2.out);
     d.node = pack_node(w, layer);
     return d;
 }
 
 /* The 16 positional features are a function of 66 classes, so is their part of the embedding. */
-static const float *pack_offsets(walk *w, const fmpnn_model *model)
+static const float *pack_offsets(fmpnn_walk *w, const fmpnn_model *model)
 {
     size_t C = model->C;
     const fmpnn_linear *positional = &model->positional, *edge = &model->edge;
-    float *table = take(w, FMPNN_OFFSETS * C);
+    float *table = fmpnn_walk_take(w, FMPNN_OFFSETS * C);
     for (size_t q = 0; table && q < FMPNN_OFFSETS; q++)
         for (size_t n = 0; n < C; n++) {
             double sum = 0;
@@ -142,19 +102,6 @@ static const float *pack_offsets(walk *w, const fmpnn_model *model)
 
 /* ---- labels and context atoms: constants folded in double ---- */
 
-/* y [out] = columns first .. first+n-1 of f times x [n], plus b if `biased`. */
-static void apply(const fmpnn_linear *f, size_t first, size_t n, const double *x, bool biased,
-                  double *y)
-{
-    for (size_t o = 0; o < f->out; o++) {
-        const float *row = f->w + o * f->in + first;
-        double sum[4] = {biased && f->b ? f->b[o] : 0}; /* four at once: latency */
-        for (size_t k = 0; k < n; k++)
-            sum[k % 4] += (double)row[k] * x[k];
-        y[o] = sum[0] + sum[1] + sum[2] + sum[3];
-    }
-}
-
 static void normalise(const fmpnn_norm *f, size_t C, double *x)
 {
     double mean = 0, square = 0;
@@ -166,78 +113,39 @@ static void normalise(const fmpnn_norm *f, size_t C, double *x)
         x[c] = (x[c] - mean) / sqrt(square + 1e-5) * f->gain[c] + f->bias[c];
 }
 
-static void narrow(float *dst, const double *src, size_t count)
-{
-    for (size_t n = 0; n < count; n++)
-        dst[n] = (float)src[n];
-}
-
-static void pack_labels(walk *w, const fmpnn_model *model, fmpnn_packed *p)
+static void pack_labels(fmpnn_walk *w, const fmpnn_model *model, fmpnn_packed *p)
 {
     size_t C = model->C, labels = model->info.labels;
     const fmpnn_linear *w1 = &model->encoder[0].W1;
-    float *state = take(w, labels * C), *own = take(w, labels * C), *near = take(w, labels * C);
+    float *state = fmpnn_walk_take(w, labels * C), *own = fmpnn_walk_take(w, labels * C), *near = fmpnn_walk_take(w, labels * C);
     for (size_t q = 0; state && q < labels; q++) {
         double *one = w->wide, *h = one + C, *part = h + C;
         for (size_t c = 0; c < C; c++)
             one[c] = model->label.w[c * labels + q];
         normalise(&model->norm_label, C, one);
-        apply(&model->W_label, 0, C, one, true, h);
-        narrow(state + q * C, h, C);
-        apply(w1, 0, C, h, true, part);
-        narrow(own + q * C, part, C);
-        apply(w1, w1->in - C, C, h, false, part);
-        narrow(near + q * C, part, C);
+        fmpnn_walk_apply(&model->W_label, 0, C, one, true, h);
+        fmpnn_walk_narrow(state + q * C, h, C);
+        fmpnn_walk_apply(w1, 0, C, h, true, part);
+        fmpnn_walk_narrow(own + q * C, part, C);
+        fmpnn_walk_apply(w1, w1->in - C, C, h, false, part);
+        fmpnn_walk_narrow(near + q * C, part, C);
     }
     p->label_state = labels ? state : NULL;
     p->label_own = own;
     p->label_near = near;
 }
 
-/* Columns first .. first+C-1 of w1, times the map before it, as panels. */
-static const float *pack_folded(walk *w, const fmpnn_linear *w1, size_t first,
-                                const fmpnn_linear *inner)
-{
-    size_t C = w1->out, K = inner->in;
-    float *panels = take(w, fmpnn_panels_size(C, K));
-    for (size_t n = 0; panels && n < C; n++) {
-        memset(w->wide, 0, K * sizeof *w->wide);
-        for (size_t c = 0; c < C; c++)
-            for (size_t k = 0; k < K; k++)
-                w->wide[k] += (double)w1->w[n * w1->in + first + c] * inner->w[c * K + k];
-        narrow(w->dense + n * K, w->wide, K);
-    }
-    if (panels)
-        fmpnn_panels_pack(panels, w->dense, K, C, K);
-    return panels;
-}
-
-static const float *fold_bias(walk *w, const fmpnn_linear *w1, size_t first,
-                              const fmpnn_linear *inner)
-{
-    size_t C = w1->out;
-    float *bias = take(w, C);
-    if (bias) {
-        double *x = w->wide, *y = x + C;
-        for (size_t c = 0; c < C; c++)
-            x[c] = inner->b[c];
-        apply(w1, first, C, x, true, y);
-        narrow(bias, y, C);
-    }
-    return bias;
-}
-
-static fmpnn_packed_context_layer pack_context_layer(walk *w, const fmpnn_layer *layer,
+static fmpnn_packed_context_layer pack_context_layer(fmpnn_walk *w, const fmpnn_layer *layer,
                                                      const fmpnn_linear *inner)
 {
     size_t C = layer->W1.out;
-    fmpnn_packed_context_layer l = {.own = pack(w, &layer->W1, 0, C)};
-    l.feature = pack_folded(w, &layer->W1, C, inner);
-    l.bias = fold_bias(w, &layer->W1, C, inner);
+    fmpnn_packed_context_layer l = {.own = fmpnn_walk_pack(w, &layer->W1, 0, C)};
+    l.feature = fmpnn_walk_fold(w, &layer->W1, C, inner);
+    l.bias = fmpnn_walk_fold_bias(w, &layer->W1, C, inner);
     if (layer->W1.in > 2 * C)
-        l.atom = pack(w, &layer->W1, 2 * C, C);
-    l.w2 = pack_whole(w, &layer->W2);
-    l.b2 = copy(w, layer->W2.b, C);
+        l.atom = fmpnn_walk_pack(w, &layer->W1, 2 * C, C);
+    l.w2 = fmpnn_walk_pack_whole(w, &layer->W2);
+    l.b2 = fmpnn_walk_copy(w, layer->W2.b, C);
     l.node = pack_node(w, layer);
     return l;
 }
@@ -253,60 +161,65 @@ static void element_sum(const fmpnn_linear *f, unsigned type, double *dst)
                  f->w[o * f->in + hot[2]];
 }
 
-static void pack_elements(walk *w, const fmpnn_context_part *part, size_t C,
+static void pack_elements(fmpnn_walk *w, const fmpnn_context_part *part, size_t C,
                           fmpnn_packed_context *p)
 {
-    size_t types = FMPNN_ELEMENT_TYPES, width = wide_size(C);
-    float *state = take(w, types * C), *own = take(w, types * C), *pair = take(w, types * C);
+    size_t types = FMPNN_ELEMENT_TYPES, width = fmpnn_walk_width(C);
+    float *state = fmpnn_walk_take(w, types * C), *own = fmpnn_walk_take(w, types * C), *pair = fmpnn_walk_take(w, types * C);
     for (unsigned t = 0; state && t < types; t++) {
         double *x = w->wide, *y = x + width, *z = y + width;
         element_sum(&part->atom, t, x);
         normalise(&part->norm_atom, C, x);
-        apply(&part->W_atom, 0, C, x, true, y);
-        narrow(state + t * C, y, C);
-        apply(&part->atom_layer[0].W1, 0, C, y, false, z);
-        narrow(own + t * C, z, C);
+        fmpnn_walk_apply(&part->W_atom, 0, C, x, true, y);
+        fmpnn_walk_narrow(state + t * C, y, C);
+        fmpnn_walk_apply(&part->atom_layer[0].W1, 0, C, y, false, z);
+        fmpnn_walk_narrow(own + t * C, z, C);
         element_sum(&part->type, t, x);
-        apply(&part->pair, FMPNN_RBF * FMPNN_POINTS, part->type.out, x, true, y);
-        narrow(pair + t * C, y, C);
+        fmpnn_walk_apply(&part->pair, FMPNN_RBF * FMPNN_POINTS, part->type.out, x, true, y);
+        fmpnn_walk_narrow(pair + t * C, y, C);
     }
     p->atom_state = state;
     p->atom_own = own;
     p->pair_type = pair;
 }
 
-static void pack_context(walk *w, const fmpnn_model *model, fmpnn_packed_context *p)
+static void pack_context(fmpnn_walk *w, const fmpnn_model *model, fmpnn_packed_context *p)
 {
     const fmpnn_context_part *part = &model->context;
     size_t C = model->C, gaussians = FMPNN_RBF * FMPNN_POINTS;
     pack_elements(w, part, C, p);
-    p->pair = pack(w, &part->pair, 0, gaussians);
-    p->pair_angle = pack(w, &part->pair, gaussians + part->type.out, FMPNN_ANGLES);
-    p->bond = pack_whole(w, &part->bond);
-    p->w_own = pack_whole(w, &part->W_own);
-    p->b_own = copy(w, part->W_own.b, C);
-    p->v_c = pack_whole(w, &part->V_C);
+    p->pair = fmpnn_walk_pack(w, &part->pair, 0, gaussians);
+    p->pair_angle = fmpnn_walk_pack(w, &part->pair, gaussians + part->type.out, FMPNN_ANGLES);
+    p->bond = fmpnn_walk_pack_whole(w, &part->bond);
+    p->w_own = fmpnn_walk_pack_whole(w, &part->W_own);
+    p->b_own = fmpnn_walk_copy(w, part->W_own.b, C);
+    p->v_c = fmpnn_walk_pack_whole(w, &part->V_C);
     for (size_t n = 0; n < part->layers; n++) {
         p->atom_layer[n] = pack_context_layer(w, &part->atom_layer[n], &part->W_bond);
         p->residue_layer[n] = pack_context_layer(w, &part->residue_layer[n], &part->W_pair);
     }
 }
 
-static void walk_model(walk *w, const fmpnn_model *model, fmpnn_packed *p)
+static void walk_model(fmpnn_walk *w, const fmpnn_model *model, fmpnn_packed *p)
 {
     p->C = model->C;
     p->F = model->F;
     p->features = model->edge.in - FMPNN_POSITIONAL;
+    p->first_centre = model->packer.node.w ? 0 : 2;
     p->offset = pack_offsets(w, model);
-    p->edge = pack(w, &model->edge, FMPNN_POSITIONAL, p->features);
-    p->w_e = pack_whole(w, &model->W_e);
-    p->b_e = copy(w, model->W_e.b, model->C);
+    p->edge = fmpnn_walk_pack(w, &model->edge, FMPNN_POSITIONAL, p->features);
+    p->w_e = fmpnn_walk_pack_whole(w, &model->W_e);
+    p->b_e = fmpnn_walk_copy(w, model->W_e.b, model->C);
     for (size_t n = 0; n < model->info.encoder_layers; n++)
         p->encoder[n] = pack_encoder(w, &model->encoder[n]);
     for (size_t n = 0; n < model->info.decoder_layers; n++)
         p->decoder[n] = pack_decoder(w, model, &model->decoder[n]);
-    p->w_logits = pack_whole(w, &model->W_out);
-    p->b_logits = copy(w, model->W_out.b, FMPNN_LETTERS);
+    if (model->packer.node.w) {
+        fmpnn_walk_side(w, model, &p->side);
+    } else {
+        p->w_logits = fmpnn_walk_pack_whole(w, &model->W_out);
+        p->b_logits = fmpnn_walk_copy(w, model->W_out.b, FMPNN_LETTERS);
+    }
     if (model->info.labels)
         pack_labels(w, model, p);
     if (model->info.context_atoms)
@@ -317,14 +230,14 @@ fmpnn_status fmpnn_packed_create(const fmpnn_model *model, fmpnn_packed **out, f
 {
     fmpnn_status status = FMPNN_OK;
     fmpnn_packed *packed = fmpnn_alloc_zero(1, sizeof *packed);
-    walk w = {0};
+    fmpnn_walk w = {0};
     if (!packed)
         return fmpnn_fail_memory(err, "packing weights");
     walk_model(&w, model, packed);
     packed->block = fmpnn_alloc(w.used, sizeof *packed->block);
-    w = (walk){.block = packed->block,
-               .dense = fmpnn_alloc(model->C, model->C * sizeof *w.dense),
-               .wide = fmpnn_alloc(3 * wide_size(model->C), sizeof *w.wide)};
+    w = (fmpnn_walk){.block = packed->block,
+               .dense = fmpnn_alloc(model->C, fmpnn_walk_side_width(model) * sizeof *w.dense),
+               .wide = fmpnn_alloc(3 * fmpnn_walk_width(model->C), sizeof *w.wide)};
     if (!packed->block || !w.dense || !w.wide) {
         status = fmpnn_fail_memory(err, "packing weights");
         goto done;

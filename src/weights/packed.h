@@ -63,8 +63,34 @@ typedef struct fmpnn_packed_context {
     fmpnn_packed_context_layer atom_layer[FMPNN_MAX_LAYERS], residue_layer[FMPNN_MAX_LAYERS];
 } fmpnn_packed_context;
 
+/* How the side-chain packer's edge features are cut. Atoms 0 .. 4 of a residue (N CA C O CB) stay
+ * where they are whatever its torsions; the others move. */
+enum {
+    FMPNN_STILL = 5,
+    FMPNN_MOVING = FMPNN_SIDE_CHAIN - FMPNN_STILL,
+    FMPNN_STEP = 3,                          /* moving atoms of the centre that go together */
+    FMPNN_STEPS = FMPNN_MOVING / FMPNN_STEP
+};
+
+/* What places side chains. Linear maps behind one another are one matrix; what a letter or an
+ * element decides alone is a table; the rest is panels for the pairs of atoms that exist. */
+typedef struct fmpnn_packed_side {
+    const float *still;                      /* [C][25*16] still atom of i, still atom of j */
+    const float *own_moves[FMPNN_MOVING];    /* [C][5*16] moving atom of i, still atoms of j */
+    const float *near_moves[FMPNN_MOVING];   /* [C][5*16] moving atom of j, still atoms of i */
+    const float *both_move[FMPNN_MOVING][FMPNN_STEPS]; /* [C][3*16] the same, moving atoms of i */
+    const float *own_letter, *near_letter;   /* [21][C] residue types of i and j */
+    const float *reach[FMPNN_SIDE_CHAIN];    /* [C][M*16] atom of i, context atoms */
+    const float *type;                       /* [M][120][C] elements of context atoms */
+    const float *b_reach;                    /* [C] */
+    const float *down, *down_side, *b_down;  /* [C][C] on h and on node features, [C] */
+    const float *feature[FMPNN_MAX_LAYERS];  /* [C][C] W1's part that acts on edge features */
+    const float *w_torsions, *b_torsions;    /* [36][C] panels, [36] */
+} fmpnn_packed_side;
+
 typedef struct fmpnn_packed {
     size_t C, F;
+    float first_centre;            /* of the Gaussians: 2, in the packer 0 */
     size_t features;               /* raw edge features without the positional 16: 400 or 151 */
     const float *offset;           /* [66][C] positional part of the edge embedding */
     const float *edge;             /* [C][features] panels */
@@ -76,10 +102,10 @@ typedef struct fmpnn_packed {
     const float *label_state;               /* [labels][C] */
     const float *label_own, *label_near;    /* [labels][C] their parts in the first messages */
     fmpnn_packed_context context;           /* empty where there is none */
+    fmpnn_packed_side side;                 /* the packer's, which has no letters and logits */
     float *block;                  /* owner of all of the above but the norms */
 } fmpnn_packed;
 
-/* NULL model fields of a kind that the engine does not run are the caller's mistake. */
 fmpnn_status fmpnn_packed_create(const fmpnn_model *model, fmpnn_packed **packed,
                                  fmpnn_error *err);
 void fmpnn_packed_free(fmpnn_packed *packed);

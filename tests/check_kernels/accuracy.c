@@ -97,7 +97,7 @@ void check_gelu_accuracy(check *c)
 /* The exponent as the kernels form it, in float; 2^y is then owed to 2 units in the last place. */
 static float exponent(float distance, size_t r)
 {
-    const float x = distance - fmpnn_ref_centre(r);
+    const float x = distance - fmpnn_ref_centre(r, 2);
     const float square = x * x;
     return square * -0.923324826f;
 }
@@ -110,7 +110,7 @@ static double last_place(double value)
 static void exp_block(check *c, const float *distance, size_t n, worst *w)
 {
     static float y[BLOCK * 16];
-    c->kernels->radial_basis(y, 16, distance, n);
+    c->kernels->radial_basis(y, 16, distance, n, 2);
     c->values += n * 16;
     for (size_t i = 0; i < n * 16; i++) {
         const float argument = exponent(distance[i / 16], i % 16);

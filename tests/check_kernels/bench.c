@@ -75,7 +75,7 @@ static void run(const fmpnn_kernels *k, const load *l)
     else if (strcmp(l->slot, "layer_norm") == 0)
         k->layer_norm(data.dst, N, data.src, N, M, N, data.bias, data.bias);
     else
-        k->radial_basis(data.dst, 16, data.small, M);
+        k->radial_basis(data.dst, 16, data.small, M, 2);
 }
 
 static double now_ns(void)

@@ -200,9 +200,9 @@ void check_rows_radial_basis(check *c)
     check_case(c, "position independence");
     const matrix distance = check_input(c, 1, M, M, 20);
     const matrix all = check_output(c, M, 16, 16), one = check_output(c, 1, 16, 16);
-    c->kernels->radial_basis(all.data, 16, distance.data, M);
+    c->kernels->radial_basis(all.data, 16, distance.data, M, 2);
     for (size_t i = 0; i < M; i++) {
-        c->kernels->radial_basis(one.data, 16, distance.data + i, 1);
+        c->kernels->radial_basis(one.data, 16, distance.data + i, 1, 2);
         check_same(c, "a distance alone", one.data, all.data + i * 16, 16);
     }
 }

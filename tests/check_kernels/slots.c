@@ -298,23 +298,24 @@ void check_layer_norm(check *c)
     }
 }
 
-static void radial_basis_case(check *c, size_t n)
+static void radial_basis_case(check *c, size_t n, float first)
 {
-    check_case(c, "n=%zu", n);
+    check_case(c, "n=%zu first=%g", n, (double)first);
     const matrix distance = check_input(c, 1, n, n, 20);
     for (size_t i = 0; i < n; i++)
         distance.data[i] += 20;
     const matrix dst = check_output(c, n, 16, 16 + padding(c));
     double *value = check_doubles(c, n * 16), *tolerance = check_doubles(c, n * 16);
-    fmpnn_ref_radial_basis(value, tolerance, distance.data, n);
-    c->kernels->radial_basis(dst.data, dst.stride, distance.data, n);
+    fmpnn_ref_radial_basis(value, tolerance, distance.data, n, first);
+    c->kernels->radial_basis(dst.data, dst.stride, distance.data, n, first);
     check_result(c, &dst, value, tolerance);
 }
 
 void check_radial_basis(check *c)
 {
     for (size_t n = 0; n < 20; n++)
-        radial_basis_case(c, n);
-    radial_basis_case(c, 48 * 25);
+        radial_basis_case(c, n, n % 2 ? 0 : 2);
+    radial_basis_case(c, 48 * 25, 2);
+    radial_basis_case(c, 32 * 25, 0);
     check_exp_accuracy(c);
 }

@@ -242,9 +242,10 @@ static void pack32(golden_session *s, ligand_case *c, golden_report *report)
 }
 static void pack_engine(golden_session *s, ligand_case *c, golden_report *report)
 {
-    (void)s;
-    (void)c;
-    golden_problem(report, "this version has no engine for the packer");
+    if (s->ctx)
+        ligand_pack_engine(c, s->ctx, report);
+    else
+        golden_problem(report, "%s", s->why.message);
 }
 
 static const path paths[] = {

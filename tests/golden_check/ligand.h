@@ -61,7 +61,18 @@ fmpnn_status ligand_score_reference32(ligand_case *c, double *logits, fmpnn_erro
 void ligand_pack_reference64(ligand_case *c, golden_report *report);
 void ligand_pack_reference32(ligand_case *c, golden_report *report);
 
-/* ligand_packer.c: a case of kind packer */
+void ligand_pack_engine(ligand_case *c, fmpnn_context *ctx, golden_report *report);
+
+/* ligand_packer.c: a case of kind packer, and what its paths share */
+struct fmpnn_mixture;
 bool ligand_packing_open(ligand_case *c, golden_report *report);
+size_t ligand_packing_steps(const ligand_case *c);
+fmpnn_status ligand_packing_start(ligand_case *c, struct fmpnn_packing **p, fmpnn_error *err);
+void ligand_compare_start(const ligand_comparison *k, const struct fmpnn_packing *p);
+/* The three parts of the mixtures [L][4], and their density at the probe. */
+void ligand_compare_mixtures(const ligand_comparison *k, size_t step,
+                             const struct fmpnn_mixture *m);
+void ligand_compare_end(const ligand_comparison *k, const struct fmpnn_packing *p,
+                        const double *angle, const struct fmpnn_mixture *m);
 
 #endif
