@@ -24,7 +24,7 @@ static double uniform(void) /* splitmix64 */
     return (double)((z ^ (z >> 31)) >> 11) / 9007199254740992.0;
 }
 
-enum kind { PLAIN, LIGAND, MEMBRANE };
+enum kind { PLAIN, LIGAND, MEMBRANE, NARROW /* ligand: variance of 16 Gaussians has rank 15 */ };
 
 static fmpnn_model *make_model(enum kind kind)
 {
@@ -33,8 +33,9 @@ static fmpnn_model *make_model(enum kind kind)
     fmpnn_model *model;
     fmpnn_error err = {""};
     char digest[65] = "0";
-    made_network *net = maker_network(32, 48, 2, 2, false);
-    if (kind == LIGAND)
+    made_network *net = kind == NARROW ? maker_network(16, 32, 2, 2, false)
+                                       : maker_network(32, 48, 2, 2, false);
+    if (kind == LIGAND || kind == NARROW)
         maker_add_context(net, 2);
     if (kind == MEMBRANE)
         maker_add_labels(net);
@@ -266,6 +267,9 @@ static void check_engine(enum kind kind, size_t atoms, bool side_chains)
     char what[100];
     fmpnn_model *model = make_model(kind);
     world *w = make_world(atoms, side_chains);
+    memset(plain.h, 0, sizeof plain.h);
+    memset(fused.h, 0, sizeof fused.h);
+    memset(again.h, 0, sizeof again.h);
     ask("reference", NULL, 2, model, w, &plain);
     for (size_t n = 0; n < fmpnn_isa_count(); n++) {
         const char *isa = fmpnn_isa_name(n);
@@ -293,6 +297,7 @@ static void engine_sees_atoms(void **state)
     check_engine(LIGAND, 6, false); /* all residues see the same atoms */
     check_engine(LIGAND, MOST_ATOMS, false);
     check_engine(LIGAND, 4, true);
+    check_engine(NARROW, 30, false);
 }
 
 static void engine_sees_labels(void **state)

@@ -1,14 +1,15 @@
 /* The context encoder, fused. Atoms exchange messages within the set that a residue sees, and
  * the residue then looks at its atoms, twice over:
  *
- *     bonds     pair of atoms    -> its part in the messages of every atom layer
+ *     bonds     pair of atoms    -> 16 numbers; its part in the messages of later atom layers
  *     terms     (element, pair)  -> the whole first message: a function of these two alone
  *     sets      atoms of a set   -> their states, and their part in the residues' messages
  *     residues  residue and atom -> messages, the residue's state, h
  *
  * What depends on a pair or a set only is computed once for all that have it (context_plan.c);
- * linear maps behind features are folded into the layer's own (packed.h), and the last map of a
- * message stands behind the sum, as everywhere. docs/math.md, "Context atoms". */
+ * linear maps behind features are folded into the layer's own (packed.h), through the norm between
+ * them if need be, and the last map of a message stands behind the sum, as everywhere.
+ * docs/math.md, "Context atoms". */
 #include "engine/context.h"
 #include "engine/engine.h"
 
@@ -22,6 +23,8 @@ enum {
 
 enum { BONDS, TERMS, SETS, RESIDUES, PHASES };
 
+static const float NORM_EPSILON = 1e-5f; /* of every layer norm */
+
 typedef struct context {
     const fmpnn_kernels *kernels;
     const fmpnn_model *model;
@@ -32,7 +35,8 @@ typedef struct context {
     float *h;
     size_t C, F, layers, block; /* block: residues that travel together */
     fmpnn_context_plan plan;
-    float *bond; /* [layers][n_pairs][C] */
+    float *bond;      /* [n_pairs][16] Gaussians of the distance, scaled as the norm scales them */
+    float *bond_part; /* [layers-1][n_pairs][C] what they add to messages after the first layer */
     float *term; /* [n_terms][C] */
     float *atom; /* [layers][n_rows][C] what atoms add to messages to residues */
 } context;
@@ -46,7 +50,6 @@ typedef struct scratch {
     float *angle, *distance;
     float *work;            /* [FMPNN_ROWS][F] */
     float *count;           /* [ROWS] */
-    float *zero;            /* [C] */
     const float **row, **other; /* [ROWS] */
     float *block;
     unsigned mode;
@@ -59,8 +62,8 @@ static bool enter(void *of, void *lane)
     size_t C = q->C, M = q->graph->atoms->M, tile = ROWS * C, rows = FMPNN_ROWS * C;
     size_t raw = ROWS * (GAUSSIANS + FMPNN_ANGLES + FMPNN_POINTS);
     x->mode = fmpnn_float_mode_enter();
-    x->block = fmpnn_alloc_zero(4 * tile + 3 * rows + FMPNN_ROWS * M * C + raw +
-                                    FMPNN_ROWS * q->F + ROWS + C,
+    x->block = fmpnn_alloc(4 * tile + 3 * rows + FMPNN_ROWS * M * C + raw +
+                                    FMPNN_ROWS * q->F + ROWS,
                                 sizeof(float));
     x->row = fmpnn_alloc(2 * ROWS, sizeof *x->row);
     if (!x->block || !x->row)
@@ -79,7 +82,6 @@ static bool enter(void *of, void *lane)
     x->angle = x->raw + ROWS * GAUSSIANS;
     x->distance = x->angle + ROWS * FMPNN_ANGLES;
     x->count = x->distance + ROWS * FMPNN_POINTS;
-    x->zero = x->count + ROWS;
     return true;
 }
 
@@ -94,29 +96,38 @@ static void leave(void *of, void *lane)
 
 /* ---- what pairs of atoms decide ---- */
 
+/* Between the Gaussians r of a distance and what a layer makes of them stands a norm of W_bond r.
+ * Its mean and gain are linear, so they are folded away; its scale is a number, found from 16
+ * more, |root r|^2 being the variance (packed.h). */
 static void compute_bonds(const context *q, size_t first, size_t M, scratch *x)
 {
     const fmpnn_kernels *k = q->kernels;
-    const fmpnn_norm *norm = &q->model->context.norm_bond;
-    size_t C = q->C;
-    k->radial_basis(x->raw, FMPNN_RBF, q->plan.pair + first, M,
-                    q->model->packed->first_centre);
-    k->gemm(x->x, C, x->raw, FMPNN_RBF, M, FMPNN_RBF, q->w->bond, C, NULL, NULL, 0);
-    k->layer_norm(x->x, C, x->x, C, M, C, norm->gain, norm->bias);
-    for (size_t l = 0; l < q->layers; l++)
-        k->gemm(q->bond + (l * q->plan.n_pairs + first) * C, C, x->x, C, M, C,
+    float *bond = q->bond + first * FMPNN_RBF;
+    size_t C = q->C, R = FMPNN_RBF;
+    k->radial_basis(bond, R, q->plan.pair + first, M, q->model->packed->first_centre);
+    k->gemm(x->raw, R, bond, R, M, R, q->w->bond_root, R, NULL, NULL, 0);
+    for (size_t m = 0; m < M; m++) {
+        float variance = 0;
+        for (size_t r = 0; r < R; r++)
+            variance += x->raw[m * R + r] * x->raw[m * R + r];
+        float scale = 1 / sqrtf(variance + NORM_EPSILON);
+        for (size_t r = 0; r < R; r++)
+            bond[m * R + r] *= scale;
+    }
+    for (size_t l = 1; l < q->layers; l++)
+        k->gemm(q->bond_part + ((l - 1) * q->plan.n_pairs + first) * C, C, bond, R, M, R,
                 q->w->atom_layer[l].feature, C, q->w->atom_layer[l].bias, NULL, 0);
 }
 
 static void compute_terms(const context *q, size_t first, size_t M, scratch *x)
 {
     const fmpnn_packed_context_layer *w = &q->w->atom_layer[0];
-    size_t C = q->C;
+    size_t C = q->C, R = FMPNN_RBF;
     for (size_t m = 0; m < M; m++) {
+        memcpy(x->raw + m * R, q->bond + q->plan.term_pair[first + m] * R, R * sizeof(float));
         x->row[m] = q->w->atom_own + q->plan.term_type[first + m] * C;
-        x->other[m] = q->bond + q->plan.term_pair[first + m] * C;
     }
-    q->kernels->gather_gelu(x->tile, C, x->zero, x->row, x->other, NULL, M, C);
+    q->kernels->gemm(x->tile, C, x->raw, R, M, R, w->feature, C, w->bias, x->row, 1);
     q->kernels->gemm(q->term + first * C, C, x->tile, C, M, C, w->w2, C, w->b2, NULL, 1);
 }
 
@@ -147,7 +158,7 @@ static void sum_atoms(const context *q, const fmpnn_atom_set *set, size_t layer,
         k->gemm(x->z, C, state, C, n, C, w->own, C, NULL, NULL, 0);
     for (size_t a = 0; a < n; a++, pair += n, term += n) {
         for (size_t b = 0; b < n; b++)
-            x->row[b] = layer ? q->bond + (layer * q->plan.n_pairs + pair[b]) * C
+            x->row[b] = layer ? q->bond_part + ((layer - 1) * q->plan.n_pairs + pair[b]) * C
                               : q->term + term[b] * C;
         if (!layer) {
             k->sum_rows(s + a * C, x->row, n, C);
@@ -349,13 +360,15 @@ static bool run(context *q, const fmpnn_context *ctx)
                        .lane_size = sizeof(scratch),
                        .enter = enter,
                        .leave = leave};
-    q->bond = fmpnn_alloc(q->layers * plan->n_pairs, row);
+    q->bond = fmpnn_alloc(plan->n_pairs, FMPNN_RBF * sizeof(float));
+    q->bond_part = fmpnn_alloc((q->layers - 1) * plan->n_pairs, row);
     q->term = fmpnn_alloc(plan->n_terms, row);
     q->atom = fmpnn_alloc(q->layers * plan->n_rows, row);
-    bool good = q->bond && q->term && q->atom &&
+    bool good = q->bond && q->bond_part && q->term && q->atom &&
                 fmpnn_pool_run(ctx->pool, ctx->threads, &task);
     fmpnn_release(q->atom);
     fmpnn_release(q->term);
+    fmpnn_release(q->bond_part);
     fmpnn_release(q->bond);
     return good;
 }

@@ -185,8 +185,8 @@ size_t fmpnn_context_most(const fmpnn_context *ctx, const fmpnn_model *model,
         residues = graph->L;
     size_t pairs = residues * M * M / 2 + UINT8_MAX + 1;
     size_t lane = (FMPNN_ROWS * M + 256) * row + FMPNN_ROWS * model->F * sizeof(float);
-    return pairs * ((layers + 2) * row + plan) + layers * residues * M * row +
-           (size_t)ctx->threads * lane;
+    size_t pair = (layers + 1) * row + FMPNN_RBF * sizeof(float) + plan;
+    return pairs * pair + layers * residues * M * row + (size_t)ctx->threads * lane;
 }
 
 /* Room for `residues` whose sets are all different and share nothing. */

@@ -135,15 +135,23 @@ static void pack_labels(fmpnn_walk *w, const fmpnn_model *model, fmpnn_packed *p
     p->label_near = near;
 }
 
-static fmpnn_packed_context_layer pack_context_layer(fmpnn_walk *w, const fmpnn_layer *layer,
-                                                     const fmpnn_linear *inner)
+static fmpnn_packed_context_layer pack_context_layer(fmpnn_walk *w,
+                                                     const fmpnn_context_part *part,
+                                                     const fmpnn_layer *layer)
 {
     size_t C = layer->W1.out;
     fmpnn_packed_context_layer l = {.own = fmpnn_walk_pack(w, &layer->W1, 0, C)};
-    l.feature = fmpnn_walk_fold(w, &layer->W1, C, inner);
-    l.bias = fmpnn_walk_fold_bias(w, &layer->W1, C, inner);
-    if (layer->W1.in > 2 * C)
+    if (layer->W1.in > 2 * C) {
+        l.feature = fmpnn_walk_fold(w, &layer->W1, C, &part->W_pair);
+        l.bias = fmpnn_walk_fold_bias(w, &layer->W1, C, &part->W_pair);
         l.atom = fmpnn_walk_pack(w, &layer->W1, 2 * C, C);
+    } else {
+        float *bias = fmpnn_walk_take(w, C);
+        if (bias)
+            fmpnn_fold_bonds(part, &layer->W1, w->dense, bias);
+        l.feature = fmpnn_walk_pack_dense(w, w->dense, C, FMPNN_RBF);
+        l.bias = bias;
+    }
     l.w2 = fmpnn_walk_pack_whole(w, &layer->W2);
     l.b2 = fmpnn_walk_copy(w, layer->W2.b, C);
     l.node = pack_node(w, layer);
@@ -190,13 +198,15 @@ static void pack_context(fmpnn_walk *w, const fmpnn_model *model, fmpnn_packed_c
     pack_elements(w, part, C, p);
     p->pair = fmpnn_walk_pack(w, &part->pair, 0, gaussians);
     p->pair_angle = fmpnn_walk_pack(w, &part->pair, gaussians + part->type.out, FMPNN_ANGLES);
-    p->bond = fmpnn_walk_pack_whole(w, &part->bond);
+    if (w->block)
+        fmpnn_root_of_bonds(part, w->dense);
+    p->bond_root = fmpnn_walk_pack_dense(w, w->dense, FMPNN_RBF, FMPNN_RBF);
     p->w_own = fmpnn_walk_pack_whole(w, &part->W_own);
     p->b_own = fmpnn_walk_copy(w, part->W_own.b, C);
     p->v_c = fmpnn_walk_pack_whole(w, &part->V_C);
     for (size_t n = 0; n < part->layers; n++) {
-        p->atom_layer[n] = pack_context_layer(w, &part->atom_layer[n], &part->W_bond);
-        p->residue_layer[n] = pack_context_layer(w, &part->residue_layer[n], &part->W_pair);
+        p->atom_layer[n] = pack_context_layer(w, part, &part->atom_layer[n]);
+        p->residue_layer[n] = pack_context_layer(w, part, &part->residue_layer[n]);
     }
 }
 

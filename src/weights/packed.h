@@ -40,10 +40,12 @@ typedef struct fmpnn_packed_decoder {
 } fmpnn_packed_decoder;
 
 /* A context layer. Atoms look at atoms, W1 [y | W_bond x + b]; a residue looks at its atoms,
- * W1 [c | W_pair v + b | y]: what is linear behind the features is folded into one matrix. */
+ * W1 [c | W_pair v + b | y]: what is linear behind the features is folded into one matrix. Of
+ * atoms, x is a norm of 16 Gaussians' map; that is folded in, too (packed_bonds.c). */
 typedef struct fmpnn_packed_context_layer {
     const float *own;     /* [C][C] panels, acts on the own state */
-    const float *feature; /* [C][C] panels, W1's second block times W_bond or W_pair */
+    const float *feature; /* panels, W1's second block times W_pair [C][C], or W_bond and all
+                             before it [C][16] */
     const float *bias;    /* [C] b1 and what the folded map's bias becomes */
     const float *atom;    /* [C][C] panels, acts on y; NULL in atom layers */
     const float *w2, *b2; /* [C][C] panels, [C] */
@@ -57,7 +59,8 @@ typedef struct fmpnn_packed_context {
     const float *pair_type;  /* [120][C] the type's part of node_project_down, and its bias */
     const float *pair;       /* [C][80] panels, the distances' part */
     const float *pair_angle; /* [C][4] panels, the direction's part */
-    const float *bond;       /* [C][16] panels */
+    const float *bond_root;  /* [16][16] panels; |bond_root r|^2: the variance that a norm of
+                                Gaussians r divides by */
     const float *w_own, *b_own;  /* [C][C] panels, [C] W_c */
     const float *v_c;            /* [C][C] panels */
     fmpnn_packed_context_layer atom_layer[FMPNN_MAX_LAYERS], residue_layer[FMPNN_MAX_LAYERS];
@@ -109,5 +112,15 @@ typedef struct fmpnn_packed {
 fmpnn_status fmpnn_packed_create(const fmpnn_model *model, fmpnn_packed **packed,
                                  fmpnn_error *err);
 void fmpnn_packed_free(fmpnn_packed *packed);
+
+/* ---- packed_bonds.c ---- */
+
+/* W [C][16] and bias [C] so that, for Gaussians r of a distance between atoms,
+ * bias + W r / sqrt(|root r|^2 + 1e-5) is w1's second block and bias applied to
+ * W_bond LN(bond r) + b. */
+void fmpnn_fold_bonds(const fmpnn_context_part *part, const fmpnn_linear *w1, float *W,
+                      float *bias);
+/* root [16][16]. */
+void fmpnn_root_of_bonds(const fmpnn_context_part *part, float *root);
 
 #endif
