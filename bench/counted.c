@@ -36,6 +36,20 @@ static void gather_gelu(float *dst, size_t ldd, const float *own, const float *c
     real->gather_gelu(dst, ldd, own, a, b, d, M, C);
 }
 
+static void message_sum(float *dst, const float *own, const float *const *a,
+                        const float *const *b, const float *const *d, size_t M, size_t C,
+                        const float *panels, size_t N, const float *bias, float *tile,
+                        const float *const *ahead, size_t n_ahead)
+{
+    double values = (double)M * (double)C;
+    so_far.product_flops += 2.0 * values * (double)N;
+    so_far.other_flops += values * ((a != NULL) + (b != NULL) + (d != NULL));
+    so_far.other_flops += (double)M * (double)N * ((bias != NULL) + 1);
+    so_far.curves += values + (double)M * (double)N;
+    so_far.row_bytes += a ? values * sizeof(float) : 0;
+    real->message_sum(dst, own, a, b, d, M, C, panels, N, bias, tile, ahead, n_ahead);
+}
+
 static void sum_rows(float *dst, const float *const *rows, size_t M, size_t C)
 {
     so_far.other_flops += (double)M * (double)C;
@@ -72,6 +86,7 @@ const fmpnn_kernels *bench_counted_kernels(const fmpnn_kernels *kernels)
     counted.gemm = gemm;
     counted.gemm_sum = gemm_sum;
     counted.gather_gelu = gather_gelu;
+    counted.message_sum = message_sum;
     counted.sum_rows = sum_rows;
     counted.layer_norm = layer_norm;
     counted.distance = distance;

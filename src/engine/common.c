@@ -44,7 +44,7 @@ bool fmpnn_common_init(fmpnn_common *c, const fmpnn_context *ctx, const fmpnn_en
             memcpy(c->logits + i * FMPNN_LETTERS, en->w->b_logits,
                    FMPNN_LETTERS * sizeof *c->logits);
     }
-    c->block = fmpnn_rows_a_block(c->n_rows, ctx->threads);
+    c->block = fmpnn_rows_a_block(c->n_rows, FMPNN_BLOCK, ctx->threads);
     return true;
 }
 

@@ -82,6 +82,9 @@ fmpnn_status fmpnn_engine_conditional(fmpnn_context *ctx, const fmpnn_encoding *
                                       const uint8_t *letters, const uint32_t *rank,
                                       const uint8_t *wanted, float *logits, fmpnn_error *err)
 {
+    fmpnn_status status = fmpnn_tables_prepare(ctx, en, 2, err); /* changed rows come again */
+    if (status)
+        return status;
     question q = {.wanted = wanted, .logits = logits};
     bool good = fmpnn_common_init(&q.common, ctx, en, letters, rank, en->layers - 1);
     fmpnn_task task = {.of = &q, .phases = q.common.layers + 1, .items = count_items,

@@ -381,7 +381,7 @@ fmpnn_status fmpnn_context_add(const fmpnn_context *ctx, const fmpnn_model *mode
     context q = {.kernels = ctx->kernels, .model = model, .w = &model->packed->context,
                  .graph = graph, .watch = ctx->watch, .cb = cb, .h = h, .C = model->C,
                  .F = model->F, .layers = model->context.layers};
-    q.block = fmpnn_rows_a_block(graph->L, ctx->threads);
+    q.block = fmpnn_rows_a_block(graph->L, FMPNN_ROWS, ctx->threads);
     for (size_t first = 0; first < graph->L && !status; first = q.plan.end) {
         status = fmpnn_context_plan_make(graph, first, &q.plan, err);
         if (!status && !run(&q, ctx))

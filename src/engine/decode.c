@@ -9,31 +9,35 @@
 
 #include <string.h>
 
-size_t fmpnn_rows_a_block(size_t rows, int threads)
+size_t fmpnn_rows_a_block(size_t rows, size_t most, int threads)
 {
-    size_t team = (size_t)threads, full = team * FMPNN_ROWS;
+    size_t team = (size_t)threads, full = team * most;
     size_t rounds = (rows + full - 1) / full, blocks = rounds * team;
     return rows ? (rows + blocks - 1) / blocks : 1;
 }
 
 bool fmpnn_decode_scratch_init(fmpnn_decode_scratch *x, const fmpnn_encoding *encoding)
 {
-    size_t C = encoding->C, K = encoding->K, F = encoding->w->F, rows = FMPNN_ROWS * C;
+    size_t C = encoding->C, K = encoding->K, F = encoding->w->F, rows = FMPNN_BLOCK * C;
     memset(x, 0, sizeof *x);
     x->mode = fmpnn_float_mode_enter();
-    float *block = fmpnn_alloc(4 * rows + FMPNN_ROWS * F + 2 * K * C + FMPNN_ROWS, sizeof *block);
+    float *block = fmpnn_alloc(4 * rows + FMPNN_BLOCK * F + 2 * K * C + FMPNN_BLOCK, sizeof *block);
     x->block = block;
-    x->edge = fmpnn_alloc(3 * K, sizeof *x->edge);
+    x->edge = fmpnn_alloc(2 * 5 * K, sizeof *x->edge);
     if (!block || !x->edge)
         return false;
     x->node = x->edge + K;
     x->letter = x->edge + 2 * K;
+    for (size_t n = 0; n < 2; n++) {
+        const float **at = x->edge + n * 5 * K;
+        x->gathered[n] = (struct fmpnn_gathered){at, at + K, at + 2 * K, at + 3 * K, 0};
+    }
     x->h = block;
     x->own = x->h + rows;
     x->s = x->own + rows;
     x->next = x->s + rows;
     x->work = x->next + rows;
-    x->tile = x->work + FMPNN_ROWS * F;
+    x->tile = x->work + FMPNN_BLOCK * F;
     x->edge_tile = x->tile + K * C;
     x->count = x->edge_tile + K * C;
     x->edge_layer = x->edge_row = SIZE_MAX;
@@ -64,41 +68,48 @@ const float *fmpnn_edge_tile(const fmpnn_encoding *en, const fmpnn_kernels *kern
 {
     const fmpnn_packed_split *w = &en->w->decoder[layer].message;
     size_t C = en->C, tile = en->K * C;
-    if (layer < en->held)
-        return en->edge_part + (layer * en->L + i) * tile;
+    if (layer < en->tables->held)
+        return en->tables->edge_part + (layer * en->L + i) * tile;
     if (x->edge_layer != layer || x->edge_row != i)
-        kernels->gemm(x->edge_tile, C, en->edges + i * tile, C, en->K, C, w->edge, C, w->bias,
-                      NULL, 0);
+        kernels->gemm(x->edge_tile, C, en->tables->edges + i * tile, C, en->K, C, w->edge, C,
+                      w->bias, NULL, 0);
     x->edge_layer = layer;
     x->edge_row = i;
     return x->edge_tile;
 }
 
-/* The rows that edge (i, m) adds, for every m. */
-static void gather(const fmpnn_encoding *en, const fmpnn_kernels *kernels,
-                   const fmpnn_slots *slots, size_t layer, const fmpnn_row *row,
-                   fmpnn_decode_scratch *x)
+/* The rows that edge (i, m) adds, for every m; and those of them that only this residue, or only
+ * this sequence, reads. */
+static void gather(const fmpnn_encoding *en, const fmpnn_slots *slots, size_t layer,
+                   const fmpnn_row *row, const fmpnn_decode_scratch *x,
+                   struct fmpnn_gathered *to)
 {
     const fmpnn_sequence *sequence = row->sequence;
     const float *letters = en->w->decoder[layer].letters;
     const float *blind = en->blind + layer * en->L * en->C;
-    const float *edge = fmpnn_edge_tile(en, kernels, layer, row->i, x);
+    size_t tile = en->K * en->C;
+    bool held = layer < en->tables->held;
+    const float *table = held ? en->tables->edge_part + (layer * en->L + row->i) * tile
+                              : en->tables->edges + row->i * tile;
+    const float *edge = held ? table : x->edge_tile;
+    to->n_far = 0;
     for (size_t m = 0; m < en->K; m++) {
         size_t j = en->graph->neighbour[row->i * en->K + m];
-        x->edge[m] = edge + m * en->C;
-        x->node[m] = blind + j * en->C;
-        x->letter[m] = NULL;
+        to->edge[m] = edge + m * en->C;
+        to->node[m] = blind + j * en->C;
+        to->letter[m] = NULL;
+        to->far[to->n_far++] = table + m * en->C;
         if (!sequence->rank || sequence->rank[j] >= sequence->rank[row->i])
             continue;
         if (!sequence->letters) { /* of W1 [h_i | 0] only the bias is left */
-            x->edge[m] = en->w->decoder[layer].message.bias;
-            x->node[m] = NULL;
+            to->edge[m] = en->w->decoder[layer].message.bias;
+            to->node[m] = NULL;
             continue;
         }
-        if (layer > 0)
-            x->node[m] = state_of(en, slots, sequence, layer, j);
+        if (layer > 0 && (to->node[m] = state_of(en, slots, sequence, layer, j)) != NULL)
+            to->far[to->n_far++] = to->node[m];
         if (!sequence->group_of || sequence->group_of[j] != sequence->group_of[row->i])
-            x->letter[m] = letters + sequence->letters[j] * en->C;
+            to->letter[m] = letters + sequence->letters[j] * en->C;
     }
 }
 
@@ -126,11 +137,17 @@ void fmpnn_decode_layer(const fmpnn_encoding *en, const fmpnn_kernels *kernels,
     size_t C = en->C, K = en->K;
     if (layer > 0)
         kernels->gemm(x->own, C, x->h, C, M, C, w->message.own, C, NULL, NULL, 0);
+    gather(en, slots, layer, &row[0], x, &x->gathered[0]);
     for (size_t m = 0; m < M; m++) {
         const float *own = layer ? x->own + m * C : en->own_part + row[m].i * C;
-        gather(en, kernels, slots, layer, &row[m], x);
-        kernels->gather_gelu(x->tile, C, own, x->edge, x->node, x->letter, K, C);
-        kernels->gemm_sum(x->s + m * C, x->tile, C, K, C, w->w2, C, w->b2, NULL);
+        const struct fmpnn_gathered *now = &x->gathered[m % 2];
+        struct fmpnn_gathered *next = &x->gathered[(m + 1) % 2];
+        next->n_far = 0;
+        if (m + 1 < M)
+            gather(en, slots, layer, &row[m + 1], x, next);
+        fmpnn_edge_tile(en, kernels, layer, row[m].i, x);
+        kernels->message_sum(x->s + m * C, own, now->edge, now->node, now->letter, K, C, w->w2,
+                             C, w->b2, x->tile, next->far, next->n_far);
     }
     fmpnn_decode_nodes(en, kernels, layer, M, x);
     for (size_t m = 0; m < M; m++) {

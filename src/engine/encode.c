@@ -3,7 +3,7 @@
  *
  *     pass 0      features -> e, message of layer 0
  *     pass n      edge update of layer n-1, message of layer n
- *     pass N      edge update of layer N-1, edge part of every decoder layer
+ *     pass N      edge update of layer N-1
  *
  * After each pass but the last, residues are updated from their summed messages, and what
  * their state contributes to the edges of the next pass is multiplied out once a residue. */
@@ -24,7 +24,7 @@ typedef struct encoder {
     size_t block;            /* rows that a node pass takes at a time */
     bool sees_atoms;         /* states change once more after the last layer */
     bool packs;              /* the decoder starts from states of its own (side.c) */
-    float *e;                /* [L][K][C] edge states */
+    float *e;                /* [L][K][C] edge states: out->tables->edges */
     float *s;                /* [L][C] summed messages */
     float *own_update, *near_update;   /* [L][C] W11's node parts, bias in own */
     float *own_message, *near_message; /* [L][C] W1's node parts of the next layer */
@@ -36,8 +36,8 @@ typedef struct scratch {
     float *t, *u;           /* [K][C] */
     float *weight;          /* [K] */
     const float **row;      /* [K] */
-    float *work;            /* [FMPNN_ROWS][F] */
-    float *count;           /* [FMPNN_ROWS] */
+    float *work;            /* [FMPNN_BLOCK][F] */
+    float *count;           /* [FMPNN_BLOCK] */
     float *block;
     unsigned mode; /* of the floating-point unit, before */
 } scratch;
@@ -47,7 +47,7 @@ static bool enter(void *of, void *lane)
     const encoder *en = of;
     scratch *x = lane;
     size_t tile = en->K * en->C, raw = fmpnn_features_size(en->graph, en->w);
-    size_t line = 16, rows = FMPNN_ROWS;
+    size_t line = 16, rows = FMPNN_BLOCK;
     x->mode = fmpnn_float_mode_enter();
     raw = (raw + line - 1) / line * line;
     x->block = fmpnn_alloc(raw + 2 * tile + rows * en->w->F + rows + en->K, sizeof(float));
@@ -137,17 +137,6 @@ static void sum_messages(const encoder *en, size_t layer, size_t i, const float 
     fmpnn_lap(en->watch, FMPNN_STAGE_ENCODER, layer);
 }
 
-static void decoder_edges(const encoder *en, size_t i, const float *e)
-{
-    size_t K = en->K, C = en->C;
-    for (size_t l = 0; l < en->out->held; l++) {
-        const fmpnn_packed_split *w = &en->w->decoder[l].message;
-        en->kernels->gemm(en->out->edge_part + (l * en->L + i) * K * C, C, e, C, K, C, w->edge,
-                          C, w->bias, NULL, 0);
-    }
-    fmpnn_lap(en->watch, FMPNN_STAGE_TABLES, 0);
-}
-
 static void edge_pass(const encoder *en, size_t pass, size_t i, scratch *x)
 {
     float *e = en->e + i * en->K * en->C;
@@ -160,8 +149,6 @@ static void edge_pass(const encoder *en, size_t pass, size_t i, scratch *x)
         update_edges(en, pass - 1, i, e, x);
     if (pass < en->N)
         sum_messages(en, pass, i, e, x);
-    else
-        decoder_edges(en, i, e);
 }
 
 /* What the decoder reads of the final states of rows first .. first+M-1. */
@@ -258,7 +245,7 @@ static fmpnn_status run(encoder *en, const fmpnn_context *ctx, fmpnn_error *err)
                          .leave = leave};
     fmpnn_task tables = {.of = en, .phases = 1, .items = count_blocks, .item = do_tables};
     fmpnn_status status = FMPNN_OK;
-    en->block = fmpnn_rows_a_block(en->L, ctx->threads);
+    en->block = fmpnn_rows_a_block(en->L, FMPNN_BLOCK, ctx->threads);
     if (!fmpnn_pool_run(ctx->pool, ctx->threads, &passes))
         return fmpnn_fail_memory(err, "encoding a structure");
     if (!en->sees_atoms)
@@ -287,10 +274,9 @@ static bool prepare(encoder *en)
 {
     size_t L = en->L, C = en->C;
     bool ca_only = en->graph->ca_only;
-    en->e = fmpnn_alloc(L * en->K, C * sizeof(float));
     en->s = fmpnn_alloc_zero(5 * L, C * sizeof(float)); /* rows not resolved stay 0 */
     en->geometry = fmpnn_alloc(L * (ca_only ? 9 : 3), sizeof(float));
-    if (!en->e || !en->s || !en->geometry)
+    if (!en->s || !en->geometry)
         return false;
     en->own_update = en->s + L * C;
     en->near_update = en->s + 2 * L * C;
@@ -323,14 +309,19 @@ static fmpnn_status encoding_create(const fmpnn_context *ctx, const fmpnn_model 
     *encoding = fmpnn_encoding_sizes(model, graph);
     size_t rows = graph->L, row = model->C * sizeof(float);
     size_t starts = model->packed->side.still ? 0 : rows; /* of what the decoder starts from */
-    fmpnn_status status = fmpnn_memory_decide(ctx, encoding, err);
+    fmpnn_status status = FMPNN_OK;
+    encoding->tables = fmpnn_alloc_zero(1, sizeof *encoding->tables);
+    if (encoding->tables)
+        status = fmpnn_memory_decide(ctx, encoding, err);
     if (status)
         goto failed;
     encoding->h = fmpnn_alloc_zero(rows, row);
     encoding->own_part = fmpnn_alloc(starts, row);
     encoding->blind = fmpnn_alloc(starts * encoding->layers, row);
-    encoding->edge_part = fmpnn_alloc(rows * graph->K * encoding->held, row);
-    if (!encoding->h || !encoding->own_part || !encoding->blind || !encoding->edge_part) {
+    if (encoding->tables)
+        encoding->tables->edges = fmpnn_alloc(rows * graph->K, row);
+    if (!encoding->h || !encoding->own_part || !encoding->blind || !encoding->tables ||
+        !encoding->tables->edges) {
         status = out_of_memory(graph, err);
         goto failed;
     }
@@ -345,18 +336,20 @@ void fmpnn_engine_encoding_free(fmpnn_encoding *encoding)
 {
     if (!encoding)
         return;
-    fmpnn_release(encoding->edges);
-    fmpnn_release(encoding->edge_part);
+    if (encoding->tables) {
+        fmpnn_release(encoding->tables->edges);
+        fmpnn_release(encoding->tables->edge_part);
+    }
+    fmpnn_release(encoding->tables);
     fmpnn_release(encoding->blind);
     fmpnn_release(encoding->own_part);
     fmpnn_release(encoding->h);
     fmpnn_release(encoding);
 }
 
-/* `edges` receives the final edge states [L][K][C] if it is not NULL and the encoding does not
- * keep them. */
-static fmpnn_status encode(fmpnn_context *ctx, const fmpnn_model *model, const fmpnn_graph *graph,
-                           fmpnn_encoding **out, float **edges, fmpnn_error *err)
+fmpnn_status fmpnn_engine_encode(fmpnn_context *ctx, const fmpnn_model *model,
+                                 const fmpnn_graph *graph, fmpnn_encoding **encoding,
+                                 fmpnn_error *err)
 {
     fmpnn_status status = fmpnn_graph_serves(graph, model->info.ca_only,
                                              model->info.context_atoms, model->info.labels, err);
@@ -371,6 +364,7 @@ static fmpnn_status encode(fmpnn_context *ctx, const fmpnn_model *model, const f
     status = encoding_create(ctx, model, graph, &en.out, err);
     if (status)
         goto done;
+    en.e = en.out->tables->edges;
     if (!prepare(&en)) {
         status = out_of_memory(graph, err);
         goto done;
@@ -378,50 +372,34 @@ static fmpnn_status encode(fmpnn_context *ctx, const fmpnn_model *model, const f
     status = run(&en, ctx, err);
     if (status)
         goto done;
-    if (en.out->held < en.out->layers) {
-        en.out->edges = en.e;
-        en.e = NULL;
-    } else if (edges) {
-        *edges = en.e;
-        en.e = NULL;
-    }
-    *out = en.out;
+    *encoding = en.out;
     en.out = NULL;
 done:
     fmpnn_release(en.geometry);
     fmpnn_release(en.s);
-    fmpnn_release(en.e);
     fmpnn_engine_encoding_free(en.out);
     return status;
-}
-
-fmpnn_status fmpnn_engine_encode(fmpnn_context *ctx, const fmpnn_model *model,
-                                 const fmpnn_graph *graph, fmpnn_encoding **encoding,
-                                 fmpnn_error *err)
-{
-    return encode(ctx, model, graph, encoding, NULL, err);
 }
 
 fmpnn_status fmpnn_engine_states(fmpnn_context *ctx, const fmpnn_encoding *encoding, float *h_V,
                                  const uint32_t *rows, size_t n_rows, float *h_E, fmpnn_error *err)
 {
     size_t tile = encoding->K * encoding->C;
-    const float *kept = encoding->edges;
-    float *edges = NULL;
+    const float *edges = encoding->tables->edges;
     fmpnn_encoding *again = NULL;
     if (h_V)
         memcpy(h_V, encoding->h, encoding->L * encoding->C * sizeof *h_V);
     if (!h_E)
         return FMPNN_OK;
-    fmpnn_status status =
-        kept ? FMPNN_OK : encode(ctx, encoding->model, encoding->graph, &again, &edges, err);
+    fmpnn_status status = FMPNN_OK;
+    if (!edges)
+        status = fmpnn_engine_encode(ctx, encoding->model, encoding->graph, &again, err);
     if (status)
         return status;
-    if (!kept)
-        kept = edges ? edges : again->edges;
+    if (again)
+        edges = again->tables->edges;
     for (size_t n = 0; n < n_rows; n++)
-        memcpy(h_E + n * tile, kept + rows[n] * tile, tile * sizeof *h_E);
-    fmpnn_release(edges);
+        memcpy(h_E + n * tile, edges + rows[n] * tile, tile * sizeof *h_E);
     fmpnn_engine_encoding_free(again);
     return FMPNN_OK;
 }

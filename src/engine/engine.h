@@ -9,6 +9,7 @@
  * conditional.c  one residue last, everything else kept, asked at many residues
  * variants.c     letters of a common sequence changed at a few residues; both by local.h
  * side.c     side chains: the packer's decoder, around angles that change; side_edges.c its features
+ * tables.c   the edge part of decoder layers: made where it is read, or held
  * sample.c   level by level, letters drawn on the way; levels.c finds the levels
  * memory.c   which tables are held, for --max-memory
  * node.c     what follows the sum over neighbours, encoder and decoder alike
@@ -26,8 +27,21 @@
 #include "weights/packed.h"
 
 enum {
-    FMPNN_ROWS = 24 /* rows that share a walk through the node weights */
+    FMPNN_ROWS = 24,  /* rows that share a walk through node weights, where they are few */
+    FMPNN_BLOCK = 96  /* the same in encoder and decoder: 700 kB of weights a layer come from
+                         beyond the second-level cache each time */
 };
+
+/* The edge part of the decoder's layers, the largest part of an encoding by far. Read once, it is
+ * made where it is read and never stored; from the second time on it is held, as far as memory
+ * allows. */
+typedef struct fmpnn_tables {
+    size_t allowed;   /* layers that may be held */
+    size_t held;      /* that are; the others' part is made of `edges` */
+    size_t passes;    /* over all edges, so far */
+    float *edge_part; /* [held][L][K][C] We e_ij + b1 */
+    float *edges;     /* [L][K][C] e_ij; NULL if all layers are held */
+} fmpnn_tables;
 
 /* What is computed once for a structure and read by every decoding of it. */
 struct fmpnn_encoding {
@@ -36,10 +50,8 @@ struct fmpnn_encoding {
     const fmpnn_packed *w;
     size_t L, K, C, layers; /* layers: of the decoder */
     float *h;               /* [L][C] encoder output, 0 where not resolved */
-    size_t held;            /* layers whose edge part is held; the others' is made of `edges` */
     size_t spare;           /* bytes that may be used besides; SIZE_MAX: no limit */
-    float *edge_part;       /* [held][L][K][C] We e_ij + b1 */
-    float *edges;           /* [L][K][C] e_ij; NULL if all layers are held */
+    fmpnn_tables *tables;
     float *own_part;        /* [L][C] Wv h_i of the first layer */
     float *blind;           /* [layers][L][C] Wn h_j: what a residue not yet decoded adds */
 };
@@ -94,8 +106,15 @@ typedef struct fmpnn_row {
 } fmpnn_row;
 
 /* Rows of which each thread gets a block, and the same number of blocks if it can be: at most
- * FMPNN_ROWS, at least 1. */
-size_t fmpnn_rows_a_block(size_t rows, int threads);
+ * `most`, at least 1. */
+size_t fmpnn_rows_a_block(size_t rows, size_t most, int threads);
+
+/* ---- tables.c ---- */
+
+/* So many passes over all edges are about to be made: hold the edge part if it is worth it. Not
+ * while the encoding is read by others. */
+fmpnn_status fmpnn_tables_prepare(const fmpnn_context *ctx, const fmpnn_encoding *encoding,
+                                  size_t passes, fmpnn_error *err);
 
 /* ---- memory.c: what is held, and what is computed again ---- */
 
@@ -104,7 +123,7 @@ fmpnn_encoding fmpnn_encoding_sizes(const fmpnn_model *model, const fmpnn_graph 
 /* What the structure of these sizes takes in this context. */
 void fmpnn_memory_count(const fmpnn_context *ctx, const fmpnn_encoding *sizes,
                         fmpnn_memory_plan *plan);
-/* Set held and spare. FMPNN_ENOMEM, naming what is needed, if the limit is too low. */
+/* Set tables->allowed and spare. FMPNN_ENOMEM, naming what is needed, if the limit is too low. */
 fmpnn_status fmpnn_memory_decide(const fmpnn_context *ctx, fmpnn_encoding *encoding,
                                  fmpnn_error *err);
 /* Bytes to use for what only speeds up work: `wanted`, or what there is. */
@@ -112,11 +131,16 @@ size_t fmpnn_memory_for(const fmpnn_encoding *encoding, size_t wanted);
 
 /* Scratch of one thread. */
 typedef struct fmpnn_decode_scratch {
-    float *h, *own, *s, *next; /* [FMPNN_ROWS][C] */
-    float *work;               /* [FMPNN_ROWS][F] */
+    float *h, *own, *s, *next; /* [FMPNN_BLOCK][C] */
+    float *work;               /* [FMPNN_BLOCK][F] */
     float *tile;               /* [K][C] */
-    float *count;              /* [FMPNN_ROWS] */
+    float *count;              /* [FMPNN_BLOCK] */
     const float **edge, **node, **letter; /* [K] row pointers */
+    struct fmpnn_gathered {
+        const float **edge, **node, **letter; /* [K] */
+        const float **far;                    /* [2K] those that are not near */
+        size_t n_far;
+    } gathered[2]; /* of the row at hand and of the next; the first has the pointers above */
     float *edge_tile;          /* [K][C] edge part that is not held: of row edge_row */
     size_t edge_layer, edge_row; /* in layer edge_layer; SIZE_MAX: none yet */
     void *block;
@@ -133,7 +157,7 @@ void fmpnn_decode_scratch_clear(fmpnn_decode_scratch *scratch);
 const float *fmpnn_edge_tile(const fmpnn_encoding *encoding, const fmpnn_kernels *kernels,
                              size_t layer, size_t i, fmpnn_decode_scratch *scratch);
 
-/* Decoder layer `layer` for M <= FMPNN_ROWS rows: scratch->h [M][C] goes from h^(layer) to
+/* Decoder layer `layer` for M <= FMPNN_BLOCK rows: scratch->h [M][C] goes from h^(layer) to
  * h^(layer+1); what later layers of neighbours need goes to the states; after the last layer
  * the logits are written. */
 void fmpnn_decode_layer(const fmpnn_encoding *encoding, const fmpnn_kernels *kernels,

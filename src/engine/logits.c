@@ -52,7 +52,7 @@ fmpnn_status fmpnn_decode_rows(const fmpnn_context *ctx, const fmpnn_encoding *e
                                fmpnn_error *err)
 {
     pass p = {.en = en, .kernels = ctx->kernels, .slots = slots, .row = row, .n_rows = n_rows,
-              .block = fmpnn_rows_a_block(n_rows, ctx->threads)};
+              .block = fmpnn_rows_a_block(n_rows, FMPNN_BLOCK, ctx->threads)};
     fmpnn_task task = {.of = &p, .phases = en->layers, .items = count_blocks, .item = do_block,
                        .lane_size = sizeof(fmpnn_decode_scratch), .enter = enter,
                        .leave = leave};
@@ -73,7 +73,9 @@ fmpnn_status fmpnn_engine_logits(fmpnn_context *ctx, const fmpnn_encoding *en, s
                                  const uint8_t *letters, const uint32_t *rank, float *logits,
                                  fmpnn_error *err)
 {
-    fmpnn_status status = FMPNN_OK;
+    fmpnn_status status = fmpnn_tables_prepare(ctx, en, B, err);
+    if (status)
+        return status;
     size_t L = en->L, states = (en->layers - 1) * L * en->C;
     size_t batch = fmpnn_memory_for(en, BATCH_BYTES) / (states * sizeof(float)) + 1;
     if (batch > B)
@@ -98,10 +100,10 @@ fmpnn_status fmpnn_engine_logits(fmpnn_context *ctx, const fmpnn_encoding *en, s
                                            .state = state + b * states,
                                            .logits = logits + at * FMPNN_LETTERS};
             fmpnn_logits_of_unresolved(en, sequence[b].logits);
-            for (size_t i = 0; i < L; i++)
-                if (slot[i] != FMPNN_NO_SLOT)
-                    row[n_rows++] = (fmpnn_row){&sequence[b], (uint32_t)i};
         }
+        for (size_t i = 0; i < L; i++) /* rows that read the same tile follow one another */
+            for (size_t b = 0; b < count && slot[i] != FMPNN_NO_SLOT; b++)
+                row[n_rows++] = (fmpnn_row){&sequence[b], (uint32_t)i};
         status = fmpnn_decode_rows(ctx, en, &slots, n_rows, row, err);
     }
 done:

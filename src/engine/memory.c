@@ -21,9 +21,9 @@ enum {
 static size_t lane_size(const fmpnn_encoding *en)
 {
     size_t C = en->C, F = en->w->F, K = en->K, features = en->w->features;
-    size_t encoder = K * features + 2 * K * C + FMPNN_ROWS * F;
-    size_t decoder = FMPNN_ROWS * (4 * C + F) + 3 * K * C;
-    return (encoder > decoder ? encoder : decoder) * sizeof(float) + 64 * K;
+    size_t encoder = K * features + 2 * K * C + FMPNN_BLOCK * F;
+    size_t decoder = FMPNN_BLOCK * (4 * C + F) + 3 * K * C;
+    return (encoder > decoder ? encoder : decoder) * sizeof(float) + 128 * K;
 }
 
 /* Of an encoding that has its sizes and no memory yet. */
@@ -63,9 +63,9 @@ fmpnn_status fmpnn_memory_decide(const fmpnn_context *ctx, fmpnn_encoding *en,
                           "%zu residues with %zu neighbours need at least %.0f MiB of memory, "
                           "and --max-memory (max_memory) allows %.0f",
                           en->L, en->K, ceil(megabytes(plan.least)), megabytes(plan.limit));
-    en->held = plan.layers_held;
+    en->tables->allowed = plan.layers_held;
     en->spare = plan.limit ? plan.limit - plan.planned : SIZE_MAX;
-    if (plan.limit && en->held == en->layers) /* the edge states are not kept */
+    if (plan.limit && plan.layers_held == en->layers) /* the edge states are not kept */
         en->spare += en->L * en->K * en->C * sizeof(float);
     return FMPNN_OK;
 }

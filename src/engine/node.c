@@ -9,7 +9,7 @@ static const float MESSAGE_SCALE = 1.0f / 30;
 void fmpnn_node_update(const fmpnn_kernels *kernels, const fmpnn_packed_node *w, size_t C,
                        size_t F, size_t M, float *h, float *s, const float *count, float *work)
 {
-    const float *rows[FMPNN_ROWS];
+    const float *rows[FMPNN_BLOCK];
     for (size_t m = 0; m < M; m++) {
         rows[m] = h + m * C;
         for (size_t c = 0; c < C; c++) {

@@ -174,8 +174,8 @@ static bool allocate(sampler *s, size_t batch)
     return s->slots.shared_state && s->state;
 }
 
-/* Sort `count` items of each of B sequences by their level into an agenda; level 0 is nothing
- * to do. */
+/* Sort `count` items of each of B sequences by their level into an agenda, within a level by
+ * residue: rows that share a tile of the tables follow one another. Level 0 is nothing to do. */
 static void schedule(sampler *s, agenda *a, size_t count, const uint32_t *level)
 {
     memset(a->start, 0, (s->levels + 2) * sizeof *a->start);
@@ -184,8 +184,8 @@ static void schedule(sampler *s, agenda *a, size_t count, const uint32_t *level)
             a->start[level[n] + 1]++;
     for (size_t v = 1; v <= s->levels + 1; v++)
         a->start[v] += a->start[v - 1];
-    for (size_t b = 0; b < s->B; b++)
-        for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count; i++)
+        for (size_t b = 0; b < s->B; b++) {
             uint32_t v = level[b * count + i];
             if (v)
                 a->item[a->start[v]++] = (fmpnn_row){&s->sequence[b], (uint32_t)i};
@@ -318,7 +318,7 @@ static size_t count_items(void *of, size_t phase)
         return 0;
     if (phase % 2)
         return count;
-    s->block = fmpnn_rows_a_block(count, s->ctx->threads);
+    s->block = fmpnn_rows_a_block(count, FMPNN_BLOCK, s->ctx->threads);
     return (count + s->block - 1) / s->block;
 }
 
@@ -351,7 +351,9 @@ fmpnn_status fmpnn_engine_sample(fmpnn_context *ctx, const fmpnn_encoding *en,
                                  const fmpnn_rules *rules, size_t n_shared, size_t B,
                                  fmpnn_draw_request *request, fmpnn_error *err)
 {
-    fmpnn_status status = FMPNN_OK;
+    fmpnn_status status = fmpnn_tables_prepare(ctx, en, B, err);
+    if (status)
+        return status;
     size_t one = (en->layers - 1) * (en->L - n_shared) * en->C * sizeof(float);
     size_t batch = fmpnn_memory_for(en, BATCH_BYTES) / (one + 1) + 1;
     sampler s = {.ctx = ctx, .en = en, .rules = rules, .n_shared = n_shared,

@@ -198,10 +198,10 @@ static const float *edge_part(const step *s, size_t layer, size_t i, fmpnn_side_
     const fmpnn_encoding *en = s->p->en;
     const fmpnn_packed_split *w = &en->w->decoder[layer].message;
     size_t C = en->C, tile = en->K * C;
-    if (layer < en->held)
-        return en->edge_part + (layer * en->L + i) * tile;
-    s->kernels->gemm(x->u, C, en->edges + i * tile, C, en->K, C, w->edge, C, w->bias, NULL,
-                     0);
+    if (layer < en->tables->held)
+        return en->tables->edge_part + (layer * en->L + i) * tile;
+    s->kernels->gemm(x->u, C, en->tables->edges + i * tile, C, en->K, C, w->edge, C, w->bias,
+                     NULL, 0);
     return x->u;
 }
 
@@ -344,7 +344,7 @@ fmpnn_status fmpnn_engine_torsions(fmpnn_context *ctx, const fmpnn_placing *p, s
     step s = {.p = p,
               .kernels = ctx->kernels,
               .watch = ctx->watch,
-              .block = fmpnn_rows_a_block(p->L, ctx->threads)};
+              .block = fmpnn_rows_a_block(p->L, FMPNN_ROWS, ctx->threads)};
     batch = batch < B ? batch : B;
     s.feature = fmpnn_alloc(batch, each * sizeof(float));
     s.h = fmpnn_alloc_zero(batch, p->L * p->C * sizeof(float));
@@ -448,6 +448,9 @@ fmpnn_status fmpnn_engine_placing_create(fmpnn_context *ctx, const fmpnn_encodin
     for (size_t i = 0; i < L; i++)
         if (atoms[i] > FMPNN_SIDE_CHAIN)
             return fmpnn_fail(err, FMPNN_EINVAL, "residue %zu of %u atoms", i, atoms[i]);
+    status = fmpnn_tables_prepare(ctx, en, 2, err); /* a pass a step */
+    if (status)
+        return status;
     fmpnn_placing *p = fmpnn_alloc_zero(1, sizeof *p);
     float *narrowed = narrow(xyz, L * FMPNN_ATOM_FLOATS);
     if (p) {
@@ -472,7 +475,7 @@ fmpnn_status fmpnn_engine_placing_create(fmpnn_context *ctx, const fmpnn_encodin
     maker m = {.p = p,
                .kernels = ctx->kernels,
                .xyz = narrowed,
-               .block = fmpnn_rows_a_block(L, ctx->threads)};
+               .block = fmpnn_rows_a_block(L, FMPNN_ROWS, ctx->threads)};
     fmpnn_task task = {.of = &m,
                        .phases = 2,
                        .items = count_makings,

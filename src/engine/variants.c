@@ -68,6 +68,9 @@ fmpnn_status fmpnn_engine_variants(fmpnn_context *ctx, const fmpnn_encoding *en,
                                    const uint8_t *common, const uint32_t *rank, size_t B,
                                    const uint8_t *letters, float *logits, fmpnn_error *err)
 {
+    fmpnn_status status = fmpnn_tables_prepare(ctx, en, 2, err); /* changed rows come again */
+    if (status)
+        return status;
     question q = {.letters = letters, .B = B, .logits = logits};
     bool good = fmpnn_common_init(&q.common, ctx, en, common, rank, en->layers);
     fmpnn_task task = {.of = &q, .phases = q.common.layers + 1, .items = count_items,

@@ -8,6 +8,7 @@
 
 #include "kernels/elementwise.inc.c"
 #include "kernels/gemm.inc.c"
+#include "kernels/message.inc.c"
 #include "kernels/edge_sum.inc.c"
 #include "kernels/geometry.inc.c"
 #include "kernels/layer_norm.inc.c"

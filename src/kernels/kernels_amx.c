@@ -1,5 +1,5 @@
-/* Products on the bfloat16 matrix unit (AMX): gemm and gemm_sum for the precisions bf16x3 and
- * bf16; everything else, and fp32, is avx512's. Built with -mamx-tile -mamx-bf16 -mavx512bf16 and
+/* Products on the bfloat16 matrix unit (AMX): gemm, gemm_sum and message_sum for the precisions
+ * bf16x3 and bf16; everything else, and fp32, is avx512's. Built with -mamx-tile -mamx-bf16 -mavx512bf16 and
  * avx512's flags, and only this file.
  *
  * bf16x3: both operands are split, x = high + low, and high·high + low·high + high·low is
@@ -10,6 +10,9 @@
  * from the second-level cache, are read once: three tiles of rows against two panels of weights,
  * two against two, or one against four, as many as there are rows for. Four to six accumulators
  * are as many independent chains as hide the latency of a product.
+ *
+ * What message_sum gathers goes through GELU into tiles straight from registers; written as floats
+ * first it would leave no room for the weights in the first-level cache.
  *
  * Order of summation, whatever the shape: bias, then k in steps of 32, within a step high·high,
  * low·high, high·low; rows are added to the finished sum. Rows of a tile do not see each other,
@@ -38,9 +41,18 @@ enum {
     GROUP = 4  /* rows whose GELUs run side by side */
 };
 
+/* Rows to be gathered, as message_sum gets them, instead of a product's src. */
+typedef struct sources {
+    const float *own;
+    const float *const *a, *const *b, *const *d;
+    const float *const *ahead; /* rows to fetch meanwhile */
+    size_t n_ahead;
+} sources;
+
 /* What is fixed during a call. */
 typedef struct product {
     const float *src;
+    const sources *from; /* or NULL */
     size_t lds, M, K, N;
     const uint16_t *w; /* [panel][step][part][tile] */
     const float *bias;
@@ -114,9 +126,84 @@ convert_parts(const block *b, const product *p, size_t k0, size_t steps, const i
     }
 }
 
+/* ---- the same of rows that are gathered ---- */
+
+/* Columns k .. k+VF*V-1 of a sum of rows, `left` of them there, through GELU. */
+static inline __attribute__((always_inline)) void
+gather(vf *x, const size_t V, const float *own, const float *const *terms, const size_t count,
+       size_t k, size_t left)
+{
+    EACH(v, V)
+    {
+        const size_t some = left > v * VF ? left - v * VF : 0;
+        x[v] = v_load_some(own + k + v * VF, some);
+        for (size_t t = 0; t < count; t++)
+            x[v] = v_add(x[v], v_load_some(terms[t] + k + v * VF, some));
+    }
+    v_gelu_each(x, V, 0);
+}
+
+static inline __attribute__((always_inline)) void
+gather_row(uint16_t *to, size_t low, size_t step, const float *own, const float *const *terms,
+           const size_t count, size_t k0, size_t steps, size_t K, const int parts)
+{
+    const size_t whole = least(steps, (K - k0) / AMX_DEPTH);
+    size_t s = 0;
+    vf x[GROUP];
+    for (; s + 2 <= whole; s += 2, to += 2 * step) {
+        gather(x, GROUP, own, terms, count, k0 + s * AMX_DEPTH, GROUP * VF);
+        convert_32(to, low, x[0], x[1], parts);
+        convert_32(to + step, low, x[2], x[3], parts);
+    }
+    for (; s < steps; s++, to += step) {
+        const size_t k = k0 + s * AMX_DEPTH;
+        gather(x, 2, own, terms, count, k, K - k);
+        convert_32(to, low, x[0], x[1], parts);
+    }
+}
+
+static inline __attribute__((always_inline)) void
+gather_parts(const block *b, const product *p, size_t k0, size_t steps, const int parts)
+{
+    const size_t low = b->tall * AMX_TILE, step = parts * low;
+    const sources *from = p->from;
+    size_t n = from->n_ahead * b->m / p->M;
+    for (size_t r = 0; r < b->height; r++) {
+        const size_t m = b->m + r;
+        const float *terms[3];
+        size_t count = 0;
+        uint16_t *to = b->tiles + r * AMX_DEPTH;
+        if (from->a)
+            terms[count++] = from->a[m];
+        if (from->b && from->b[m])
+            terms[count++] = from->b[m];
+        if (from->d && from->d[m])
+            terms[count++] = from->d[m];
+        switch (count) {
+        case 3:
+            gather_row(to, low, step, from->own, terms, 3, k0, steps, p->K, parts);
+            break;
+        case 2:
+            gather_row(to, low, step, from->own, terms, 2, k0, steps, p->K, parts);
+            break;
+        case 1:
+            gather_row(to, low, step, from->own, terms, 1, k0, steps, p->K, parts);
+            break;
+        default:
+            gather_row(to, low, step, from->own, terms, 0, k0, steps, p->K, parts);
+        }
+        for (; n < from->n_ahead * (m + 1) / p->M; n++)
+            fetch_row(from->ahead[n], p->K);
+    }
+}
+
 static void convert(const block *b, const product *p, size_t k0, size_t steps)
 {
-    if (p->parts == 2)
+    if (p->from && p->parts == 2)
+        gather_parts(b, p, k0, steps, 2);
+    else if (p->from)
+        gather_parts(b, p, k0, steps, 1);
+    else if (p->parts == 2)
         convert_parts(b, p, k0, steps, 2);
     else
         convert_parts(b, p, k0, steps, 1);
@@ -407,7 +494,7 @@ static const uint16_t *copy_of(const float *panels, size_t N, size_t K)
                             size_t K, const float *panels, size_t N, const float *bias,        \
                             const float *const *rows, int gelu)                                \
     {                                                                                          \
-        const product p = {src, lds, M, K, N, copy_of(panels, N, K), bias, n_parts};           \
+        const product p = {src, NULL, lds, M, K, N, copy_of(panels, N, K), bias, n_parts};     \
         const target t = {.dst = dst, .ldd = ldd, .rows = rows, .gelu = gelu};                 \
         run(&p, &t);                                                                           \
     }                                                                                          \
@@ -415,8 +502,21 @@ static const uint16_t *copy_of(const float *panels, size_t N, size_t K)
                                 const float *panels, size_t N, const float *bias,              \
                                 const float *weight)                                           \
     {                                                                                          \
-        const product p = {src, lds, M, K, N, copy_of(panels, N, K), bias, n_parts};           \
+        const product p = {src, NULL, lds, M, K, N, copy_of(panels, N, K), bias, n_parts};     \
         const target t = {.dst = dst, .weight = weight, .sum = true};                          \
+        for (size_t n = 0; n < N; n++)                                                         \
+            dst[n] = 0;                                                                        \
+        run(&p, &t);                                                                           \
+    }                                                                                          \
+    static void message_sum_##name(                                                            \
+        float *dst, const float *own, const float *const *a, const float *const *b,            \
+        const float *const *d, size_t M, size_t C, const float *panels, size_t N,              \
+        const float *bias, float *tile, const float *const *ahead, size_t n_ahead)             \
+    {                                                                                          \
+        const sources from = {own, a, b, d, ahead, n_ahead};                                   \
+        const product p = {NULL, &from, 0, M, C, N, copy_of(panels, N, C), bias, n_parts};     \
+        const target t = {.dst = dst, .sum = true};                                            \
+        (void)tile;                                                                            \
         for (size_t n = 0; n < N; n++)                                                         \
             dst[n] = 0;                                                                        \
         run(&p, &t);                                                                           \
@@ -428,10 +528,12 @@ void fmpnn_kernels_init_amx_bf16x3(fmpnn_kernels *kernels)
 {
     kernels->gemm = gemm_bf16x3;
     kernels->gemm_sum = gemm_sum_bf16x3;
+    kernels->message_sum = message_sum_bf16x3;
 }
 
 void fmpnn_kernels_init_amx_bf16(fmpnn_kernels *kernels)
 {
     kernels->gemm = gemm_bf16;
     kernels->gemm_sum = gemm_sum_bf16;
+    kernels->message_sum = message_sum_bf16;
 }

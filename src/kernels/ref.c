@@ -108,6 +108,38 @@ void fmpnn_ref_gather_gelu(double *value, double *tolerance, const float *own,
         }
 }
 
+/* A hidden value's error times its weight is felt in the sum that follows. */
+void fmpnn_ref_message_sum(double *value, double *tolerance, const float *own,
+                           const float *const *a, const float *const *b,
+                           const float *const *d, size_t M, size_t C, const float *w, size_t N,
+                           const float *bias)
+{
+    double hidden[FMPNN_REF_HIDDEN], off[FMPNN_REF_HIDDEN];
+    double magnitude[FMPNN_REF_HIDDEN] = {0}, within[FMPNN_REF_HIDDEN] = {0};
+    for (size_t n = 0; n < N; n++)
+        value[n] = 0;
+    for (size_t m = 0; m < M; m++) {
+        fmpnn_ref_gather_gelu(hidden, off, own, a ? a + m : NULL, b ? b + m : NULL,
+                              d ? d + m : NULL, 1, C);
+        for (size_t n = 0; n < N; n++) {
+            sum s = {0};
+            double felt = 0, message_tolerance;
+            if (bias)
+                add(&s, bias[n]);
+            for (size_t c = 0; c < C; c++) {
+                add(&s, hidden[c] * w[n * C + c]);
+                felt += off[c] * fabs(w[n * C + c]);
+            }
+            const double message = gelu_of(&s, 0, &message_tolerance);
+            value[n] += message;
+            magnitude[n] += fabs(message);
+            within[n] += message_tolerance + 1.13 * felt;
+        }
+    }
+    for (size_t n = 0; n < N; n++)
+        tolerance[n] = ((double)M + 2) * U * magnitude[n] + within[n];
+}
+
 void fmpnn_ref_edge_sum(double *value, double *tolerance, const float *own,
                         const float *const *rows, const float *geometry, size_t stride,
                         const float *we, size_t M, size_t C, int tanh_form)

@@ -12,6 +12,8 @@
 
 #include <stddef.h>
 
+enum { FMPNN_REF_HIDDEN = 512 }; /* most values between two products */
+
 /* x Phi(x), or its tanh form. */
 double fmpnn_ref_gelu1(double x, int tanh_form);
 /* The bound that the kernels promise: 1e-6 max(1, |x|), tanh form 2e-6 max(1, |x|). */
@@ -28,6 +30,10 @@ void fmpnn_ref_gemm_sum(double *value, double *tolerance, const float *src, size
 void fmpnn_ref_gather_gelu(double *value, double *tolerance, const float *own,
                            const float *const *a, const float *const *b,
                            const float *const *d, size_t M, size_t C);
+void fmpnn_ref_message_sum(double *value, double *tolerance, const float *own,
+                           const float *const *a, const float *const *b,
+                           const float *const *d, size_t M, size_t C, const float *w, size_t N,
+                           const float *bias);
 void fmpnn_ref_edge_sum(double *value, double *tolerance, const float *own,
                         const float *const *rows, const float *geometry, size_t stride,
                         const float *we, size_t M, size_t C, int tanh_form);

@@ -29,4 +29,11 @@ static inline void v_store_some(float *p, vf a, size_t count)
         v_store(p, a);
 }
 
+/* A row of C floats on its way into the second-level cache. */
+static inline void fetch_row(const float *row, size_t C)
+{
+    for (size_t c = 0; c < C; c += 16)
+        __builtin_prefetch(row + c, 0, 2);
+}
+
 #endif

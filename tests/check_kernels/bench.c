@@ -34,6 +34,8 @@ static const load loads[] = {
     {"gemm_sum", "48x128x128", 48, 128, 128, 0, 48 * 128 * (256.0 + 15),
      4 * (48 * 128 + 128 * 129.0)},
     {"gather_gelu", "48x128", 48, 0, 128, 0, 48 * 128 * 16.0, 4 * 48 * 128 * 4.0},
+    {"message_sum", "48x128x128", 48, 128, 128, 0, 48 * 128 * (256.0 + 31),
+     4 * (48 * 128 * 3 + 128 * 129.0)},
     {"sum_rows", "48x128", 48, 0, 128, 0, 48 * 128.0, 4 * 48 * 128.0},
     {"edge_sum", "12x128", 12, 0, 128, 0, 12 * 128 * 23.0, 4 * 12 * 128.0},
     {"edge_sum", "48x256", 48, 0, 256, 0, 48 * 256 * 23.0, 4 * 48 * 256.0},
@@ -62,6 +64,9 @@ static void run(const fmpnn_kernels *k, const load *l)
     else if (strcmp(l->slot, "gather_gelu") == 0)
         k->gather_gelu(data.dst, N, data.bias, data.rows, data.rows + 1, data.rows + 2, M,
                        N);
+    else if (strcmp(l->slot, "message_sum") == 0)
+        k->message_sum(data.dst, data.bias, data.rows, data.rows + 1, data.rows + 2, M, K,
+                       data.panels, N, data.bias, data.dst + N, data.rows + 3, M);
     else if (strcmp(l->slot, "sum_rows") == 0)
         k->sum_rows(data.dst, data.rows, M, N);
     else if (strcmp(l->slot, "edge_sum") == 0)

@@ -93,6 +93,31 @@ void check_rows_gather_gelu(check *c)
     }
 }
 
+void check_rows_message_sum(check *c)
+{
+    /* gather_gelu, then gemm_sum, to the bit; what is fetched ahead changes nothing. */
+    static const size_t depths[] = {1, 16, 31, 32, 40, 64, 97, 128, 160};
+    for (size_t i = 0; i < sizeof depths / sizeof *depths; i++) {
+        const size_t C = depths[i], N = 1 + 23 * i;
+        check_case(c, "against its parts, C=%zu N=%zu", C, N);
+        const matrix w = check_input(c, N, C, C, 1), panels = pack(c, &w, N);
+        const matrix own = check_input(c, 1, C, C, 1), table = check_input(c, 7, C, C, 2);
+        const matrix bias = check_input(c, 1, N, N, 1), tile = check_output(c, M, C, C);
+        const matrix direct = check_output(c, 1, N, N), parts = check_output(c, 1, N, N);
+        const float **a = check_rows(c, &table, M), **b = check_rows(c, &table, M);
+        for (size_t m = 0; m < M; m += 2)
+            b[m] = NULL;
+        for (size_t count = M; count > 0; count -= count > 5 ? 5 : 1) {
+            c->kernels->gather_gelu(tile.data, C, own.data, a, b, NULL, count, C);
+            c->kernels->gemm_sum(parts.data, tile.data, C, count, C, panels.data, N, bias.data,
+                                 NULL);
+            c->kernels->message_sum(direct.data, own.data, a, b, NULL, count, C, panels.data, N,
+                                    bias.data, tile.data, a, count % 2 ? count : 0);
+            check_same(c, "message_sum", direct.data, parts.data, N);
+        }
+    }
+}
+
 void check_rows_sum_rows(check *c)
 {
     /* The rows that gemm makes with GELU, added up, are what gemm_sum gives, to the bit. */

@@ -150,6 +150,54 @@ void check_gather_gelu(check *c)
     }
 }
 
+/* Rows of a table, some of them NULL if `gaps`; NULL as a whole if not given. */
+static const float **some_rows(check *c, const matrix *table, size_t M, bool given, bool gaps)
+{
+    const float **rows = given ? check_rows(c, table, M) : NULL;
+    for (size_t m = 0; rows && gaps && m < M; m++)
+        if (check_below(c, 3) == 0)
+            rows[m] = NULL;
+    return rows;
+}
+
+static void message_sum_case(check *c, size_t M, size_t C, size_t N)
+{
+    const size_t given = check_below(c, 8), n_ahead = check_below(c, 3) * M;
+    const bool with_bias = check_below(c, 4) != 0;
+    check_case(c, "M=%zu C=%zu N=%zu given=%zu bias=%d ahead=%zu", M, C, N, given, with_bias,
+               n_ahead);
+    const matrix w = check_input(c, N, C, C, 1), own = check_input(c, 1, C, C, 2);
+    const matrix table = check_input(c, 9, C, C + padding(c), 2);
+    const matrix bias = check_input(c, 1, N, N, 1), dst = check_output(c, 1, N, N);
+    const matrix tile = check_output(c, M, C, C);
+    const float **a = some_rows(c, &table, M, given & 1, false);
+    const float **b = some_rows(c, &table, M, given & 2, true);
+    const float **d = some_rows(c, &table, M, given & 4, true);
+    const float **ahead = check_rows(c, &table, n_ahead);
+    const float *panels = pack(c, &w, N, C);
+    double *value = check_doubles(c, N), *tolerance = check_doubles(c, N);
+    fmpnn_ref_message_sum(value, tolerance, own.data, a, b, d, M, C, w.data, N,
+                          with_bias ? bias.data : NULL);
+    check_precision(c, C, tolerance, N);
+    c->kernels->message_sum(dst.data, own.data, a, b, d, M, C, panels, N,
+                            with_bias ? bias.data : NULL, tile.data, ahead, n_ahead);
+    check_result(c, &dst, value, tolerance);
+    check_padding(c, &tile);
+}
+
+void check_message_sum(check *c)
+{
+    static const size_t heights[] = {0, 1, 2, 7, 16, 33};
+    for (size_t m = 0; m < COUNT(heights); m++)
+        for (size_t n = 0; n < COUNT(widths); n += 3)
+            message_sum_case(c, heights[m], widths[(n + m) % COUNT(widths)],
+                             widths[(5 * n + 7 * m) % (COUNT(widths) - 3)]);
+    message_sum_case(c, 48, 128, 128);
+    message_sum_case(c, 100, 96, 64);
+    message_sum_case(c, 3, 0, 20);
+    message_sum_case(c, 3, 20, 0);
+}
+
 static void sum_rows_case(check *c, size_t M, size_t C)
 {
     check_case(c, "M=%zu C=%zu", M, C);
