@@ -93,7 +93,9 @@ typedef struct fmpnn_context_options {
     const char *precision; /**< "fp32"; cuda also "fp16" (docs/accuracy.md) */
     int threads;           /**< 0: as many cores as the process may use */
     size_t max_memory;     /**< bytes that the process may take for one job; 0: no limit. Less
-                                than all tables need makes work slower, never different */
+                                than all tables need makes work slower, never different. On a
+                                CUDA device: device memory that a call takes, about; 0: half of
+                                what is free; one structure at least is always tried */
 } fmpnn_context_options;
 
 /** Defaults: those of the environment (FMPNN_DEVICE, FMPNN_ISA, FMPNN_PRECISION,
@@ -542,6 +544,35 @@ FMPNN_API fmpnn_status fmpnn_design(fmpnn_context *ctx, fmpnn_job *job, double t
                                     uint64_t first, size_t n, bool keep_probs,
                                     fmpnn_samples **samples, fmpnn_error *err);
 FMPNN_API void fmpnn_samples_free(fmpnn_samples *samples);
+
+/** Samples of one job among many. */
+typedef struct fmpnn_design_request {
+    fmpnn_job *job;          /**< borrowed; may stand in several requests */
+    double temperature;      /**< these four as for fmpnn_design() */
+    uint64_t first;
+    size_t n;
+    bool keep_probs;
+    fmpnn_samples *samples;  /**< out, freed with fmpnn_samples_free(); NULL after a failure */
+    fmpnn_status status;     /**< out: of this request alone */
+    fmpnn_error error;       /**< out: its message, where status is not FMPNN_OK */
+} fmpnn_design_request;
+
+/**
+ * Sample sequences of many structures in one call: for each request what fmpnn_design() gives, to
+ * the bit. On a CUDA device structures are encoded and decoded together, as many as there is
+ * memory for, so that a thousand small ones fill it; on a CPU they are taken one after another.
+ *
+ * @param n       requests
+ * @param request [n] one that fails has its own status and message; the others are not touched
+ *                by that. After FMPNN_ECUDA the device, and so what had not been computed, is lost
+ * @return FMPNN_OK if all are done, else the status of the first that failed, with its message
+ *
+ * Tables of the jobs that are made for the call are freed again (if n is 1, they are kept in the
+ * job as by fmpnn_design()). One thread at a time for a context and its jobs; on one device two
+ * contexts in two threads keep it busy while results are handed over.
+ */
+FMPNN_API fmpnn_status fmpnn_design_many(fmpnn_context *ctx, size_t n,
+                                         fmpnn_design_request *request, fmpnn_error *err);
 
 /** A score over several decoding orders: mean and standard error (NaN for one order). */
 typedef struct fmpnn_score_result {

@@ -36,6 +36,14 @@ typedef struct fmpnn_draw_request {
     double *probs;          /* [L][21] out: distribution drawn from; 0 where none; or NULL */
 } fmpnn_draw_request;
 
+/* Sequences of one structure, to be sampled together with those of others. */
+typedef struct fmpnn_sampling {
+    const fmpnn_encoding *encoding;
+    const fmpnn_rules *rules;
+    size_t n_shared, B;          /* as for sample() */
+    fmpnn_draw_request *request; /* [B] */
+} fmpnn_sampling;
+
 typedef struct fmpnn_backend {
     const char *name;
 
@@ -101,6 +109,18 @@ typedef struct fmpnn_backend {
                                   const float *h, const float *X, const int32_t *E,
                                   const float *mask, float *out, fmpnn_error *err);
     void (*operation_free)(fmpnn_operation *operation);
+
+    /* Many structures in one call: what encode and sample give for each of them, to the bit. All
+     * three NULL: one after the other is the best way. After a failure no encoding is made; which
+     * structure it was about is not said, so a caller asks again for fewer. */
+    fmpnn_status (*encode_many)(fmpnn_context *ctx, const fmpnn_model *model, size_t n,
+                                const fmpnn_graph *const *graph, fmpnn_encoding **encoding,
+                                fmpnn_error *err);
+    fmpnn_status (*sample_many)(fmpnn_context *ctx, size_t n, const fmpnn_sampling *item,
+                                fmpnn_error *err);
+    /* How many of the first of n structures there is memory for at a time; at least 1. */
+    size_t (*together)(const fmpnn_context *ctx, const fmpnn_model *model, size_t n,
+                       const fmpnn_graph *const *graph);
 } fmpnn_backend;
 
 extern const fmpnn_backend fmpnn_backend_cpu;       /* engine/ */

@@ -1,9 +1,11 @@
 /* Logits, conditionals, samples and the operation of a device against the plain formulas in
- * double, on generated structures and weights; the same bits whatever travels along; and a
- * failure planted into every CUDA call. Skipped where there is no device. */
+ * double, on generated structures and weights; the same bits whatever travels along, of other
+ * structures too; contexts in several threads; and a failure planted into every CUDA call. Skipped where there is no device. */
 #include "cuda/plugin.h"
 #include "generated_network.h"
 #include "reference/reference.h"
+
+#include <pthread.h>
 
 enum { CASES = 6, MANY = 150 };
 
@@ -259,6 +261,189 @@ static void check_precision(const char *precision, double limit)
     fmpnn_context_free(ctx);
 }
 
+/* ---- many structures in one call ---- */
+
+enum { EACH = 40 }; /* sequences of each structure at most */
+
+typedef struct sampled {
+    fmpnn_draw_request request[EACH];
+    uint32_t *order;     /* [EACH][L] */
+    double *exponential; /* [L][21] */
+    uint8_t *letters;    /* [2][EACH][L] */
+    float *logits;       /* [2][EACH][L][21] */
+    double *probs;       /* the same */
+    fmpnn_rules rules;
+    size_t B;
+} sampled;
+
+/* Orders, temperatures, ties and ways to draw that differ from sequence to sequence. */
+static void ask_sequences(world *w, int n, sampled *x)
+{
+    size_t all = EACH * w->cells;
+    x->order = room(EACH * w->L, sizeof *x->order);
+    x->exponential = room(w->cells, sizeof *x->exponential);
+    x->letters = room(2 * EACH * w->L, 1);
+    x->logits = room(2 * all, sizeof *x->logits);
+    x->probs = room(2 * all, sizeof *x->probs);
+    memset(x->logits, 0xff, 2 * all * sizeof *x->logits);
+    for (size_t c = 0; c < w->cells; c++)
+        x->exponential[c] = -log(uniform());
+    make_order(w);
+    make_groups(w, n == 3 ? 3 : n == 4 ? 2 : 1);
+    x->rules = rules_of(w);
+    x->rules.carry_letters = n == 4;
+    x->B = n == 5 ? EACH : (size_t)n % 3 + 1;
+    for (size_t b = 0; b < x->B; b++) {
+        if (w->groups == w->L)
+            make_order(w);
+        memcpy(x->order + b * w->L, w->order, w->L * sizeof *w->order);
+        x->request[b] = (fmpnn_draw_request){.order = x->order + b * w->L,
+                                             .uniform = b % 3 == 1 ? NULL : w->uniform,
+                                             .temperature = b % 2 ? 0.3 : 1,
+                                             .letters = x->letters + b * w->L,
+                                             .logits = x->logits + b * w->cells};
+        if (b % 3 == 2) {
+            x->request[b].uniform = NULL;
+            x->request[b].exponential = x->exponential;
+        }
+        if (b % 2 == 0)
+            x->request[b].probs = x->probs + b * w->cells;
+    }
+}
+
+/* Results move to the second half, so that the first can be asked for again. */
+static void set_aside(const world *w, sampled *x)
+{
+    memcpy(x->letters + EACH * w->L, x->letters, EACH * w->L);
+    memcpy(x->logits + EACH * w->cells, x->logits, EACH * w->cells * sizeof *x->logits);
+    memcpy(x->probs + EACH * w->cells, x->probs, EACH * w->cells * sizeof *x->probs);
+    memset(x->letters, 0xff, EACH * w->L);
+    memset(x->logits, 0xff, EACH * w->cells * sizeof *x->logits);
+    memset(x->probs, 0, EACH * w->cells * sizeof *x->probs);
+}
+
+static void compare_sampled(const world *w, const sampled *x)
+{
+    assert_memory_equal(x->letters, x->letters + EACH * w->L, x->B * w->L);
+    assert_memory_equal(x->logits, x->logits + EACH * w->cells,
+                        x->B * w->cells * sizeof *x->logits);
+    assert_memory_equal(x->probs, x->probs + EACH * w->cells,
+                        x->B * w->cells * sizeof *x->probs);
+}
+
+static void check_many(const char *precision, size_t max_memory)
+{
+    fmpnn_context_options how;
+    fmpnn_context *ctx;
+    fmpnn_error err;
+    fmpnn_model *model = make_model(false);
+    world w[CASES];
+    sampled x[CASES];
+    fmpnn_sampling item[CASES];
+    const fmpnn_graph *graph[CASES];
+    fmpnn_encoding *encoding[CASES];
+    fmpnn_context_options_default(&how);
+    how.device = "cuda";
+    how.precision = precision;
+    how.max_memory = max_memory;
+    how.threads = 3;
+    if (fmpnn_context_create(&how, &ctx, &err))
+        fail_msg("%s", err.message);
+    for (int n = 0; n < CASES; n++) {
+        w[n] = make_world(ctx, model, n);
+        ask_sequences(&w[n], n, &x[n]);
+        if (ctx->backend->sample(ctx, w[n].encoding, &x[n].rules, 0, x[n].B, x[n].request,
+                                 &err))
+            fail_msg("%s", err.message);
+        set_aside(&w[n], &x[n]);
+        graph[n] = w[n].graph;
+    }
+    assert_true(ctx->backend->together(ctx, model, CASES, graph) >= 1);
+    if (ctx->backend->encode_many(ctx, model, CASES, graph, encoding, &err))
+        fail_msg("%s", err.message);
+    for (int n = 0; n < CASES; n++)
+        item[n] = (fmpnn_sampling){encoding[n], &x[n].rules, 0, x[n].B, x[n].request};
+    if (ctx->backend->sample_many(ctx, CASES, item, &err))
+        fail_msg("%s", err.message);
+    for (int n = 0; n < CASES; n++) {
+        compare_sampled(&w[n], &x[n]);
+        ctx->backend->encoding_free(encoding[n]);
+        free(x[n].order);
+        free(x[n].exponential);
+        free(x[n].letters);
+        free(x[n].logits);
+        free(x[n].probs);
+        free_world(ctx, &w[n]);
+    }
+    fmpnn_model_free(model);
+    fmpnn_context_free(ctx);
+}
+
+static void test_many(void **unused)
+{
+    (void)unused;
+    check_many("fp32", 0);
+    check_many("fp16", 0);
+    check_many("fp32", 1 << 20); /* a few sequences at a time */
+    check_many("fp16", 1);       /* one by one */
+}
+
+/* Contexts of one device in several threads; encodings freed by another thread than made them,
+ * and after their context. */
+typedef struct visitor {
+    const fmpnn_model *model;
+    fmpnn_graph *graph;
+    fmpnn_encoding *encoding;
+    const fmpnn_backend *backend;
+    float logits[20 * FMPNN_LETTERS];
+    fmpnn_status status;
+} visitor;
+
+static void *visit(void *of)
+{
+    visitor *v = of;
+    fmpnn_context *ctx = NULL;
+    v->status = open_device("fp32", &ctx, NULL);
+    for (int round = 0; round < 3 && !v->status; round++) {
+        if (v->encoding)
+            ctx->backend->encoding_free(v->encoding);
+        v->encoding = NULL;
+        v->status = ctx->backend->encode(ctx, v->model, v->graph, &v->encoding, NULL);
+        if (!v->status)
+            v->status =
+                ctx->backend->logits(ctx, v->encoding, 1, NULL, NULL, v->logits, NULL);
+    }
+    if (ctx)
+        v->backend = ctx->backend;
+    fmpnn_context_free(ctx);
+    return NULL;
+}
+
+static void test_threads(void **unused)
+{
+    enum { THREADS = 4 };
+    visitor *v = room(THREADS, sizeof *v);
+    pthread_t thread[THREADS];
+    fmpnn_model *model = make_model(false);
+    fmpnn_graph *graph = make_graph(20, 48, 0, 1, false);
+    (void)unused;
+    for (int n = 0; n < THREADS; n++) {
+        v[n].model = model;
+        v[n].graph = graph;
+        assert_int_equal(pthread_create(&thread[n], NULL, visit, &v[n]), 0);
+    }
+    for (int n = 0; n < THREADS; n++)
+        assert_int_equal(pthread_join(thread[n], NULL), 0);
+    for (int n = 0; n < THREADS; n++) {
+        assert_int_equal(v[n].status, 0);
+        assert_memory_equal(v[n].logits, v[0].logits, sizeof v->logits);
+        v[n].backend->encoding_free(v[n].encoding);
+    }
+    free(v);
+    fmpnn_graph_free(graph);
+    fmpnn_model_free(model);
+}
+
 static void test_split(void **unused)
 {
     (void)unused;
@@ -428,6 +613,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_split),
         cmocka_unit_test(test_half),
+        cmocka_unit_test(test_many),
+        cmocka_unit_test(test_threads),
         cmocka_unit_test(test_operation),
         cmocka_unit_test(test_failures),
     };

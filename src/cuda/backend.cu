@@ -7,11 +7,11 @@ extern "C" {
 
 #include <string.h>
 
-/* ---- an encoding: one block, the uploaded part first ---- */
+/* ---- encodings: structures encoded together share a block, the uploaded parts first ---- */
 
 typedef struct places {
-    size_t neighbour, mask, xyz, distance, index, chain, label, uploaded; /* bytes */
-    size_t h, own_part, blind, edge_part, total;
+    size_t neighbour, mask, xyz, distance, index, chain, label; /* bytes, among what is sent */
+    size_t h, own_part, blind, edge_part;                       /* among what is made */
 } places;
 
 static size_t take(size_t *used, size_t bytes)
@@ -21,133 +21,238 @@ static size_t take(size_t *used, size_t bytes)
     return at;
 }
 
-static places lay_out(const device *dev, const fmpnn_model *model, const fmpnn_graph *graph)
+/* Where one structure lies after those that have used so much of both parts already. */
+static places lay_out(bool split, const fmpnn_model *model, const fmpnn_graph *graph,
+                      size_t *sent, size_t *made)
 {
     places p;
-    size_t used = 0, L = graph->L, K = graph->K, C = model->C;
+    size_t L = graph->L, K = graph->K, C = model->C;
     size_t layers = model->info.decoder_layers;
-    p.neighbour = take(&used, L * K * sizeof(int));
-    p.mask = take(&used, L * sizeof(float));
-    p.xyz = take(&used, L * 12 * sizeof(float));
-    p.distance = take(&used, L * K * sizeof(float));
-    p.index = take(&used, L * sizeof(int));
-    p.chain = take(&used, L * sizeof(int));
-    p.label = take(&used, graph->label ? L : 0);
-    p.uploaded = used;
-    p.h = take(&used, L * C * sizeof(float));
-    p.own_part = take(&used, L * C * sizeof(float));
-    p.blind = take(&used, layers * L * C * sizeof(float));
-    p.edge_part =
-        take(&used, layers * L * K * C * (dev->split ? sizeof(float) : sizeof(__half)));
-    p.total = used;
+    p.neighbour = take(sent, L * K * sizeof(int));
+    p.mask = take(sent, L * sizeof(float));
+    p.xyz = take(sent, L * 12 * sizeof(float));
+    p.distance = take(sent, L * K * sizeof(float));
+    p.index = take(sent, L * sizeof(int));
+    p.chain = take(sent, L * sizeof(int));
+    p.label = take(sent, graph->label ? L : 0);
+    p.h = take(made, L * C * sizeof(float));
+    p.own_part = take(made, L * C * sizeof(float));
+    p.blind = take(made, layers * L * C * sizeof(float));
+    p.edge_part = take(made, layers * L * K * C * (split ? sizeof(float) : sizeof(__half)));
     return p;
 }
 
-static fmpnn_status send_graph(device *dev, const fmpnn_graph *graph, const places *p,
-                               char *block, fmpnn_error *err)
-{
-    size_t L = graph->L, K = graph->K;
+/* An encoding of n structures on its way. */
+typedef struct boarding {
+    fmpnn_context *ctx;
+    device *dev;
+    const fmpnn_model *model;
+    const model_weights *weights;
+    size_t n;
+    const fmpnn_graph *const *graph; /* [n] */
+    places *place;                   /* [n] */
+    structure *item;                 /* [n] */
+    encoding_home *home;
+    size_t sent, made; /* bytes */
     char *host;
-    TRY(device_wait(dev, err)); /* the pinned memory may still be read */
-    TRY(device_pinned(dev, p->uploaded, (void **)&host, err));
-    memcpy(host + p->neighbour, graph->neighbour, L * K * sizeof(int));
-    memcpy(host + p->mask, graph->mask, L * sizeof(float));
-    memcpy(host + p->xyz, graph->xyz, L * 12 * sizeof(float));
-    memcpy(host + p->distance, graph->distance, L * K * sizeof(float));
-    memcpy(host + p->index, graph->index, L * sizeof(int));
-    memcpy(host + p->chain, graph->chain, L * sizeof(int));
+} boarding;
+
+static void copy_graph(void *of, size_t n)
+{
+    const boarding *b = (const boarding *)of;
+    const fmpnn_graph *graph = b->graph[n];
+    const places *p = &b->place[n];
+    size_t L = graph->L, K = graph->K;
+    memcpy(b->host + p->neighbour, graph->neighbour, L * K * sizeof(int));
+    memcpy(b->host + p->mask, graph->mask, L * sizeof(float));
+    memcpy(b->host + p->xyz, graph->xyz, L * 12 * sizeof(float));
+    memcpy(b->host + p->distance, graph->distance, L * K * sizeof(float));
+    memcpy(b->host + p->index, graph->index, L * sizeof(int));
+    memcpy(b->host + p->chain, graph->chain, L * sizeof(int));
     if (graph->label)
-        memcpy(host + p->label, graph->label, L);
-    CUDA_TRY(cudaMemcpyAsync(block, host, p->uploaded, cudaMemcpyHostToDevice, dev->stream),
+        memcpy(b->host + p->label, graph->label, L);
+}
+
+static fmpnn_status send_graphs(boarding *b, fmpnn_error *err)
+{
+    device *dev = b->dev;
+    TRY(device_wait(dev, err)); /* the pinned memory may still be read */
+    TRY(device_pinned(dev, b->sent, (void **)&b->host, err));
+    fmpnn_pool_each(b->ctx->pool, b->ctx->threads, b->n, copy_graph, b);
+    CUDA_TRY(cudaMemcpyAsync(b->home->block, b->host, b->sent, cudaMemcpyHostToDevice,
+                             dev->stream),
              err);
     return FMPNN_OK;
 }
 
-static structure structure_at(const fmpnn_graph *graph, const places *p, char *block)
+static structure structure_at(const fmpnn_graph *graph, const places *p, char *sent, char *made)
 {
     structure s = {};
     s.L = (int)graph->L;
     s.K = (int)graph->K;
     s.ca_only = graph->ca_only;
-    s.neighbour = (const int *)(block + p->neighbour);
-    s.mask = (const float *)(block + p->mask);
-    s.xyz = (const float *)(block + p->xyz);
-    s.distance = (const float *)(block + p->distance);
-    s.index = (const int *)(block + p->index);
-    s.chain = (const int *)(block + p->chain);
-    s.label = graph->label ? (const uint8_t *)(block + p->label) : NULL;
-    s.h = (float *)(block + p->h);
-    s.own_part = (float *)(block + p->own_part);
-    s.blind = (float *)(block + p->blind);
-    s.edge_part = block + p->edge_part;
+    s.neighbour = (const int *)(sent + p->neighbour);
+    s.mask = (const float *)(sent + p->mask);
+    s.xyz = (const float *)(sent + p->xyz);
+    s.distance = (const float *)(sent + p->distance);
+    s.index = (const int *)(sent + p->index);
+    s.chain = (const int *)(sent + p->chain);
+    s.label = graph->label ? (const uint8_t *)(sent + p->label) : NULL;
+    s.h = (float *)(made + p->h);
+    s.own_part = (float *)(made + p->own_part);
+    s.blind = (float *)(made + p->blind);
+    s.edge_part = made + p->edge_part;
     return s;
+}
+
+static void home_drop(encoding_home *home)
+{
+    if (!home || __atomic_sub_fetch(&home->references, 1, __ATOMIC_ACQ_REL))
+        return;
+    cudaSetDevice(home->dev->number);
+    if (home->ready)
+        cudaEventDestroy(home->ready);
+    device_release(home->dev, home->block);
+    device_drop(home->dev);
+    fmpnn_release(home);
 }
 
 static void encoding_free(fmpnn_encoding *e)
 {
     if (!e)
         return;
-    cudaSetDevice(e->dev->number);
-    if (e->ready)
-        cudaEventDestroy(e->ready);
-    device_release(e->dev, e->block);
-    device_drop(e->dev);
+    home_drop(e->home);
     fmpnn_release(e);
 }
 
-static fmpnn_status fill(fmpnn_context *ctx, fmpnn_encoding *e, float *const *h_E,
-                         fmpnn_error *err)
+/* Out of memory: how long a structure may be. */
+static fmpnn_status name_the_size(const boarding *b, fmpnn_error *err)
 {
-    device *dev = e->dev;
-    const fmpnn_model_info *info = &e->model->info;
-    TRY(fmpnn_graph_serves(e->graph, info->ca_only, info->context_atoms, info->labels, err));
-    TRY(device_weights(dev, e->model, &e->weights, err));
-    places p = lay_out(dev, e->model, e->graph);
-    TRY(device_alloc(dev, p.total, &e->block, err));
-    TRY(send_graph(dev, e->graph, &p, (char *)e->block, err));
-    e->item = structure_at(e->graph, &p, (char *)e->block);
-    TRY(cuda_encode(dev, e->weights, 1, &e->item, h_E, err));
-    if (info->context_atoms)
-        TRY(cuda_context_add(ctx, dev, e->model, e->weights, e->graph, &e->item, err));
-    CUDA_TRY(cudaEventCreateWithFlags(&e->ready, cudaEventDisableTiming), err);
-    CUDA_TRY(cudaEventRecord(e->ready, dev->stream), err);
+    size_t left = 0, all = 0, need = b->sent + b->made, L = 0;
+    for (size_t n = 0; n < b->n; n++)
+        L += b->graph[n]->L;
+    need += L * b->graph[0]->K * WIDTH * (b->dev->split ? sizeof(float) : sizeof(__half));
+    cudaGetLastError();
+    CUDA_TRY(cudaMemGetInfo(&left, &all), err);
+    return fmpnn_fail(err, FMPNN_ENOMEM,
+                      "device cuda:%d: %zu residues take %zu MiB, %zu MiB are free: about %zu "
+                      "residues would fit",
+                      b->dev->number, L, need >> 20, left >> 20,
+                      (size_t)((double)L * (double)left / (double)need));
+}
+
+static fmpnn_status fill(boarding *b, float *const *h_E, fmpnn_error *err)
+{
+    device *dev = b->dev;
+    const fmpnn_model_info *info = &b->model->info;
+    for (size_t n = 0; n < b->n; n++)
+        TRY(fmpnn_graph_serves(b->graph[n], info->ca_only, info->context_atoms, info->labels,
+                               err));
+    TRY(device_weights(dev, b->model, &b->weights, err));
+    for (size_t n = 0; n < b->n; n++)
+        b->place[n] = lay_out(dev->split, b->model, b->graph[n], &b->sent, &b->made);
+    TRY(device_alloc(dev, b->sent + b->made, &b->home->block, err));
+    TRY(send_graphs(b, err));
+    char *block = (char *)b->home->block;
+    for (size_t n = 0; n < b->n; n++)
+        b->item[n] = structure_at(b->graph[n], &b->place[n], block, block + b->sent);
+    TRY(cuda_encode(dev, b->weights, b->n, b->item, h_E, err));
+    for (size_t n = 0; n < b->n && info->context_atoms; n++)
+        TRY(cuda_context_add(b->ctx, dev, b->model, b->weights, b->graph[n], &b->item[n], err));
+    CUDA_TRY(cudaEventCreateWithFlags(&b->home->ready, cudaEventDisableTiming), err);
+    CUDA_TRY(cudaEventRecord(b->home->ready, dev->stream), err);
     return FMPNN_OK;
 }
 
+/* One encoding for each structure of a home that is filled. */
+static bool hand_over(const boarding *b, fmpnn_encoding **out)
+{
+    for (size_t n = 0; n < b->n; n++) {
+        fmpnn_encoding *e = (fmpnn_encoding *)fmpnn_alloc_zero(1, sizeof *e);
+        if (!e) {
+            while (n)
+                encoding_free(out[--n]);
+            return false;
+        }
+        __atomic_add_fetch(&b->home->references, 1, __ATOMIC_RELAXED);
+        e->home = b->home;
+        e->model = b->model;
+        e->graph = b->graph[n];
+        e->weights = b->weights;
+        e->L = b->graph[n]->L;
+        e->K = b->graph[n]->K;
+        e->item = b->item[n];
+        out[n] = e;
+    }
+    return true;
+}
+
 static fmpnn_status encode_with(fmpnn_context *ctx, device *dev, const fmpnn_model *model,
-                                const fmpnn_graph *graph, float *const *h_E,
+                                size_t n, const fmpnn_graph *const *graph, float *const *h_E,
                                 fmpnn_encoding **out, fmpnn_error *err)
 {
-    fmpnn_encoding *e = (fmpnn_encoding *)fmpnn_alloc_zero(1, sizeof *e);
-    if (!e)
-        return fmpnn_fail_memory(err, "encoding");
-    device_keep(dev);
-    e->dev = dev;
-    e->model = model;
-    e->graph = graph;
-    e->L = graph->L;
-    e->K = graph->K;
-    fmpnn_status status = fill(ctx, e, h_E, err);
-    if (status) {
-        encoding_free(e);
-        return status;
+    boarding b = {};
+    fmpnn_status status = FMPNN_OK;
+    b.ctx = ctx;
+    b.dev = dev;
+    b.model = model;
+    b.n = n;
+    b.graph = graph;
+    b.home = (encoding_home *)fmpnn_alloc_zero(1, sizeof *b.home);
+    b.place = (places *)fmpnn_alloc(n, sizeof *b.place);
+    b.item = (structure *)fmpnn_alloc(n, sizeof *b.item);
+    if (b.home) {
+        device_keep(dev);
+        b.home->dev = dev;
+        b.home->references = 1;
     }
-    *out = e;
-    return FMPNN_OK;
+    if (!b.home || !b.place || !b.item)
+        status = fmpnn_fail_memory(err, "encoding");
+    if (!status)
+        status = fill(&b, h_E, err);
+    if (status == FMPNN_ENOMEM && b.sent)
+        status = name_the_size(&b, err);
+    if (!status && !hand_over(&b, out))
+        status = fmpnn_fail_memory(err, "encoding");
+    fmpnn_release(b.item);
+    fmpnn_release(b.place);
+    home_drop(b.home);
+    return status;
+}
+
+static fmpnn_status encode_many(fmpnn_context *ctx, const fmpnn_model *model, size_t n,
+                                const fmpnn_graph *const *graph, fmpnn_encoding **out,
+                                fmpnn_error *err)
+{
+    device *dev;
+    TRY(device_enter(ctx, &dev, err));
+    return encode_with(ctx, dev, model, n, graph, NULL, out, err);
 }
 
 static fmpnn_status encode(fmpnn_context *ctx, const fmpnn_model *model, const fmpnn_graph *graph,
                            fmpnn_encoding **out, fmpnn_error *err)
 {
-    device *dev;
-    TRY(device_enter(ctx, &dev, err));
-    return encode_with(ctx, dev, model, graph, NULL, out, err);
+    return encode_many(ctx, model, 1, &graph, out, err);
+}
+
+/* Encodings have half of what a call may take; the rest is for making them and for sampling. */
+static size_t together(const fmpnn_context *ctx, const fmpnn_model *model, size_t n,
+                       const fmpnn_graph *const *graph)
+{
+    const device *dev = (const device *)ctx->device;
+    size_t sent = 0, made = 0, fit = 0;
+    for (; fit < n; fit++) {
+        lay_out(dev->split, model, graph[fit], &sent, &made);
+        if (fit && sent + made > dev->budget / 2)
+            break;
+    }
+    return fit;
 }
 
 fmpnn_status encoding_await(device *dev, const fmpnn_encoding *e, fmpnn_error *err)
 {
-    if (e->dev != dev)
-        CUDA_TRY(cudaStreamWaitEvent(dev->stream, e->ready, 0), err);
+    if (e->home->dev != dev)
+        CUDA_TRY(cudaStreamWaitEvent(dev->stream, e->home->ready, 0), err);
     return FMPNN_OK;
 }
 
@@ -162,7 +267,7 @@ static fmpnn_status edge_states(fmpnn_context *ctx, device *dev, const fmpnn_enc
     float *edges;
     fmpnn_encoding *again = NULL;
     TRY(device_array(dev, e->L * tile, &edges, err));
-    fmpnn_status status = encode_with(ctx, dev, e->model, e->graph, &edges, &again, err);
+    fmpnn_status status = encode_with(ctx, dev, e->model, 1, &e->graph, &edges, &again, err);
     for (size_t n = 0; n < n_rows && !status; n++)
         if (cudaMemcpyAsync(h_E + n * tile, edges + rows[n] * tile, tile * sizeof *h_E,
                             cudaMemcpyDeviceToHost, dev->stream) != cudaSuccess)
@@ -203,4 +308,7 @@ const fmpnn_backend fmpnn_backend_cuda = {
     cuda_operation_create,
     cuda_operation_run,
     cuda_operation_free,
+    encode_many,
+    cuda_sample_many,
+    together,
 };

@@ -10,6 +10,9 @@
 
 #include "cuda/device.cuh"
 
+extern "C" {
+#include "cuda/agenda.h"
+}
 #include <stdint.h>
 
 /* One sequence on its way through the decoder; on the device. */
@@ -23,10 +26,7 @@ typedef struct sequence {
     float *logits;            /* [L][21] */
 } sequence;
 
-typedef struct row {
-    uint32_t sequence, i;
-    uint32_t place; /* in the work memory, the same from layer to layer */
-} row;
+typedef fmpnn_agenda_row row; /* place: in the work memory, the same from layer to layer */
 
 typedef struct row_work {
     float *h, *own, *s; /* [places][C] */

@@ -63,19 +63,29 @@ void device_release(device *dev, void *block)
         cudaFreeAsync(block, dev->stream);
 }
 
+static fmpnn_status pinned_grow(pinned_block *p, size_t bytes, void **out, fmpnn_error *err)
+{
+    if (bytes > p->size) {
+        size_t size = bytes + bytes / 4;
+        void *block = NULL;
+        if (p->block)
+            cudaFreeHost(p->block);
+        *p = (pinned_block){NULL, 0};
+        CUDA_TRY(cudaMallocHost(&block, size), err);
+        *p = (pinned_block){block, size};
+    }
+    *out = p->block;
+    return FMPNN_OK;
+}
+
 fmpnn_status device_pinned(device *dev, size_t bytes, void **out, fmpnn_error *err)
 {
-    if (bytes > dev->pinned_size) {
-        size_t size = bytes + bytes / 4;
-        if (dev->pinned)
-            cudaFreeHost(dev->pinned);
-        dev->pinned = NULL;
-        dev->pinned_size = 0;
-        CUDA_TRY(cudaMallocHost(&dev->pinned, size), err);
-        dev->pinned_size = size;
-    }
-    *out = dev->pinned;
-    return FMPNN_OK;
+    return pinned_grow(&dev->pinned, bytes, out, err);
+}
+
+fmpnn_status device_stage(device *dev, int which, size_t bytes, void **out, fmpnn_error *err)
+{
+    return pinned_grow(&dev->stage[which], bytes, out, err);
 }
 
 fmpnn_status device_wait(device *dev, fmpnn_error *err)
@@ -99,8 +109,14 @@ void device_drop(device *dev)
         cudaStreamSynchronize(dev->stream);
         cudaStreamDestroy(dev->stream);
     }
-    if (dev->pinned)
-        cudaFreeHost(dev->pinned);
+    for (int n = 0; n < 2; n++)
+        if (dev->landed[n])
+            cudaEventDestroy(dev->landed[n]);
+    for (int n = 0; n < STAGES; n++)
+        if (dev->stage[n].block)
+            cudaFreeHost(dev->stage[n].block);
+    if (dev->pinned.block)
+        cudaFreeHost(dev->pinned.block);
     fmpnn_release(dev);
 }
 
@@ -153,6 +169,17 @@ static fmpnn_status prepare(device *dev, fmpnn_error *err)
     CUDA_TRY(cudaDeviceGetDefaultMemPool(&pool, dev->number), err);
     CUDA_TRY(cudaMemPoolSetAttribute(pool, cudaMemPoolAttrReleaseThreshold, &keep), err);
     CUDA_TRY(cudaStreamCreateWithFlags(&dev->stream, cudaStreamNonBlocking), err);
+    for (int n = 0; n < 2; n++)
+        CUDA_TRY(cudaEventCreateWithFlags(&dev->landed[n], cudaEventDisableTiming), err);
+    return FMPNN_OK;
+}
+
+/* What the user allows, or half of what is free: two contexts may share a device. */
+static fmpnn_status set_budget(device *dev, size_t max_memory, fmpnn_error *err)
+{
+    size_t left = 0, all = 0;
+    CUDA_TRY(cudaMemGetInfo(&left, &all), err);
+    dev->budget = max_memory ? max_memory : left / 2;
     return FMPNN_OK;
 }
 
@@ -177,6 +204,8 @@ static fmpnn_status open_context(fmpnn_context *ctx, int n, const char *precisio
     dev->split = !half;
     dev->references = 1;
     fmpnn_status status = prepare(dev, err);
+    if (!status)
+        status = set_budget(dev, ctx->max_memory, err);
     if (status) {
         device_drop(dev);
         return status;

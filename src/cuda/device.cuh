@@ -127,6 +127,13 @@ typedef struct structure {
 
 typedef struct uploaded uploaded; /* weights.cu */
 
+/* Host memory that the device reads and writes; grows. */
+typedef struct pinned_block {
+    void *block;
+    size_t size;
+} pinned_block;
+enum { STAGES = 4 };
+
 typedef struct device {
     int number, multiprocessors;
     int shared_limit; /* bytes of shared memory a block may have */
@@ -135,8 +142,9 @@ typedef struct device {
     bool split; /* float32-grade: two halves a number; else one */
     cudaStream_t stream;
     uploaded *weights; /* of the models met so far */
-    void *pinned;      /* host memory that the device reads; grows */
-    size_t pinned_size;
+    pinned_block pinned, stage[STAGES];
+    cudaEvent_t landed[2]; /* sampling's two flights */
+    size_t budget;         /* bytes of device memory that one call takes, about */
     cudaEvent_t timed[2]; /* recorded around the kernels of sampling, if there; benchmarks */
     long references;
     char isa[16];
@@ -162,6 +170,10 @@ inline fmpnn_status device_array(device *dev, size_t count, T **out, fmpnn_error
 /* At least `bytes` of pinned host memory, for one copy at a time: wait for the stream before it
  * is written again. */
 fmpnn_status device_pinned(device *dev, size_t bytes, void **out, fmpnn_error *err);
+
+/* The same in one of STAGES blocks of its own, for calls that keep several copies under way; the
+ * caller knows that the last copy with it is done. */
+fmpnn_status device_stage(device *dev, int which, size_t bytes, void **out, fmpnn_error *err);
 
 /* Wait for everything asked of the device; a kernel's failure shows here. */
 fmpnn_status device_wait(device *dev, fmpnn_error *err);
@@ -204,16 +216,22 @@ fmpnn_status cuda_context_add(fmpnn_context *ctx, device *dev, const fmpnn_model
 
 /* ---- the rest of the backend's calls ---- */
 
-/* An encoded structure; `item` and everything it points to live in one block. */
-struct fmpnn_encoding {
+/* Device memory of structures that were encoded together; freed with the last of them. */
+typedef struct encoding_home {
     device *dev;
+    void *block;
+    cudaEvent_t ready;
+    long references;
+} encoding_home;
+
+/* An encoded structure; everything that `item` points to lives in `home`. */
+struct fmpnn_encoding {
+    encoding_home *home;
     const fmpnn_model *model;
     const fmpnn_graph *graph;
     const model_weights *weights;
     size_t L, K;
     structure item;
-    void *block;
-    cudaEvent_t ready;
 };
 
 /* Make the stream of `dev` wait until `encoding` is there. */
@@ -228,6 +246,8 @@ fmpnn_status cuda_conditional(fmpnn_context *ctx, const fmpnn_encoding *encoding
 fmpnn_status cuda_sample(fmpnn_context *ctx, const fmpnn_encoding *encoding,
                          const fmpnn_rules *rules, size_t n_shared, size_t B,
                          fmpnn_draw_request *request, fmpnn_error *err);
+fmpnn_status cuda_sample_many(fmpnn_context *ctx, size_t n, const fmpnn_sampling *item,
+                              fmpnn_error *err);
 fmpnn_status cuda_operation_create(fmpnn_context *ctx, const fmpnn_message_weights *weights,
                                    size_t nodes, size_t k, fmpnn_operation **operation,
                                    fmpnn_error *err);

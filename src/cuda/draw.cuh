@@ -21,10 +21,7 @@ typedef struct device_request {
     double *probs;
 } device_request;
 
-/* A group of a sequence whose letter is to be drawn. */
-typedef struct unit {
-    uint32_t sequence, group;
-} unit;
+typedef fmpnn_agenda_unit unit;
 
 /* Sum over the letters in ascending order, as the host adds. */
 __device__ static inline double sum_letters(double x)

@@ -658,12 +658,13 @@ fmpnn_status cuda_encode(device *dev, const model_weights *w, size_t n,
                          const structure *item, float *const *h_E, fmpnn_error *err)
 {
     size_t number = dev->split ? sizeof(float) : sizeof(__half), first = 0;
+    size_t limit = dev->budget / 8 < SCRATCH_BYTES ? dev->budget / 8 : SCRATCH_BYTES;
     while (first < n) {
         size_t nodes = 0, slots = GROUP, last = first;
         for (; last < n; last++) {
             size_t K = ((size_t)item[last].K + GROUP - 1) / GROUP * GROUP;
             size_t more = nodes + (size_t)item[last].L, wide = K > slots ? K : slots;
-            if (last > first && more * wide * WIDTH * number > SCRATCH_BYTES)
+            if (last > first && more * wide * WIDTH * number > limit)
                 break;
             nodes = more;
             slots = wide;

@@ -1,7 +1,8 @@
 /* What libfusempnn_cuda.so offers to the library that opens it. The one header between the two:
  * no CUDA type leaves the shared object, and the library needs no CUDA to build or to start.
  *
- * Files of this folder: loader.c is part of the library, everything else of the shared object.
+ * Files of this folder: loader.c and agenda.c are part of the library, everything else of the shared
+ * object.
  *   device.cuh, device.cu   a device opened for a context: stream, memory, failures
  *   weights.cu              checkpoints packed into fragments of the matrix instructions
  *   tile.cuh                products, GELU and LayerNorm of one warp
@@ -9,6 +10,7 @@
  *   edge_tile.cuh, encode_plan.cu   products of 64 edges, and the weights in the order they need
  *   neighbours.cu, context.cu       the graph found on the device; what residues see of atoms
  *   decode.cu  rows through the decoder; logits.cu, sample.cu: which rows, and letters
+ *   agenda.h, agenda.c      what sampling does when, found on the host
  *   message_pass.cu         the message-passing operation alone
  *   backend.cu              all this under the names of backend.h */
 #ifndef FMPNN_CUDA_PLUGIN_H
@@ -18,10 +20,10 @@
 
 /* Structures that both sides read must be the same ones: their sizes, and a number that is
  * raised when a meaning changes without a size. */
-enum { FMPNN_CUDA_ABI = 1 };
+enum { FMPNN_CUDA_ABI = 2 };
 typedef struct fmpnn_cuda_abi {
     uint32_t number;
-    uint32_t context, model, graph, rules, request, backend;
+    uint32_t context, model, graph, rules, request, sampling, backend;
     char version[16];
 } fmpnn_cuda_abi;
 
@@ -29,7 +31,7 @@ typedef struct fmpnn_cuda_abi {
     {                                                                                       \
         FMPNN_CUDA_ABI, sizeof(struct fmpnn_context), sizeof(struct fmpnn_model),           \
             sizeof(fmpnn_graph), sizeof(fmpnn_rules), sizeof(fmpnn_draw_request),           \
-            sizeof(fmpnn_backend), FMPNN_VERSION                                            \
+            sizeof(fmpnn_sampling), sizeof(fmpnn_backend), FMPNN_VERSION                    \
     }
 
 typedef struct fmpnn_cuda_plugin {

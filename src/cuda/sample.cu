@@ -1,395 +1,498 @@
-/* Sampling, level by level (engine/levels.c): the rows of a level, of all sequences, go through
- * the decoder together, then the letters that became decidable are drawn, all on the device.
- * The result is exactly that of decoding one residue after another. Random numbers come with
- * the request; distributions are formed in double, in the order of design/rules.c. */
+/* Sampling, level by level (engine/levels.c): the rows of a level, of all sequences of all
+ * structures, go through the decoder together, then the letters that became decidable are drawn,
+ * all on the device. The result is exactly that of decoding one residue after another. Random
+ * numbers come with the request; distributions are formed in double, in the order of
+ * design/rules.c.
+ *
+ * Sequences travel in flights: as many as fit, and no more than keep the device busy. While the
+ * device computes one, the host plans the next (agenda.h) and hands out the one before. */
 #include "cuda/wave.cuh"
 
-extern "C" {
-#include "engine/levels.h"
-}
 #include <string.h>
 
-/* Logits of rows that are not computed are the bias: they have a share in a group's. */
-__global__ void fill_unresolved(const sequence *all, const float *b_logits)
+/* Logits of rows that are not computed are the bias: they have a share in a group's, where
+ * letters are carried on. */
+__global__ void fill_unresolved(const sequence *all, const device_rules *rules,
+                                const uint32_t *rules_of, const float *b_logits)
 {
     const sequence &q = all[blockIdx.x];
+    if (!rules[rules_of[blockIdx.x]].carry_letters)
+        return;
     for (int at = threadIdx.x; at < q.item.L * LETTERS; at += blockDim.x)
         if (q.item.mask[at / LETTERS] == 0)
             q.logits[at] = b_logits[at % LETTERS];
 }
 
 __global__ void draw_letters(const sequence *all, const device_request *requests,
-                             device_rules rules, const unit *units, uint32_t n,
-                             unsigned *failed)
+                             const device_rules *rules, const uint32_t *rules_of,
+                             const unit *units, uint32_t n, unsigned *failed)
 {
     uint32_t at = (blockIdx.x * blockDim.x + threadIdx.x) / LANES;
-    if (at < n)
-        draw_group(all[units[at].sequence], requests[units[at].sequence], rules,
-                   units[at].group, failed, threadIdx.x % LANES);
+    if (at >= n)
+        return;
+    uint32_t s = units[at].sequence;
+    draw_group(all[s], requests[s], rules[rules_of[s]], units[at].group, failed,
+               threadIdx.x % LANES);
 }
 
-/* ---- what one batch of requests needs, in one block of device memory ---- */
+/* ---- a flight ---- */
 
-enum { BATCH_BYTES = 2000000000 };
+enum {
+    FLIGHT_CELLS = 1 << 18 /* residues: several thousand rows a level */
+};
 
+/* What lies where in a flight's block of device memory, in bytes. What the host sends comes
+ * first; what it gets back begins with the last of that. */
+typedef struct places {
+    size_t rules, rules_of, all, requests, rank, rows, units, groups, arrays;
+    size_t marks, letters, sent; /* marks: `failed`, `done` */
+    size_t logits, probs, state, work[3], total;
+} places;
+enum { DONE_MARK = 64 };
+
+typedef struct flight {
+    fmpnn_agenda agenda;
+    fmpnn_agenda_sequence *sequence; /* [B] */
+    uint32_t *item_of;             /* [B] of the call */
+    size_t *array_at;              /* [B], [items] where uniform numbers, arrays of rules begin */
+    size_t *rules_at;
+    size_t first_item, items;
+    const model_weights *w;
+    int K;           /* the largest */
+    bool any_probs, carry;
+    wave_group *groups; /* NULL: level by level */
+    size_t n_groups;
+    places at;
+    char *host, *back, *block; /* host: sent; back: received */
+    device_rules *rules;       /* host, [items] */
+    bool flying;
+} flight;
+
+/* A call. */
 typedef struct sampler {
     device *dev;
     const fmpnn_context *ctx;
-    const fmpnn_encoding *en;
-    const fmpnn_rules *rules;
-    fmpnn_draw_request *request; /* [B] */
-    size_t B, L, most;           /* most: rows of the largest level */
-    uint32_t *rank, *level, *unit_level; /* host, [B][L], [B][L], [B][groups] */
-    uint8_t *letters;            /* host, [B][L] as they start */
-    uint32_t *top;               /* [B] highest level */
-    const float *got_logits;     /* [B][L][21], [B][L] as they came back */
-    const uint8_t *got_letters;
-    uint32_t levels;
-    size_t *row_start, *unit_start; /* [levels+1], into the lists */
-    row *rows;
-    unit *units;
-    char *host, *block;
-    bool placing; /* host and block are there */
-    size_t used, sent;
-    sequence *all;
-    device_request *requests;
-    row *device_rows;
-    unit *device_units;
-    device_rules device;
-    uint8_t *device_letters;
-    float *logits;
-    double *probs;
-    unsigned *failed;
-    row_work work;
-    wave_group *groups, *device_groups; /* NULL: level by level */
-    size_t n_groups;
-    unsigned *done;
+    size_t n;
+    const fmpnn_sampling *item; /* [n] */
+    size_t next_item, next;     /* the first request that is on no flight yet */
+    size_t most_bytes, most_cells;
+    flight flight[2];
 } sampler;
 
-static size_t place(sampler *s, size_t bytes)
+static size_t take(size_t *used, size_t bytes)
 {
-    size_t at = s->used;
-    s->used += (bytes + 255) / 256 * 256;
+    size_t at = *used;
+    *used += (bytes + 255) / 256 * 256;
     return at;
 }
 
-/* An array that is sent: copied into the pinned memory; NULL stays NULL. */
-static const void *send(sampler *s, const void *src, size_t bytes)
+/* Device bytes that a sequence needs, roughly. */
+static size_t bytes_each(const sampler *s, const fmpnn_sampling *item)
+{
+    size_t L = item->encoding->L;
+    return decode_state_bytes(s->dev, item->encoding->weights, L) +
+           L * (3 * WIDTH * sizeof(float) + LETTERS * 12 + 64);
+}
+
+static void flight_clear(sampler *s, flight *f)
+{
+    device_release(s->dev, f->block);
+    fmpnn_release(f->groups);
+    fmpnn_release(f->rules_at);
+    fmpnn_release(f->array_at);
+    fmpnn_release(f->item_of);
+    fmpnn_release(f->sequence);
+    fmpnn_agenda_clear(&f->agenda);
+    memset(f, 0, sizeof *f);
+}
+
+/* ---- who is on it ---- */
+
+/* How many sequences the next flight takes; all under one model's weights. */
+static size_t count_passengers(const sampler *s)
+{
+    size_t B = 0, bytes = 0, cells = 0, at = s->next;
+    for (size_t k = s->next_item; k < s->n; k++, at = 0) {
+        const fmpnn_sampling *item = &s->item[k];
+        size_t each = bytes_each(s, item), L = item->encoding->L;
+        if (B && item->encoding->weights != s->item[s->next_item].encoding->weights)
+            break;
+        for (; at < item->B; at++, B++) {
+            bytes += each;
+            cells += L;
+            if (B && (bytes > s->most_bytes || cells > s->most_cells))
+                return B;
+        }
+    }
+    return B;
+}
+
+static fmpnn_status board(sampler *s, flight *f, size_t B, fmpnn_error *err)
+{
+    f->sequence = (fmpnn_agenda_sequence *)fmpnn_alloc(B, sizeof *f->sequence);
+    f->item_of = (uint32_t *)fmpnn_alloc(B, sizeof *f->item_of);
+    f->array_at = (size_t *)fmpnn_alloc(B, sizeof *f->array_at);
+    if (!f->sequence || !f->item_of || !f->array_at)
+        return fmpnn_fail_memory(err, "sampling");
+    f->first_item = s->next_item;
+    f->w = s->item[s->next_item].encoding->weights;
+    for (size_t b = 0; b < B; b++) {
+        while (s->next == s->item[s->next_item].B) {
+            s->next_item++;
+            s->next = 0;
+        }
+        const fmpnn_sampling *item = &s->item[s->next_item];
+        const fmpnn_draw_request *request = &item->request[s->next++];
+        fmpnn_agenda_sequence q = {};
+        q.graph = item->encoding->graph;
+        q.rules = item->rules;
+        q.request = request;
+        f->sequence[b] = q;
+        f->item_of[b] = (uint32_t)s->next_item;
+        f->any_probs = f->any_probs || request->probs;
+        f->carry = f->carry || item->rules->carry_letters;
+        f->K = (int)item->encoding->K > f->K ? (int)item->encoding->K : f->K;
+    }
+    f->items = s->next_item + 1 - f->first_item;
+    f->rules_at = (size_t *)fmpnn_alloc(f->items, sizeof *f->rules_at);
+    return f->rules_at ? FMPNN_OK : fmpnn_fail_memory(err, "sampling");
+}
+
+/* ---- what is sent ---- */
+
+/* Arrays one behind the other: counted, and, with `host`, copied. */
+typedef struct packer {
+    char *host, *block;
+    size_t used;
+} packer;
+
+static const void *pack(packer *p, const void *src, size_t bytes)
 {
     if (!src)
         return NULL;
-    size_t at = place(s, bytes);
-    if (!s->placing)
+    size_t at = p->used;
+    p->used += (bytes + 15) / 16 * 16;
+    if (!p->host)
         return NULL;
-    memcpy(s->host + at, src, bytes);
-    return s->block + at;
+    memcpy(p->host + at, src, bytes);
+    return p->block + at;
 }
 
-static void *room(sampler *s, size_t bytes)
+static device_rules pack_rules(packer *p, const fmpnn_rules *r)
 {
-    size_t at = place(s, bytes);
-    return s->placing ? s->block + at : NULL;
+    size_t L = r->L, cells = L * LETTERS, d = sizeof(double);
+    device_rules to = {};
+    to.native = (const uint8_t *)pack(p, r->native, L);
+    to.resolved = (const uint8_t *)pack(p, r->resolved, L);
+    to.designed = (const uint8_t *)pack(p, r->designed, L);
+    to.omit = (const uint8_t *)pack(p, r->omit, cells);
+    to.pssm_allowed = (const uint8_t *)pack(p, r->pssm_allowed, cells);
+    to.omit_last = (const uint8_t *)pack(p, r->omit_last, cells);
+    to.bias = (const double *)pack(p, r->bias, cells * d);
+    to.pssm_coef = (const double *)pack(p, r->pssm_coef, L * d);
+    to.pssm_bias = (const double *)pack(p, r->pssm_bias, cells * d);
+    to.weight = (const double *)pack(p, r->weight, L * d);
+    to.pssm_multi = r->pssm_multi;
+    to.carry_letters = r->carry_letters;
+    to.start = (const uint32_t *)pack(p, r->start, (r->groups + 1) * sizeof *r->start);
+    to.member = (const uint32_t *)pack(p, r->member, L * sizeof *r->member);
+    to.group_of = (const uint32_t *)pack(p, r->group_of, L * sizeof *r->group_of);
+    return to;
 }
 
-/* Walked twice, to count and to fill. What the host sends comes first. */
-static void lay_out(sampler *s)
+static device_request pack_request(packer *p, const fmpnn_draw_request *from, size_t L)
 {
-    const fmpnn_rules *r = s->rules;
-    size_t L = s->L, B = s->B, cells = L * LETTERS, d = sizeof(double);
-    size_t n_rows = s->row_start[s->levels], n_units = s->unit_start[s->levels];
-    device_rules *to = &s->device;
-    s->used = 0;
-    to->native = (const uint8_t *)send(s, r->native, L);
-    to->resolved = (const uint8_t *)send(s, r->resolved, L);
-    to->designed = (const uint8_t *)send(s, r->designed, L);
-    to->omit = (const uint8_t *)send(s, r->omit, cells);
-    to->pssm_allowed = (const uint8_t *)send(s, r->pssm_allowed, cells);
-    to->omit_last = (const uint8_t *)send(s, r->omit_last, cells);
-    to->bias = (const double *)send(s, r->bias, cells * d);
-    to->pssm_coef = (const double *)send(s, r->pssm_coef, L * d);
-    to->pssm_bias = (const double *)send(s, r->pssm_bias, cells * d);
-    to->weight = (const double *)send(s, r->weight, L * d);
-    to->pssm_multi = r->pssm_multi;
-    to->carry_letters = r->carry_letters;
-    to->start = (const uint32_t *)send(s, r->start, (r->groups + 1) * sizeof *r->start);
-    to->member = (const uint32_t *)send(s, r->member, L * sizeof *r->member);
-    to->group_of = (const uint32_t *)send(s, r->group_of, L * sizeof *r->group_of);
-    const uint32_t *rank = (const uint32_t *)send(s, s->rank, B * L * sizeof *rank);
-    s->device_letters = (uint8_t *)send(s, s->letters, B * L);
-    s->device_rows = (row *)send(s, s->rows, n_rows * sizeof *s->rows);
-    s->device_units = (unit *)send(s, s->units, n_units * sizeof *s->units);
-    size_t at_all = place(s, B * sizeof(sequence)), at_requests = place(s, B * sizeof(device_request));
-    s->all = (sequence *)(s->block + at_all);
-    s->requests = (device_request *)(s->block + at_requests);
-    sequence *all = (sequence *)(s->host + at_all);
-    device_request *requests = (device_request *)(s->host + at_requests);
+    device_request to = {};
+    to.uniform = (const double *)pack(p, from->uniform, L * sizeof(double));
+    to.exponential =
+        (const double *)pack(p, from->exponential, L * LETTERS * sizeof(double));
+    to.temperature = from->temperature;
+    return to;
+}
+
+static void lay_out(const sampler *s, flight *f)
+{
+    const fmpnn_agenda *agenda = &f->agenda;
+    places *at = &f->at;
+    packer arrays = {};
+    size_t used = 0, B = agenda->B, states = 0;
+    for (size_t k = 0; k < f->items; k++) {
+        f->rules_at[k] = arrays.used;
+        pack_rules(&arrays, s->item[f->first_item + k].rules);
+    }
     for (size_t b = 0; b < B; b++) {
-        const fmpnn_draw_request *from = &s->request[b];
-        const double *uniform = (const double *)send(s, from->uniform, L * d);
-        const double *exponential = (const double *)send(s, from->exponential, cells * d);
-        if (s->placing)
-            requests[b] = (device_request){uniform, exponential, from->temperature, NULL};
+        f->array_at[b] = arrays.used;
+        pack_request(&arrays, f->sequence[b].request, f->sequence[b].rules->L);
+        states += decode_state_bytes(s->dev, f->w, f->sequence[b].rules->L);
     }
-    s->failed = (unsigned *)room(s, sizeof *s->failed);
-    s->done = (unsigned *)room(s, sizeof *s->done);
-    s->device_groups = (wave_group *)send(s, s->groups, s->n_groups * sizeof *s->groups);
-    s->sent = s->used; /* `failed` and `done` are sent too, as 0 */
-    if (s->placing) {
-        *(unsigned *)(s->host + ((char *)s->failed - s->block)) = 0;
-        *(unsigned *)(s->host + ((char *)s->done - s->block)) = 0;
-    }
-    /* logits and probs lie together, and start as 0; then the states */
-    s->logits = (float *)room(s, B * cells * sizeof *s->logits);
-    bool any = false;
-    for (size_t b = 0; b < B; b++)
-        any = any || s->request[b].probs;
-    s->probs = any ? (double *)room(s, B * cells * d) : NULL;
-    size_t state = decode_state_bytes(s->dev, s->en->weights, L);
-    char *states = (char *)room(s, B * state);
-    for (size_t b = 0; b < B && s->placing; b++) {
-        all[b] = (sequence){s->en->item, rank + b * L, to->group_of, s->device_letters + b * L,
-                            states + b * state, s->logits + b * cells};
-        requests[b].probs = s->request[b].probs ? s->probs + b * cells : NULL;
-    }
-    float **work[3] = {&s->work.h, &s->work.own, &s->work.s};
+    at->rules = take(&used, f->items * sizeof(device_rules));
+    at->rules_of = take(&used, B * sizeof(uint32_t));
+    at->all = take(&used, B * sizeof(sequence));
+    at->requests = take(&used, B * sizeof(device_request));
+    at->rank = take(&used, agenda->cells * sizeof(uint32_t));
+    at->rows = take(&used, agenda->row_start[agenda->levels] * sizeof(row));
+    at->units = take(&used, agenda->unit_start[agenda->levels] * sizeof(unit));
+    at->groups = take(&used, f->n_groups * sizeof(wave_group));
+    at->arrays = take(&used, arrays.used);
+    at->marks = take(&used, DONE_MARK + sizeof(unsigned));
+    at->letters = take(&used, agenda->cells);
+    at->sent = used;
+    /* these start as 0 */
+    at->logits = take(&used, agenda->cells * LETTERS * sizeof(float));
+    at->probs = take(&used, f->any_probs ? agenda->cells * LETTERS * sizeof(double) : 0);
+    at->state = take(&used, states);
     for (int n = 0; n < 3; n++)
-        *work[n] = (float *)room(s, s->most * WIDTH * sizeof(float));
+        at->work[n] = take(&used, agenda->most * WIDTH * sizeof(float));
+    at->total = used;
 }
 
-/* ---- the plan ---- */
+typedef struct filling {
+    const sampler *s;
+    flight *f;
+} filling;
 
-static bool forced_letter(const fmpnn_rules *rules, size_t group, uint8_t *letter)
+static void fill_rules(void *of, size_t k)
 {
-    if (rules->carry_letters)
-        return false;
-    for (size_t m = rules->start[group]; m < rules->start[group + 1]; m++)
-        if (!rules->resolved[rules->member[m]]) {
-            *letter = rules->native[rules->member[m]];
-            return true;
-        }
-    return false;
+    const filling *fill = (const filling *)of;
+    flight *f = fill->f;
+    packer p = {f->host + f->at.arrays, f->block + f->at.arrays, f->rules_at[k]};
+    f->rules[k] = pack_rules(&p, fill->s->item[f->first_item + k].rules);
 }
 
-/* Ranks, levels and starting letters of one sequence. */
-static void plan_one(void *of, size_t b)
+static void fill_sequence(void *of, size_t b)
 {
-    sampler *s = (sampler *)of;
-    const fmpnn_rules *rules = s->rules;
-    size_t L = s->L;
-    uint32_t *rank = s->rank + b * L, *unit_level = s->unit_level + b * rules->groups;
-    uint8_t *letters = s->letters + b * L;
-    for (size_t t = 0; t < L; t++)
-        rank[s->request[b].order[t]] = (uint32_t)t;
-    s->top[b] = fmpnn_levels_find(s->en->graph, rules, 0, s->request[b].order, rank,
-                                        s->level + b * L, unit_level);
-    memcpy(letters, rules->native, L);
-    for (size_t g = 0; g < rules->groups; g++) { /* letters that wait for nothing */
-        uint8_t letter;
-        if (unit_level[g] || !forced_letter(rules, g, &letter))
-            continue;
-        for (size_t m = rules->start[g]; m < rules->start[g + 1]; m++)
-            letters[rules->member[m]] = letter;
-    }
+    const filling *fill = (const filling *)of;
+    flight *f = fill->f;
+    const fmpnn_agenda_sequence *q = &f->sequence[b];
+    const fmpnn_encoding *en = fill->s->item[f->item_of[b]].encoding;
+    size_t L = en->L, state = decode_state_bytes(fill->s->dev, f->w, 1);
+    packer p = {f->host + f->at.arrays, f->block + f->at.arrays, f->array_at[b]};
+    device_request request = pack_request(&p, q->request, L);
+    if (q->request->probs)
+        request.probs = (double *)(f->block + f->at.probs) + q->cell * LETTERS;
+    ((device_request *)(f->host + f->at.requests))[b] = request;
+    uint32_t rules = f->item_of[b] - (uint32_t)f->first_item;
+    ((uint32_t *)(f->host + f->at.rules_of))[b] = rules;
+    sequence to = {en->item,
+                   (const uint32_t *)(f->block + f->at.rank) + q->cell,
+                   f->rules[rules].group_of,
+                   (uint8_t *)f->block + f->at.letters + q->cell,
+                   f->block + f->at.state + q->cell * state,
+                   (float *)(f->block + f->at.logits) + q->cell * LETTERS};
+    ((sequence *)(f->host + f->at.all))[b] = to;
+    memcpy((uint32_t *)(f->host + f->at.rank) + q->cell, f->agenda.rank + q->cell,
+           L * sizeof(uint32_t));
+    memcpy((uint8_t *)f->host + f->at.letters + q->cell, f->agenda.letters + q->cell, L);
 }
 
-/* start[v] .. start[v+1]: the items of level v + 1. Items of level 0 are left out. */
-static void count_levels(const uint32_t *level, size_t n, uint32_t levels, size_t *start)
+static void fill_host(sampler *s, flight *f)
 {
-    memset(start, 0, (levels + 1) * sizeof *start);
-    for (size_t k = 0; k < n; k++)
-        if (level[k])
-            start[level[k]]++;
-    for (uint32_t v = 1; v <= levels; v++)
-        start[v] += start[v - 1];
+    filling fill = {s, f};
+    f->rules = (device_rules *)(f->host + f->at.rules);
+    fmpnn_pool_each(s->ctx->pool, s->ctx->threads, f->items, fill_rules, &fill);
+    fmpnn_pool_each(s->ctx->pool, s->ctx->threads, f->agenda.B, fill_sequence, &fill);
+    fmpnn_agenda_lists(&f->agenda, (row *)(f->host + f->at.rows),
+                     (unit *)(f->host + f->at.units));
+    if (f->n_groups)
+        memcpy(f->host + f->at.groups, f->groups, f->n_groups * sizeof *f->groups);
+    memset(f->host + f->at.marks, 0, DONE_MARK + sizeof(unsigned));
 }
 
-/* Sorts by level. `next` is work memory, [levels]. */
-static void schedule(sampler *s, size_t *next)
+/* Few rows a level of one structure: all levels in one launch, in groups of rows of one level. */
+static fmpnn_status plan_wave(sampler *s, flight *f, fmpnn_error *err)
 {
-    size_t L = s->L, groups = s->rules->groups;
-    memcpy(next, s->row_start, s->levels * sizeof *next);
-    for (size_t b = 0; b < s->B; b++)
-        for (size_t i = 0; i < L; i++) {
-            uint32_t v = s->level[b * L + i];
-            if (!v)
-                continue;
-            size_t at = next[v - 1]++;
-            s->rows[at] =
-                (row){(uint32_t)b, (uint32_t)i, (uint32_t)(at - s->row_start[v - 1])};
-        }
-    memcpy(next, s->unit_start, s->levels * sizeof *next);
-    for (size_t b = 0; b < s->B; b++)
-        for (size_t g = 0; g < groups; g++) {
-            uint32_t v = s->unit_level[b * groups + g];
-            if (v)
-                s->units[next[v - 1]++] = (unit){(uint32_t)b, (uint32_t)g};
-        }
-}
-
-/* Few rows a level: all levels in one launch, in groups of rows of one level. */
-static fmpnn_status plan_wave(sampler *s, fmpnn_error *err)
-{
-    s->n_groups = 0;
-    s->groups = NULL;
-    if (s->rules->groups != s->L || !s->levels ||
-        !decode_wave_fits(s->dev, s->en->weights, (int)s->en->K,
-                          s->row_start[s->levels] / s->levels))
+    const fmpnn_agenda *agenda = &f->agenda;
+    const fmpnn_rules *rules = f->sequence[0].rules;
+    if (f->items > 1 || rules->groups != rules->L || !agenda->levels ||
+        !decode_wave_fits(s->dev, f->w, f->K, agenda->row_start[agenda->levels] / agenda->levels))
         return FMPNN_OK;
-    s->groups = (wave_group *)fmpnn_alloc(s->row_start[s->levels], sizeof *s->groups);
-    if (!s->groups)
+    f->groups = (wave_group *)fmpnn_alloc(agenda->row_start[agenda->levels], sizeof *f->groups);
+    if (!f->groups)
         return fmpnn_fail_memory(err, "sampling");
-    for (uint32_t v = 0; v < s->levels; v++)
-        for (size_t at = s->row_start[v]; at < s->row_start[v + 1]; at += WAVE_ROWS) {
-            size_t left = s->row_start[v + 1] - at;
-            s->groups[s->n_groups++] =
+    for (uint32_t v = 0; v < agenda->levels; v++)
+        for (size_t at = agenda->row_start[v]; at < agenda->row_start[v + 1]; at += WAVE_ROWS) {
+            size_t left = agenda->row_start[v + 1] - at;
+            f->groups[f->n_groups++] =
                 (wave_group){(uint32_t)at, (uint32_t)(left < WAVE_ROWS ? left : WAVE_ROWS),
-                             (uint32_t)s->row_start[v]};
+                             (uint32_t)agenda->row_start[v]};
         }
     return FMPNN_OK;
 }
 
-static fmpnn_status plan(sampler *s, fmpnn_error *err)
-{
-    size_t L = s->L;
-    s->levels = 0;
-    fmpnn_pool_each(s->ctx->pool, s->ctx->threads, s->B, plan_one, s);
-    for (size_t b = 0; b < s->B; b++)
-        s->levels = s->top[b] > s->levels ? s->top[b] : s->levels;
-    size_t *next = (size_t *)fmpnn_alloc(s->levels + 1, sizeof *next);
-    s->row_start = (size_t *)fmpnn_alloc(s->levels + 1, sizeof *s->row_start);
-    s->unit_start = (size_t *)fmpnn_alloc(s->levels + 1, sizeof *s->unit_start);
-    if (!next || !s->row_start || !s->unit_start) {
-        fmpnn_release(next);
-        return fmpnn_fail_memory(err, "sampling");
-    }
-    count_levels(s->level, s->B * L, s->levels, s->row_start);
-    count_levels(s->unit_level, s->B * s->rules->groups, s->levels, s->unit_start);
-    schedule(s, next);
-    s->most = 0;
-    for (uint32_t v = 0; v < s->levels; v++) {
-        size_t n = s->row_start[v + 1] - s->row_start[v];
-        s->most = n > s->most ? n : s->most;
-    }
-    fmpnn_release(next);
-    return plan_wave(s, err);
-}
-
 /* ---- the work ---- */
 
-static fmpnn_status launch(sampler *s, fmpnn_error *err)
+static fmpnn_status compute(sampler *s, flight *f, fmpnn_error *err)
 {
     device *dev = s->dev;
-    size_t zero = (size_t)((char *)s->work.h - (char *)s->logits);
-    CUDA_TRY(cudaMemcpyAsync(s->block, s->host, s->sent, cudaMemcpyHostToDevice, dev->stream),
-             err);
-    CUDA_TRY(cudaMemsetAsync(s->logits, 0, zero, dev->stream), err);
-    if (s->rules->carry_letters) {
-        fill_unresolved<<<(unsigned)s->B, 256, 0, dev->stream>>>(s->all,
-                                                                s->en->weights->b_logits);
+    const fmpnn_agenda *agenda = &f->agenda;
+    sequence *all = (sequence *)(f->block + f->at.all);
+    device_request *requests = (device_request *)(f->block + f->at.requests);
+    const device_rules *rules = (const device_rules *)(f->block + f->at.rules);
+    const uint32_t *rules_of = (const uint32_t *)(f->block + f->at.rules_of);
+    const row *rows = (const row *)(f->block + f->at.rows);
+    const unit *units = (const unit *)(f->block + f->at.units);
+    unsigned *failed = (unsigned *)(f->block + f->at.marks);
+    row_work work = {(float *)(f->block + f->at.work[0]), (float *)(f->block + f->at.work[1]),
+                     (float *)(f->block + f->at.work[2])};
+    if (f->carry) {
+        fill_unresolved<<<(unsigned)agenda->B, 256, 0, dev->stream>>>(all, rules, rules_of,
+                                                                   f->w->b_logits);
         CUDA_LAUNCHED(err);
     }
-    if (s->groups) {
-        const wave_task t = {s->all, s->requests, s->device, s->device_rows, s->device_groups,
-                             (uint32_t)s->n_groups, s->failed, s->done};
-        return decode_wave(dev, s->en->weights, &t, err);
+    if (f->groups) {
+        const wave_task t = {all,
+                             requests,
+                             f->rules[0],
+                             rows,
+                             (const wave_group *)(f->block + f->at.groups),
+                             (uint32_t)f->n_groups,
+                             failed,
+                             (unsigned *)(f->block + f->at.marks + DONE_MARK)};
+        return decode_wave(dev, f->w, &t, err);
     }
-    for (uint32_t v = 0; v < s->levels; v++) {
-        size_t n_rows = s->row_start[v + 1] - s->row_start[v];
-        uint32_t n_units = (uint32_t)(s->unit_start[v + 1] - s->unit_start[v]);
-        for (int layer = 0; layer < s->en->weights->decoder_layers; layer++)
-            TRY(decode_layer(dev, s->en->weights, layer, s->all,
-                             s->device_rows + s->row_start[v], n_rows, &s->work,
-                             (int)s->en->K, err));
+    for (uint32_t v = 0; v < agenda->levels; v++) {
+        size_t n_rows = agenda->row_start[v + 1] - agenda->row_start[v];
+        uint32_t n_units = (uint32_t)(agenda->unit_start[v + 1] - agenda->unit_start[v]);
+        for (int layer = 0; layer < f->w->decoder_layers; layer++)
+            TRY(decode_layer(dev, f->w, layer, all, rows + agenda->row_start[v], n_rows, &work,
+                             f->K, err));
         if (!n_units)
             continue;
         enum { UNITS = 4 }; /* a block */
         draw_letters<<<(n_units + UNITS - 1) / UNITS, UNITS * LANES, 0, dev->stream>>>(
-            s->all, s->requests, s->device, s->device_units + s->unit_start[v], n_units,
-            s->failed);
+            all, requests, rules, rules_of, units + agenda->unit_start[v], n_units, failed);
         CUDA_LAUNCHED(err);
     }
+    return FMPNN_OK;
+}
+
+/* Where what comes back ends: with the distributions, if anyone wants them. */
+static size_t back_end(const flight *f)
+{
+    return f->any_probs ? f->at.state : f->at.probs;
+}
+
+static fmpnn_status take_off(sampler *s, flight *f, fmpnn_error *err)
+{
+    device *dev = s->dev;
+    int which = (int)(f - s->flight);
+    const places *at = &f->at;
+    TRY(device_stage(dev, which, at->sent, (void **)&f->host, err));
+    TRY(device_stage(dev, 2 + which, back_end(f) - at->marks, (void **)&f->back, err));
+    fill_host(s, f);
+    if (dev->timed[0])
+        cudaEventRecord(dev->timed[0], dev->stream);
+    f->flying = true; /* from here on the device may use the memory */
+    CUDA_TRY(cudaMemcpyAsync(f->block, f->host, at->sent, cudaMemcpyHostToDevice, dev->stream),
+             err);
+    CUDA_TRY(cudaMemsetAsync(f->block + at->logits, 0, at->work[0] - at->logits, dev->stream),
+             err);
+    TRY(compute(s, f, err));
+    if (dev->timed[1])
+        cudaEventRecord(dev->timed[1], dev->stream);
+    CUDA_TRY(cudaMemcpyAsync(f->back, f->block + at->marks, back_end(f) - at->marks,
+                             cudaMemcpyDeviceToHost, dev->stream),
+             err);
+    CUDA_TRY(cudaEventRecord(dev->landed[which], dev->stream), err);
     return FMPNN_OK;
 }
 
 static void hand_out(void *of, size_t b)
 {
-    const sampler *s = (const sampler *)of;
-    size_t L = s->L, cells = L * LETTERS;
-    memcpy(s->request[b].letters, s->got_letters + b * L, L);
-    memcpy(s->request[b].logits, s->got_logits + b * cells, cells * sizeof(float));
+    const flight *f = (const flight *)of;
+    const fmpnn_agenda_sequence *q = &f->sequence[b];
+    const places *at = &f->at;
+    size_t L = q->rules->L, cells = L * LETTERS;
+    const char *back = f->back - at->marks;
+    memcpy(q->request->letters, back + at->letters + q->cell, L);
+    memcpy(q->request->logits, (const float *)(back + at->logits) + q->cell * LETTERS,
+           cells * sizeof(float));
+    if (q->request->probs)
+        memcpy(q->request->probs, (const double *)(back + at->probs) + q->cell * LETTERS,
+               cells * sizeof(double));
 }
 
-static fmpnn_status fetch(sampler *s, fmpnn_error *err)
+/* Wait for a flight and give everyone what is theirs. */
+static fmpnn_status land(sampler *s, flight *f, fmpnn_error *err)
 {
-    device *dev = s->dev;
-    size_t L = s->L, cells = L * LETTERS, B = s->B;
-    unsigned *failed;
-    float *logits;
-    uint8_t *letters;
-    char *host;
-    size_t at_logits = 256, at_letters = at_logits + B * cells * sizeof *logits;
-    TRY(device_wait(dev, err)); /* what was sent lies in the same memory */
-    TRY(device_pinned(dev, at_letters + B * L, (void **)&host, err));
-    failed = (unsigned *)host;
-    logits = (float *)(host + at_logits);
-    letters = (uint8_t *)host + at_letters;
-    CUDA_TRY(cudaMemcpyAsync(failed, s->failed, sizeof *failed, cudaMemcpyDeviceToHost,
-                             dev->stream),
-             err);
-    CUDA_TRY(cudaMemcpyAsync(logits, s->logits, B * cells * sizeof *logits,
-                             cudaMemcpyDeviceToHost, dev->stream),
-             err);
-    CUDA_TRY(cudaMemcpyAsync(letters, s->device_letters, B * L, cudaMemcpyDeviceToHost,
-                             dev->stream),
-             err);
-    for (size_t b = 0; b < B; b++)
-        if (s->request[b].probs)
-            CUDA_TRY(cudaMemcpyAsync(s->request[b].probs, s->probs + b * cells,
-                                     cells * sizeof(double), cudaMemcpyDeviceToHost,
-                                     dev->stream),
-                     err);
-    TRY(device_wait(dev, err));
-    if (*failed)
+    if (!f->flying)
+        return FMPNN_OK;
+    CUDA_TRY(cudaEventSynchronize(s->dev->landed[f - s->flight]), err);
+    unsigned failed = *(const unsigned *)f->back;
+    if (failed)
         return fmpnn_fail(err, FMPNN_EINVAL,
                           "no letter has a probability at model position %u: all are omitted, "
                           "or a logit or bias is not finite",
-                          ~*failed + 1);
-    s->got_logits = logits;
-    s->got_letters = letters;
-    fmpnn_pool_each(s->ctx->pool, s->ctx->threads, B, hand_out, s);
+                          ~failed + 1);
+    fmpnn_pool_each(s->ctx->pool, s->ctx->threads, f->agenda.B, hand_out, f);
+    flight_clear(s, f);
     return FMPNN_OK;
 }
 
-static fmpnn_status sample_batch(sampler *s, fmpnn_error *err)
+/* One flight planned and off; where its memory is not to be had, a smaller one. */
+static fmpnn_status send_off(sampler *s, flight *f, flight *before, fmpnn_error *err)
 {
-    fmpnn_status status = plan(s, err);
-    if (!status) {
-        s->placing = false;
-        lay_out(s);
-        status = device_alloc(s->dev, s->used, (void **)&s->block, err);
+    size_t item = s->next_item, next = s->next, B = count_passengers(s);
+    for (;; B = (B + 1) / 2) {
+        s->next_item = item;
+        s->next = next;
+        TRY(board(s, f, B, err));
+        TRY(fmpnn_agenda_make(&f->agenda, s->ctx->pool, s->ctx->threads, B, f->sequence, err));
+        TRY(plan_wave(s, f, err));
+        lay_out(s, f);
+        fmpnn_status status = device_alloc(s->dev, f->at.total, (void **)&f->block, err);
+        if (status == FMPNN_ENOMEM && before->flying) { /* once its memory is back */
+            TRY(land(s, before, err));
+            status = device_alloc(s->dev, f->at.total, (void **)&f->block, err);
+        }
+        if (status != FMPNN_ENOMEM || B == 1)
+            return status ? status : take_off(s, f, err);
+        s->most_bytes = f->at.total / 2;
+        flight_clear(s, f);
+    }
+}
+
+/* Flights of about the same size. */
+static void set_sizes(sampler *s)
+{
+    size_t cells = 0;
+    for (size_t k = 0; k < s->n; k++)
+        cells += s->item[k].B * s->item[k].encoding->L;
+    size_t flights = (cells + FLIGHT_CELLS - 1) / FLIGHT_CELLS;
+    s->most_cells = (cells + flights - 1) / flights;
+    s->most_bytes = s->dev->budget / 4; /* two of them, and encodings */
+}
+
+fmpnn_status cuda_sample_many(fmpnn_context *ctx, size_t n, const fmpnn_sampling *item,
+                              fmpnn_error *err)
+{
+    sampler s = {};
+    fmpnn_status status = FMPNN_OK;
+    size_t turn = 0, total = 0;
+    TRY(device_enter(ctx, &s.dev, err));
+    for (size_t k = 0; k < n; k++) {
+        TRY(encoding_await(s.dev, item[k].encoding, err));
+        total += item[k].B;
+    }
+    s.ctx = ctx;
+    s.n = n;
+    s.item = item;
+    if (total)
+        set_sizes(&s);
+    for (size_t done = 0; done < total && !status; turn++) {
+        flight *f = &s.flight[turn % 2], *before = &s.flight[(turn + 1) % 2];
+        status = send_off(&s, f, before, err);
+        done += f->agenda.B;
+        if (!status)
+            status = land(&s, before, err);
     }
     if (!status)
-        status = device_wait(s->dev, err); /* the pinned memory may still be read */
-    if (!status)
-        status = device_pinned(s->dev, s->sent, (void **)&s->host, err);
-    if (!status) {
-        s->placing = true;
-        lay_out(s);
-        if (s->dev->timed[0])
-            cudaEventRecord(s->dev->timed[0], s->dev->stream);
-        status = launch(s, err);
-        if (s->dev->timed[1])
-            cudaEventRecord(s->dev->timed[1], s->dev->stream);
+        status = land(&s, &s.flight[(turn + 1) % 2], err);
+    for (int k = 0; k < 2; k++) {
+        if (s.flight[k].flying) /* after a failure: nothing may still use the memory */
+            cudaStreamSynchronize(s.dev->stream);
+        flight_clear(&s, &s.flight[k]);
     }
-    if (!status)
-        status = fetch(s, err);
-    device_release(s->dev, s->block);
-    s->block = NULL;
-    fmpnn_release(s->groups);
-    fmpnn_release(s->unit_start);
-    fmpnn_release(s->row_start);
-    s->groups = NULL;
-    s->unit_start = s->row_start = NULL;
     return status;
 }
 
@@ -397,39 +500,6 @@ fmpnn_status cuda_sample(fmpnn_context *ctx, const fmpnn_encoding *en, const fmp
                          size_t n_shared, size_t B, fmpnn_draw_request *request,
                          fmpnn_error *err)
 {
-    fmpnn_status status = FMPNN_OK;
-    sampler s = {};
-    (void)n_shared; /* computing them for each sequence gives the same */
-    TRY(device_enter(ctx, &s.dev, err));
-    TRY(encoding_await(s.dev, en, err));
-    s.ctx = ctx;
-    s.en = en;
-    s.rules = rules;
-    s.L = en->L;
-    size_t one = decode_state_bytes(s.dev, en->weights, s.L) +
-                 s.L * (3 * WIDTH * sizeof(float) + LETTERS * 20);
-    size_t batch = BATCH_BYTES / one + 1;
-    batch = batch < B ? batch : B;
-    s.rank = (uint32_t *)fmpnn_alloc(batch, s.L * sizeof *s.rank);
-    s.level = (uint32_t *)fmpnn_alloc(batch, s.L * sizeof *s.level);
-    s.unit_level = (uint32_t *)fmpnn_alloc(batch, rules->groups * sizeof *s.unit_level);
-    s.letters = (uint8_t *)fmpnn_alloc(batch, s.L);
-    s.rows = (row *)fmpnn_alloc(batch, s.L * sizeof *s.rows);
-    s.top = (uint32_t *)fmpnn_alloc(batch, sizeof *s.top);
-    s.units = (unit *)fmpnn_alloc(batch, rules->groups * sizeof *s.units);
-    if (!s.rank || !s.level || !s.unit_level || !s.letters || !s.rows || !s.units || !s.top)
-        status = fmpnn_fail_memory(err, "sampling");
-    for (size_t first = 0; first < B && !status; first += batch) {
-        s.B = B - first < batch ? B - first : batch;
-        s.request = request + first;
-        status = sample_batch(&s, err);
-    }
-    fmpnn_release(s.top);
-    fmpnn_release(s.units);
-    fmpnn_release(s.rows);
-    fmpnn_release(s.letters);
-    fmpnn_release(s.unit_level);
-    fmpnn_release(s.level);
-    fmpnn_release(s.rank);
-    return status;
+    const fmpnn_sampling item = {en, rules, n_shared, B, request};
+    return cuda_sample_many(ctx, 1, &item, err); /* shared steps computed for each: the same */
 }

@@ -6,17 +6,49 @@
 
 #include <string.h>
 
+bool fmpnn_ask_encoded(const fmpnn_context *ctx, const fmpnn_job *job)
+{
+    return job->encoding && job->encoded_by == ctx->backend &&
+           job->encoded_with == ctx->identity;
+}
+
+static const fmpnn_graph *graph_of(const fmpnn_job *job)
+{
+    return job->states ? job->states->graph : job->graph;
+}
+
 fmpnn_status fmpnn_ask_encode(fmpnn_context *ctx, fmpnn_job *job, fmpnn_error *err)
 {
-    if (job->encoding && job->encoded_by == ctx->backend &&
-        job->encoded_with == ctx->identity)
+    if (fmpnn_ask_encoded(ctx, job))
         return FMPNN_OK;
     fmpnn_job_forget(job);
     job->encoded_by = ctx->backend;
     job->encoded_with = ctx->identity;
-    return ctx->backend->encode(ctx, job->model,
-                                job->states ? job->states->graph : job->graph,
-                                &job->encoding, err);
+    return ctx->backend->encode(ctx, job->model, graph_of(job), &job->encoding, err);
+}
+
+fmpnn_status fmpnn_ask_encode_many(fmpnn_context *ctx, size_t n, fmpnn_job *const *job,
+                                   fmpnn_error *err)
+{
+    const fmpnn_graph **graph = fmpnn_alloc(n, sizeof(fmpnn_graph *));
+    fmpnn_encoding **encoding = fmpnn_alloc(n, sizeof *encoding);
+    fmpnn_status status = FMPNN_OK;
+    if (!graph || !encoding)
+        status = fmpnn_fail_memory(err, "encoding");
+    for (size_t k = 0; k < n && !status; k++) {
+        fmpnn_job_forget(job[k]);
+        graph[k] = graph_of(job[k]);
+    }
+    if (!status)
+        status = ctx->backend->encode_many(ctx, job[0]->model, n, graph, encoding, err);
+    for (size_t k = 0; k < n && !status; k++) {
+        job[k]->encoded_by = ctx->backend;
+        job[k]->encoded_with = ctx->identity;
+        job[k]->encoding = encoding[k];
+    }
+    fmpnn_release(encoding);
+    fmpnn_release(graph);
+    return status;
 }
 
 /* ---- several states ---- */

@@ -1,5 +1,5 @@
-/* The public questions (design, score, probabilities) put to a backend: orders and random
- * numbers go in, logits become scores. One encoding of the structure serves them all. */
+/* The public questions (score, probabilities; design: design.c) put to a backend: orders go in,
+ * logits become scores. One encoding of the structure serves them all. */
 #include "design/compute.h"
 #include "design/order.h"
 #include "design/random.h"
@@ -49,7 +49,7 @@ static void log_softmax(const float *logits, float *log_p)
 }
 
 /* ln p of every row that is asked for (rows[i] != 0), NaN elsewhere. */
-static void log_probs_of(const fmpnn_job *job, const uint8_t *rows, const float *logits,
+void fmpnn_log_probs(const fmpnn_job *job, const uint8_t *rows, const float *logits,
                          float *log_p)
 {
     for (size_t i = 0; i < job->inputs->L; i++) {
@@ -62,7 +62,7 @@ static void log_probs_of(const fmpnn_job *job, const uint8_t *rows, const float 
 }
 
 /* Mean -ln p of the letters over the residues of `over` (and of `also`); NaN if there are none. */
-static double mean_score(const fmpnn_job *job, const uint8_t *over, const uint8_t *also,
+double fmpnn_mean_score(const fmpnn_job *job, const uint8_t *over, const uint8_t *also,
                          const uint8_t *letters, const float *log_p)
 {
     double sum = 0;
@@ -75,15 +75,10 @@ static double mean_score(const fmpnn_job *job, const uint8_t *over, const uint8_
     return count ? sum / (double)count : NAN;
 }
 
-typedef struct comparison {
-    double recovery;
-    size_t designed, mutations;
-} comparison;
-
 /* Letters against the native ones, over designed residues. */
-static comparison compare(const fmpnn_job *job, const uint8_t *letters)
+fmpnn_comparison fmpnn_compare(const fmpnn_job *job, const uint8_t *letters)
 {
-    comparison result = {0};
+    fmpnn_comparison result = {0};
     size_t known = 0, kept = 0;
     for (size_t i = 0; i < job->inputs->L; i++) {
         uint8_t native = job->inputs->native[i];
@@ -96,168 +91,6 @@ static comparison compare(const fmpnn_job *job, const uint8_t *letters)
     }
     result.recovery = known ? (double)kept / (double)known : NAN;
     return result;
-}
-
-/* ---- design ---- */
-
-static fmpnn_samples *samples_create(size_t n, size_t L, bool keep_probs)
-{
-    fmpnn_samples *samples = fmpnn_alloc_zero(1, sizeof *samples);
-    if (!samples)
-        return NULL;
-    samples->sample = fmpnn_alloc_zero(n, sizeof *samples->sample);
-    if (!samples->sample) {
-        fmpnn_samples_free(samples);
-        return NULL;
-    }
-    samples->count = n;
-    samples->length = L;
-    for (size_t s = 0; s < n; s++) {
-        fmpnn_sample *sample = &samples->sample[s];
-        sample->letters = fmpnn_alloc(L, 1);
-        sample->log_probs = fmpnn_alloc(L, FMPNN_LETTERS * sizeof *sample->log_probs);
-        if (keep_probs)
-            sample->sampling_probs =
-                fmpnn_alloc(L, FMPNN_LETTERS * sizeof *sample->sampling_probs);
-        if (!sample->letters || !sample->log_probs || (keep_probs && !sample->sampling_probs)) {
-            fmpnn_samples_free(samples);
-            return NULL;
-        }
-    }
-    return samples;
-}
-
-void fmpnn_samples_free(fmpnn_samples *samples)
-{
-    if (!samples)
-        return;
-    for (size_t s = 0; s < samples->count; s++) {
-        fmpnn_release(samples->sample[s].sampling_probs);
-        fmpnn_release(samples->sample[s].log_probs);
-        fmpnn_release(samples->sample[s].letters);
-    }
-    fmpnn_release(samples->sample);
-    fmpnn_release(samples);
-}
-
-/* What the samples of one call are made of, and with. */
-typedef struct draft {
-    const fmpnn_job *job;
-    const fmpnn_stream *stream;
-    uint64_t first; /* number of the first sample */
-    double temperature;
-    fmpnn_samples *samples;
-    size_t n_shared;
-    uint32_t *order;             /* [n][L] */
-    double *uniform;             /* [n][L] */
-    fmpnn_draw_request *request; /* [n] */
-} draft;
-
-/* Order and uniform numbers of sample s; logits go where log_probs will be. */
-static void prepare_sample(void *of, size_t s)
-{
-    draft *d = of;
-    size_t L = d->job->inputs->L;
-    fmpnn_sample *sample = &d->samples->sample[s];
-    uint32_t *order = d->order + s * L;
-    double *uniform = d->uniform + s * L;
-    sample->number = d->first + s;
-    fmpnn_order_native(d->job, d->stream, sample->number, order, s ? NULL : &d->n_shared);
-    for (size_t i = 0; i < L; i++)
-        uniform[i] = fmpnn_uniform(d->stream, sample->number, (uint32_t)i, FMPNN_FOR_LETTER);
-    d->request[s] = (fmpnn_draw_request){.order = order,
-                                         .uniform = d->temperature > 0 ? uniform : NULL,
-                                         .temperature = d->temperature,
-                                         .letters = sample->letters,
-                                         .logits = sample->log_probs,
-                                         .probs = sample->sampling_probs};
-}
-
-/* In a tied group no member saw the others' letters while they were drawn, so the logits of
- * sampling are not those of the finished sequence: these take a pass of their own. */
-static fmpnn_status logits_of_tied(fmpnn_context *ctx, const fmpnn_job *job,
-                                   fmpnn_samples *samples, const uint32_t *order,
-                                   fmpnn_error *err)
-{
-    size_t L = job->inputs->L;
-    fmpnn_status status = FMPNN_OK;
-    uint32_t *rank = fmpnn_alloc(L, sizeof *rank);
-    if (!rank)
-        return fmpnn_fail_memory(err, "scoring samples");
-    for (size_t s = 0; s < samples->count && !status; s++) {
-        fmpnn_order_rank(L, order + s * L, rank);
-        status = fmpnn_ask_logits(ctx, job, 1, samples->sample[s].letters, rank,
-                                      samples->sample[s].log_probs, err);
-    }
-    fmpnn_release(rank);
-    return status;
-}
-
-static void finish_sample(void *of, size_t s)
-{
-    const draft *d = of;
-    const fmpnn_job *job = d->job;
-    fmpnn_sample *sample = &d->samples->sample[s];
-    log_probs_of(job, job->resolved, sample->log_probs, sample->log_probs);
-    sample->score = mean_score(job, job->designed, NULL, sample->letters, sample->log_probs);
-    sample->global_score = mean_score(job, job->resolved, NULL, sample->letters, sample->log_probs);
-    sample->confidence = exp(-sample->score);
-    sample->ligand_confidence = NAN;
-    if (job->graph->atoms)
-        sample->ligand_confidence =
-            exp(-mean_score(job, job->designed, job->graph->atoms->near, sample->letters,
-                            sample->log_probs));
-    comparison result = compare(job, sample->letters);
-    sample->recovery = result.recovery;
-    sample->designed = result.designed;
-    sample->mutations = result.mutations;
-}
-
-fmpnn_status fmpnn_design(fmpnn_context *ctx, fmpnn_job *job, double temperature, uint64_t first,
-                          size_t n, bool keep_probs, fmpnn_samples **out, fmpnn_error *err)
-{
-    fmpnn_status status;
-    fmpnn_stream stream;
-    draft d = {.job = job, .stream = &stream, .first = first, .temperature = temperature};
-    size_t L = job->inputs->L;
-    if (!(temperature >= 0) || !isfinite(temperature))
-        return fmpnn_fail(err, FMPNN_EINVAL, "temperature %g: expected 0 (greedy) or more",
-                          temperature);
-    if (!first || !n)
-        return fmpnn_fail(err, FMPNN_EINVAL, "samples are numbered from 1, and at least 1 is asked");
-    status = fmpnn_ask_encode(ctx, job, err);
-    if (status)
-        return status;
-    d.samples = samples_create(n, L, keep_probs);
-    d.order = fmpnn_alloc(n, L * sizeof *d.order);
-    d.uniform = fmpnn_alloc(n, L * sizeof *d.uniform);
-    d.request = fmpnn_alloc(n, sizeof *d.request);
-    if (!d.samples || !d.order || !d.uniform || !d.request ||
-        !fmpnn_stream_init(&stream, job->seed, fmpnn_structure_digest(job->st), temperature)) {
-        status = fmpnn_fail(err, FMPNN_ENOMEM, "out of memory for %zu samples of %zu residues", n,
-                            L);
-        goto done;
-    }
-    d.samples->temperature = temperature;
-    d.samples->seed = job->seed;
-    fmpnn_pool_each(ctx->pool, ctx->threads, n, prepare_sample, &d);
-    fmpnn_lap(ctx->watch, FMPNN_STAGE_NONE, 0);
-    status = fmpnn_ask_sample(ctx, job, d.n_shared, n, d.request, err);
-    if (!status && (job->rules.groups < L || job->states))
-        status = logits_of_tied(ctx, job, d.samples, d.order, err);
-    fmpnn_lap(ctx->watch, FMPNN_STAGE_DECODE, 0);
-    if (status)
-        goto done;
-    fmpnn_pool_each(ctx->pool, ctx->threads, n, finish_sample, &d);
-    fmpnn_lap(ctx->watch, FMPNN_STAGE_OUTPUT, 0);
-    *out = d.samples;
-    d.samples = NULL;
-done:
-    fmpnn_release(d.request);
-    fmpnn_release(d.uniform);
-    fmpnn_release(d.order);
-    fmpnn_samples_free(d.samples);
-    return status;
 }
 
 /* ---- score ---- */
@@ -323,9 +156,9 @@ static fmpnn_status score_batch(fmpnn_context *ctx, fmpnn_job *job, size_t count
             return status;
         for (size_t b = 0; b < count; b++) {
             float *log_p = work->logits + b * L * FMPNN_LETTERS;
-            log_probs_of(job, job->resolved, log_p, log_p);
-            work->score[b * orders + n] = mean_score(job, job->designed, NULL, letters + b * L, log_p);
-            work->global[b * orders + n] = mean_score(job, job->resolved, NULL, letters + b * L, log_p);
+            fmpnn_log_probs(job, job->resolved, log_p, log_p);
+            work->score[b * orders + n] = fmpnn_mean_score(job, job->designed, NULL, letters + b * L, log_p);
+            work->global[b * orders + n] = fmpnn_mean_score(job, job->resolved, NULL, letters + b * L, log_p);
         }
         fmpnn_lap(ctx->watch, FMPNN_STAGE_OUTPUT, 0);
     }
@@ -377,7 +210,7 @@ static fmpnn_status score(fmpnn_context *ctx, fmpnn_job *job, const uint8_t *com
         status = score_batch(ctx, job, count, common, letters + first * L, orders, &work, err);
         for (size_t b = 0; b < count && !status; b++) {
             fmpnn_score_result *r = &result[first + b];
-            comparison c = compare(job, letters + (first + b) * L);
+            fmpnn_comparison c = fmpnn_compare(job, letters + (first + b) * L);
             summarise(work.score + b * orders, orders, &r->score, &r->score_se);
             summarise(work.global + b * orders, orders, &r->global_score, &r->global_score_se);
             r->confidence = exp(-r->score);
@@ -435,7 +268,7 @@ static fmpnn_status probs_of_order(fmpnn_context *ctx, fmpnn_job *job, fmpnn_pro
                                       err);
     fmpnn_lap(ctx->watch, FMPNN_STAGE_DECODE, 0);
     if (!status)
-        log_probs_of(job, rows, log_p, log_p);
+        fmpnn_log_probs(job, rows, log_p, log_p);
     fmpnn_lap(ctx->watch, FMPNN_STAGE_OUTPUT, 0);
     return status;
 }

@@ -67,6 +67,7 @@ struct fmpnn_job {
     const fmpnn_backend *encoded_by;
     const void *encoded_with; /* identity of the context */
     fmpnn_encoding *encoding;
+    bool called; /* design.c: is on a list already */
 };
 
 #endif
