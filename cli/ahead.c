@@ -7,31 +7,47 @@
 #include <string.h>
 
 enum {
-    WINDOW = 2 /* inputs in flight for each thread: bounds memory, evens out sizes */
+    WINDOW = 2,         /* inputs in flight for each thread: evens out sizes */
+    DEVICE_WINDOW = 24, /* the same where a device takes many together */
+    TOGETHER = 256,     /* inputs that a device takes at a time */
+    SEVERAL = 16, /* inputs from which a device gets two threads: one hands over results
+                           while the other's are computed */
+    MOST_BYTES = 1 << 30 /* in flight */
 };
+
+typedef enum stage {
+    FREE,
+    BEGUN,    /* a thread has it */
+    PREPARED, /* waits for a device */
+    READY
+} stage;
 
 typedef struct slot {
     prepared prepared;
-    bool ready;
+    stage stage;
 } slot;
 
 typedef struct worker {
     ahead *a;
-    batch view; /* a copy of the batch with a context of its own */
+    batch view; /* a copy of the batch; with a context of its own, if it computes */
     pthread_t thread;
 } worker;
 
 struct ahead {
     size_t count; /* inputs */
-    prepare *run;
-    void *of;
+    ahead_work work;
     worker *worker;
     size_t workers;
+    bool device; /* the last of the workers compute, the others only prepare */
     pthread_mutex_t lock;
-    pthread_cond_t room, news; /* for workers: a slot is free; for the caller: one is ready */
-    slot *slot;                /* [slots] input n is in slot n % slots */
+    pthread_cond_t room,
+        news;   /* for workers: there may be something to do; for the caller: one
+                                  is ready */
+    slot *slot; /* [slots] input n is in slot n % slots */
     size_t slots;
-    size_t taken, given, done; /* inputs that workers took, that the caller got, is done with */
+    size_t taken, given,
+        done;     /* inputs that workers took, that the caller got, is done with */
+    size_t bytes; /* of those in flight */
     bool stop;
 };
 
@@ -43,85 +59,170 @@ void prepared_clear(prepared *p)
     *p = (prepared){0};
 }
 
-static void *work_ahead(void *argument)
+/* Whether another input may be begun. */
+static bool has_room(const ahead *a)
+{
+    return a->taken < a->done + a->slots && (a->bytes < MOST_BYTES || a->taken == a->done);
+}
+
+static void set_stage(ahead *a, slot *s, stage next)
+{
+    s->stage = next;
+    if (next == READY)
+        pthread_cond_signal(&a->news);
+    else
+        pthread_cond_broadcast(&a->room);
+}
+
+static void *prepare_inputs(void *argument)
 {
     worker *w = argument;
     ahead *a = w->a;
     pthread_mutex_lock(&a->lock);
     while (!a->stop && a->taken < a->count) {
-        if (a->taken >= a->done + a->slots) {
+        if (!has_room(a)) {
             pthread_cond_wait(&a->room, &a->lock);
             continue;
         }
         size_t n = a->taken++;
         slot *s = &a->slot[n % a->slots];
+        prepared *p = &s->prepared;
+        s->stage = BEGUN;
         pthread_mutex_unlock(&a->lock);
-        a->run(a->of, &w->view, n, false, &s->prepared);
+        a->work.prepare(a->work.of, &w->view, n, p);
+        if (p->small && !a->device)
+            a->work.compute(a->work.of, &w->view, 1, &n, &p);
         pthread_mutex_lock(&a->lock);
-        s->ready = true;
-        pthread_cond_signal(&a->news);
+        a->bytes += p->bytes;
+        set_stage(a, s, p->small && a->device ? PREPARED : READY);
     }
     pthread_mutex_unlock(&a->lock);
     return NULL;
 }
 
-/* A context like the batch's, of one thread. */
-static fmpnn_context *one_thread(const batch *b)
+/* What waits for a device, at most TOGETHER of it; it counts as begun from now on. */
+static size_t collect(ahead *a, size_t *n, prepared **p)
+{
+    size_t count = 0;
+    for (size_t k = a->done; k < a->taken && count < TOGETHER; k++) {
+        slot *s = &a->slot[k % a->slots];
+        if (s->stage != PREPARED)
+            continue;
+        s->stage = BEGUN;
+        n[count] = k;
+        p[count++] = &s->prepared;
+    }
+    return count;
+}
+
+static void *compute_inputs(void *argument)
+{
+    worker *w = argument;
+    ahead *a = w->a;
+    size_t n[TOGETHER];
+    prepared *p[TOGETHER];
+    pthread_mutex_lock(&a->lock);
+    while (!a->stop && a->done < a->count) {
+        size_t count = collect(a, n, p);
+        if (!count) {
+            pthread_cond_wait(&a->room, &a->lock);
+            continue;
+        }
+        pthread_mutex_unlock(&a->lock);
+        a->work.compute(a->work.of, &w->view, count, n, p);
+        pthread_mutex_lock(&a->lock);
+        for (size_t k = 0; k < count; k++)
+            set_stage(a, &a->slot[n[k] % a->slots], READY);
+    }
+    pthread_mutex_unlock(&a->lock);
+    return NULL;
+}
+
+/* A context like the batch's, on device number `device`, if it is one. */
+static fmpnn_context *another(const batch *b, int threads, int device)
 {
     fmpnn_context *ctx = NULL;
     fmpnn_error ignored;
     fmpnn_context_options how;
+    char name[32];
     fmpnn_context_options_default(&how);
     how.device = fmpnn_context_device(b->ctx);
-    how.isa = fmpnn_context_isa(b->ctx);
+    if (b->devices) {
+        snprintf(name, sizeof name, "cuda:%d", device);
+        how.device = name;
+    } else {
+        how.isa = fmpnn_context_isa(b->ctx);
+    }
     how.precision = fmpnn_context_precision(b->ctx);
-    how.threads = 1;
+    how.threads = threads;
+    how.max_memory = (size_t)b->options.max_memory;
     fmpnn_context_create(&how, &ctx, &ignored);
     return ctx;
 }
 
+/* False if there is no thread to be had, or no context where one is needed. */
+static bool start_worker(ahead *a, const batch *b, fmpnn_context *ctx,
+                         void *(*run)(void *argument))
+{
+    worker *w = &a->worker[a->workers];
+    w->a = a;
+    w->view = *b;
+    w->view.run = NULL;
+    w->view.ctx = ctx;
+    if (pthread_create(&w->thread, NULL, run, w)) {
+        fmpnn_context_free(ctx);
+        return false;
+    }
+    a->workers++;
+    return true;
+}
+
+/* Those that compute come first: without them there is no working ahead. */
 static void start_workers(ahead *a, const batch *b, size_t wanted)
 {
     sigset_t all, before;
+    size_t each = a->count < SEVERAL ? 1 : 2, computing = 0;
     sigfillset(&all); /* interrupts are for the caller */
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    for (; a->workers < wanted; a->workers++) {
-        worker *w = &a->worker[a->workers];
-        w->a = a;
-        w->view = *b;
-        w->view.run = NULL;
-        w->view.ctx = one_thread(b);
-        if (!w->view.ctx)
-            break;
-        if (pthread_create(&w->thread, NULL, work_ahead, w)) {
-            fmpnn_context_free(w->view.ctx);
-            break;
-        }
+    for (size_t k = 0; a->device && k < each * (size_t)b->devices; k++) {
+        fmpnn_context *ctx = another(b, fmpnn_context_threads(b->ctx),
+                                     b->first_device + (int)(k % (size_t)b->devices));
+        if (ctx && start_worker(a, b, ctx, compute_inputs))
+            computing++;
     }
+    for (size_t k = 0; k < wanted && (computing || !a->device); k++) {
+        fmpnn_context *ctx = a->device ? NULL : another(b, 1, 0);
+        if ((!ctx && !a->device) || !start_worker(a, b, ctx, prepare_inputs))
+            break;
+    }
+    if (computing == a->workers) /* nobody prepares */
+        a->stop = true;
     pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
-ahead *ahead_start(const batch *b, prepare *run, void *of)
+ahead *ahead_start(const batch *b, ahead_work what)
 {
     size_t threads = (size_t)fmpnn_context_threads(b->ctx);
-    /* A limit is for one structure at a time: shared out, it would fit none. */
-    if (!b->work->size || b->options.max_memory || threads < 2 || b->inputs.count < 2 ||
-        strcmp(fmpnn_context_device(b->ctx), "cpu") != 0)
+    bool device = b->devices > 0;
+    /* On the CPU a limit is for one structure at a time: shared out, it would fit none. */
+    if (!b->work->size || b->inputs.count < 2 ||
+        (!device && (b->options.max_memory || threads < 2 ||
+                     strcmp(fmpnn_context_device(b->ctx), "cpu") != 0)))
         return NULL;
     if (threads > b->inputs.count)
         threads = b->inputs.count;
     ahead *a = checked_alloc(1, sizeof *a);
     a->count = b->inputs.count;
-    a->run = run;
-    a->of = of;
-    a->slots = WINDOW * threads;
+    a->work = what;
+    a->device = device;
+    a->slots = device ? DEVICE_WINDOW * threads + TOGETHER : WINDOW * threads;
     a->slot = checked_alloc(a->slots, sizeof *a->slot);
-    a->worker = checked_alloc(threads, sizeof *a->worker);
+    a->worker = checked_alloc(threads + 2 * (size_t)b->devices, sizeof *a->worker);
     pthread_mutex_init(&a->lock, NULL);
     pthread_cond_init(&a->room, NULL);
     pthread_cond_init(&a->news, NULL);
     start_workers(a, b, threads);
-    if (a->workers == 0) {
+    if (a->stop) {
         ahead_stop(a);
         return NULL;
     }
@@ -133,11 +234,13 @@ prepared *ahead_next(ahead *a)
     slot *s = &a->slot[a->given % a->slots];
     pthread_mutex_lock(&a->lock);
     if (a->done < a->given) {
-        a->slot[a->done % a->slots].ready = false;
+        slot *last = &a->slot[a->done % a->slots];
+        a->bytes -= last->prepared.bytes;
+        last->prepared.bytes = 0;
         a->done++;
-        pthread_cond_signal(&a->room);
+        set_stage(a, last, FREE);
     }
-    while (!s->ready)
+    while (s->stage != READY)
         pthread_cond_wait(&a->news, &a->lock);
     a->given++;
     pthread_mutex_unlock(&a->lock);

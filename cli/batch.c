@@ -14,8 +14,11 @@
 #include <sys/stat.h>
 
 enum {
+    MOST_DEVICES = 65,
     SMALL_LENGTH = 500,       /* residues: 75 MB of tables on each thread */
-    SMALL_RESULTS = 8 << 20   /* bytes */
+    SMALL_ON_DEVICE = 4000,
+    SMALL_RESULTS = 8 << 20,  /* bytes */
+    RESIDUE_BYTES = 1000      /* of a structure and its graph */
 };
 
 /* What went wrong with one input. */
@@ -89,10 +92,11 @@ static int exit_code_of_failures(const loop *l)
     return EXIT_NO_INPUT;
 }
 
-size_t batch_chunk(size_t L)
+size_t batch_chunk(const batch *b, size_t L)
 {
-    size_t chunk = 16384 / (L ? L : 1);
-    return chunk < 1 ? 1 : chunk > 64 ? 64 : chunk;
+    size_t more = b->devices ? 64 : 1; /* a second of work on a device */
+    size_t chunk = more * 16384 / (L ? L : 1);
+    return chunk < 1 ? 1 : chunk > 64 * more ? 64 * more : chunk;
 }
 
 int batch_check_single(const batch *b)
@@ -362,11 +366,11 @@ static bool is_there(const char *path)
 
 /* Whether to make the results before it is known that they are missing, on one thread: what is
  * small is soon done, and takes little memory on every thread at once. */
-static bool is_small(const batch *b, const input *in, const fmpnn_job *job)
+static bool is_small(const batch *b, const input *in, size_t L, size_t results)
 {
-    size_t L = fmpnn_job_length(job);
     char path[8192];
-    if (L > SMALL_LENGTH || b->work->size(b, in->options, L) > SMALL_RESULTS)
+    if (!b->work->size || L > (b->devices ? SMALL_ON_DEVICE : SMALL_LENGTH) ||
+        results > SMALL_RESULTS)
         return false;
     if (!b->options.resume)
         return true;
@@ -374,18 +378,39 @@ static bool is_small(const batch *b, const input *in, const fmpnn_job *job)
            !is_there(path);
 }
 
-static void prepare_input(void *of, batch *b, size_t n, bool alone, prepared *p)
+static void prepare_input(void *of, const batch *b, size_t n, prepared *p)
 {
     loop *l = of;
     const input *in = &b->inputs.item[n];
     p->how = open_input(l, b, in, p);
-    if (alone || p->how != OUTCOME_DONE || !is_small(b, in, p->job))
+    if (p->how != OUTCOME_DONE)
         return;
-    b->parcel = &p->parcel;
-    p->results = b->work->each(b, in, p->job, &p->err);
-    p->computed = true;
-    b->parcel = NULL;
-    fmpnn_job_forget(p->job);
+    size_t L = fmpnn_job_length(p->job), results = b->work->size ? b->work->size(b, in->options, L) : 0;
+    p->small = is_small(b, in, L, results);
+    p->bytes = L * RESIDUE_BYTES + (p->small ? results : 0);
+}
+
+/* Results of small inputs on a thread of their own, with the context of `b`. */
+static void compute_small(void *of, batch *b, size_t count, const size_t *n, prepared *const *p)
+{
+    (void)of;
+    if (b->work->many && count > 1) {
+        const input **in = checked_alloc(count, sizeof(input *));
+        for (size_t k = 0; k < count; k++)
+            in[k] = &b->inputs.item[n[k]];
+        b->work->many(b, count, in, p);
+        free(in);
+    }
+    for (size_t k = 0; k < count; k++) {
+        if (!p[k]->computed) {
+            b->parcel = &p[k]->parcel;
+            p[k]->results =
+                b->work->each(b, &b->inputs.item[n[k]], p[k]->job, &p[k]->err);
+            p[k]->computed = true;
+            b->parcel = NULL;
+        }
+        fmpnn_job_forget(p[k]->job);
+    }
 }
 
 static outcome finish_input(loop *l, const input *in, prepared *p)
@@ -413,13 +438,13 @@ static int do_inputs(loop *l)
     batch *b = l->b;
     outcome how = OUTCOME_DONE;
     fmpnn_error err = {{0}};
-    ahead *side = ahead_start(b, prepare_input, l);
+    ahead *side = ahead_start(b, (ahead_work){l, prepare_input, compute_small});
     progress_begin(b->options.quiet, b->work->unit, total_units(b));
     for (size_t i = 0; i < b->inputs.count; i++) {
         const input *in = &b->inputs.item[i];
         prepared own = {0}, *p = side ? ahead_next(side) : &own;
         if (!side && !interrupt_caught())
-            prepare_input(l, b, i, true, p);
+            prepare_input(l, b, i, p);
         how = interrupt_caught() ? STOP_INTERRUPT : finish_input(l, in, p);
         err = p->err;
         prepared_clear(p);
@@ -447,6 +472,25 @@ static int do_inputs(loop *l)
 
 /* ---- before the work ---- */
 
+/* Which devices share the inputs: the one that was named, or all of its kind. */
+static void count_devices(batch *b)
+{
+    fmpnn_device device[MOST_DEVICES];
+    fmpnn_context_options how;
+    fmpnn_context_options_default(&how);
+    const char *name = b->options.device ? b->options.device : how.device;
+    if (strcmp(fmpnn_context_device(b->ctx), "cuda") != 0)
+        return;
+    b->devices = 1;
+    b->first_device = strncmp(name, "cuda:", 5) ? 0 : atoi(name + 5);
+    if (strcmp(name, "cuda:all") != 0)
+        return;
+    size_t count = fmpnn_devices(device, MOST_DEVICES);
+    b->devices = 0;
+    for (size_t n = 1; n < count && n < MOST_DEVICES && device[n].usable; n++)
+        b->devices++;
+}
+
 static int open_context(batch *b)
 {
     const options *o = &b->options;
@@ -455,6 +499,8 @@ static int open_context(batch *b)
     fmpnn_context_options_default(&how);
     if (o->device)
         how.device = o->device;
+    if (!strcmp(how.device, "cuda:all"))
+        how.device = "cuda:0";
     if (o->isa)
         how.isa = o->isa;
     if (o->precision)
@@ -464,6 +510,7 @@ static int open_context(batch *b)
     how.max_memory = (size_t)o->max_memory;
     fmpnn_status status = fmpnn_context_create(&how, &b->ctx, &err);
     if (status == FMPNN_OK) {
+        count_devices(b);
         const char *note = fmpnn_context_remark(b->ctx);
         if (note)
             report_note(o->quiet, NULL, "device", note);

@@ -19,6 +19,7 @@ typedef enum outcome {
 } outcome;
 
 typedef struct batch batch;
+struct prepared; /* ahead.h */
 
 typedef struct work {
     const char *unit; /* what the progress bar counts */
@@ -36,6 +37,9 @@ typedef struct work {
      * with a context of one thread: it hands over results through parcel.h alone, prints nothing
      * and leaves `state` as it is. */
     size_t (*size)(const batch *b, const options *o, size_t L);
+    /* each() for n small inputs in one call, into their parcels, as a device likes it; it sets
+     * `computed`, `results` and `err` of each. May be NULL. */
+    void (*many)(batch *b, size_t n, const input *const *in, struct prepared *const *p);
     /* When the results of an input are handed over. May be NULL. */
     void (*done)(batch *b, const options *o);
     /* After the last input, with the exit code so far; returns the final one. May be NULL. */
@@ -51,6 +55,7 @@ struct batch {
     fmpnn_run *run; /* NULL unless work->makes_run, and while working ahead */
     struct parcel *parcel; /* where results are kept while working ahead; else NULL */
     struct dictionaries *dictionaries; /* read so far */
+    int devices, first_device; /* of a kind that takes many inputs together; 0: none */
     uint64_t drawn_seed;
     size_t warnings; /* of all structures and jobs so far */
     const char *const *columns; /* of the verb's own, for the run; set by check */
@@ -66,7 +71,7 @@ outcome outcome_of_output(fmpnn_status status);
 
 /* A piece of work small enough to stop after: sequences of L residues at a time. The results
  * do not depend on it. */
-size_t batch_chunk(size_t L);
+size_t batch_chunk(const batch *b, size_t L);
 
 /* One input's structure, and the job that its options make of it; owned by the caller. */
 fmpnn_status batch_read_structure(const input *in, const fmpnn_model_info *info,

@@ -191,8 +191,8 @@ static const option_row table[] = {
     {"threads", 0, WHOLE, AT(threads), ALL | F, false, COMMON, "N", NULL, 0, 4096, "threads; 0: as many as cores (0)"},
     {"max-memory", 0, SIZE, AT(max_memory), STRUCTURES, false, COMMON, "SIZE", NULL, 0, 0,
      "memory to use, such as 2G or 512M: tables that do not fit are made again as needed (no limit)"},
-    {"device", 0, CHOICE, AT(device), ALL, false, COMMON, "cpu|cuda[:N]|auto", "cpu|cuda|auto", 0, 0,
-     "what computes; auto: cuda where it can be used (cpu)"},
+    {"device", 0, CHOICE, AT(device), ALL, false, COMMON, "cpu|cuda[:N|:all]|auto", "cpu|cuda|auto", 0, 0,
+     "what computes; all: every device shares the inputs; auto: cuda where it can be used (cpu)"},
     {"isa", 0, CHOICE, AT(isa), ALL | F, false, COMMON, "NAME", "generic|avx2|avx512|amx|neon", 0, 0,
      "instruction set; fusempnn doctor lists those usable here (the best)"},
     {"precision", 0, CHOICE, AT(precision), ALL | F, false, COMMON, "fp32", "fp32", 0, 0, "arithmetic (fp32)"},
@@ -324,8 +324,9 @@ static bool set_temperatures(const option_row *row, const char *value, options *
 static bool is_known_elsewhere(const option_row *row, const char *value)
 {
     if (!strcmp(row->name, "device") && !strncmp(value, "cuda", 4))
-        return !value[4] || (value[4] == ':' && value[5] &&
-                             strspn(value + 5, "0123456789") == strlen(value + 5));
+        return !value[4] || !strcmp(value + 4, ":all") ||
+               (value[4] == ':' && value[5] &&
+                strspn(value + 5, "0123456789") == strlen(value + 5));
     if (!strcmp(row->name, "precision"))
         return is_choice("bf16x3|fp16|bf16", value);
     return false;

@@ -1,9 +1,11 @@
 /* design: sample sequences. */
+#include "ahead.h"
 #include "interrupt.h"
-#include "parcel.h"
+#include "report.h"
 #include "verbs.h"
 
 #include <jansson.h>
+#include <stdlib.h>
 #include <string.h>
 
 static size_t count_units(const batch *b, const options *o)
@@ -58,7 +60,7 @@ static outcome add_samples(batch *b, const options *o, fmpnn_job *job, double T,
 static outcome design_one(batch *b, const input *in, fmpnn_job *job, fmpnn_error *err)
 {
     const options *o = in->options;
-    size_t chunk = batch_chunk(fmpnn_job_length(job)), total = (size_t)o->samples;
+    size_t chunk = batch_chunk(b, fmpnn_job_length(job)), total = (size_t)o->samples;
     if (shows_native_score(&b->options)) {
         fmpnn_status status = score_native(b, job, err);
         if (status != FMPNN_OK)
@@ -80,6 +82,56 @@ static outcome design_one(batch *b, const input *in, fmpnn_job *job, fmpnn_error
     return OUTCOME_DONE;
 }
 
+/* One input's results, from requests [temperatures] that were answered. */
+static outcome hand_over(batch *b, const input *in, fmpnn_job *job,
+                         fmpnn_design_request *request, fmpnn_error *err)
+{
+    const options *o = in->options;
+    if (shows_native_score(&b->options)) {
+        fmpnn_status status = score_native(b, job, err);
+        if (status != FMPNN_OK)
+            return outcome_of_compute(status);
+    }
+    for (size_t t = 0; t < o->temperatures; t++) {
+        if (request[t].status) {
+            *err = request[t].error;
+            return outcome_of_compute(request[t].status);
+        }
+        outcome how = outcome_of_output(parcel_samples(b, request[t].samples, err));
+        request[t].samples = NULL;
+        if (how != OUTCOME_DONE)
+            return how;
+        parcel_progress(b, in, request[t].n);
+    }
+    return OUTCOME_DONE;
+}
+
+static void design_many(batch *b, size_t n, const input *const *in, prepared *const *p)
+{
+    fmpnn_error unused;
+    size_t count = 0;
+    for (size_t k = 0; k < n; k++)
+        count += in[k]->options->temperatures;
+    fmpnn_design_request *request = checked_alloc(count, sizeof *request);
+    count = 0;
+    for (size_t k = 0; k < n; k++)
+        for (size_t t = 0; t < in[k]->options->temperatures; t++)
+            request[count++] = (fmpnn_design_request){
+                .job = p[k]->job, .temperature = in[k]->options->temperature[t],
+                .first = (uint64_t)in[k]->options->first_sample,
+                .n = (size_t)in[k]->options->samples, .keep_probs = in[k]->options->save_probs};
+    fmpnn_design_many(b->ctx, count, request, &unused);
+    for (size_t k = 0, at = 0; k < n; at += in[k++]->options->temperatures) {
+        b->parcel = &p[k]->parcel;
+        p[k]->results = hand_over(b, in[k], p[k]->job, request + at, &p[k]->err);
+        p[k]->computed = true;
+    }
+    b->parcel = NULL;
+    for (size_t k = 0; k < count; k++)
+        fmpnn_samples_free(request[k].samples);
+    free(request);
+}
+
 static size_t result_size(const batch *b, const options *o, size_t L)
 {
     size_t letter = sizeof(float) + (o->save_probs ? sizeof(double) : 0);
@@ -89,6 +141,7 @@ static size_t result_size(const batch *b, const options *o, size_t L)
 int cli_design(const verb *v, int argc, char **argv)
 {
     static const work design = {.unit = "samples", .makes_run = true, .units = count_units,
-                                .plan = make_plan, .each = design_one, .size = result_size};
+                                .plan = make_plan, .each = design_one, .many = design_many,
+                                .size = result_size};
     return batch_run(v, &design, NULL, argc, argv);
 }

@@ -9,8 +9,8 @@ enum { SEQUENCES = 7, MOST = 90 };
 static const struct {
     size_t L, k, unresolved, tied;
     bool carry;
-} cases[SEQUENCES] = {{1, 48, 0, 1, false},  {23, 48, 3, 1, false}, {61, 5, 7, 3, false},
-                      {61, 17, 7, 3, true},  {90, 48, 11, 1, true}, {2, 1, 0, 2, false},
+} cases[SEQUENCES] = {{1, 48, 0, 1, false}, {23, 48, 3, 1, false}, {61, 5, 7, 3, false},
+                      {61, 17, 7, 3, true}, {90, 48, 11, 1, true}, {2, 1, 0, 2, false},
                       {90, 48, 4, 1, false}};
 
 typedef struct world {
@@ -36,9 +36,14 @@ static void make_world(world *w, int n)
         w->resolved[i] = w->graph->mask[i] != 0;
         w->designed[i] = w->resolved[i];
     }
-    w->rules = (fmpnn_rules){.L = L, .native = w->native, .resolved = w->resolved,
-                             .designed = w->designed, .start = w->start, .member = w->order,
-                             .group_of = w->group_of, .carry_letters = cases[n].carry};
+    w->rules = (fmpnn_rules){.L = L,
+                             .native = w->native,
+                             .resolved = w->resolved,
+                             .designed = w->designed,
+                             .start = w->start,
+                             .member = w->order,
+                             .group_of = w->group_of,
+                             .carry_letters = cases[n].carry};
     for (size_t t = 0; t < L; t++) {
         if (t % cases[n].tied == 0)
             w->start[w->rules.groups++] = (uint32_t)t;

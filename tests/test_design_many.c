@@ -65,10 +65,14 @@ static void same(const fmpnn_samples *a, const fmpnn_samples *b)
 static void make_requests(fmpnn_design_request *request)
 {
     const fmpnn_design_request made[REQUESTS] = {
-        {job[0], 0.1, 1, 2, false, NULL, 0, {{0}}},  {job[1], 1, 5, 1, true, NULL, 0, {{0}}},
-        {job[BAD], 0.1, 1, 1, false, NULL, 0, {{0}}}, {job[0], 0, 1, 1, false, NULL, 0, {{0}}},
-        {job[3], 0.5, 1, 3, false, NULL, 0, {{0}}},  {job[1], -1, 1, 1, false, NULL, 0, {{0}}},
-        {job[4], 0.3, 2, 2, true, NULL, 0, {{0}}},   {job[1], 1, 0, 1, false, NULL, 0, {{0}}}};
+        {job[0], 0.1, 1, 2, false, NULL, 0, {{0}}},
+        {job[1], 1, 5, 1, true, NULL, 0, {{0}}},
+        {job[BAD], 0.1, 1, 1, false, NULL, 0, {{0}}},
+        {job[0], 0, 1, 1, false, NULL, 0, {{0}}},
+        {job[3], 0.5, 1, 3, false, NULL, 0, {{0}}},
+        {job[1], -1, 1, 1, false, NULL, 0, {{0}}},
+        {job[4], 0.3, 2, 2, true, NULL, 0, {{0}}},
+        {job[1], 1, 0, 1, false, NULL, 0, {{0}}}};
     memcpy(request, made, sizeof made);
 }
 
@@ -138,8 +142,8 @@ static fmpnn_status sample_many(fmpnn_context *ctx, size_t n, const fmpnn_sampli
     fmpnn_status status = FMPNN_OK;
     largest_sample = n > largest_sample ? n : largest_sample;
     for (size_t k = 0; k < n && !status; k++)
-        status = ctx->backend->sample(ctx, item[k].encoding, item[k].rules, item[k].n_shared,
-                                      item[k].B, item[k].request, err);
+        status = ctx->backend->sample(ctx, item[k].encoding, item[k].rules,
+                                      item[k].n_shared, item[k].B, item[k].request, err);
     return status;
 }
 

@@ -1,5 +1,7 @@
-/* cuda_figures FOLDER [fp32|fp16]: times of a device as one JSON object. FOLDER holds 5L33.pdb and
- * 6EHB.pdb. Medians; "graph_us" is one call inside a graph of many, by device events; "device_ms"
+/* cuda_figures FOLDER [fp32|fp16|all [BACKBONES [only]]]: times of a device as one JSON object. FOLDER holds
+ * 5L33.pdb and 6EHB.pdb, BACKBONES the files of make_backbones ("all" stands for both precisions;
+ * a word after BACKBONES: only what has to do with many sequences). Medians; "graph_us" is one call
+ * inside a graph of many, by device events; "device_ms"
  * is between events on the stream; "call_ms" is wall clock from call to result.
  * bench/cuda/README.md says how results are kept. */
 #include "cuda/message_pass.cuh"
@@ -246,6 +248,124 @@ static void time_structure(fmpnn_context *ctx, const char *precision, const fmpn
     fmpnn_structure_free(st);
 }
 
+/* ---- many structures ---- */
+
+typedef struct library {
+    std::vector<fmpnn_structure *> st;
+    std::vector<fmpnn_job *> job;
+    std::vector<const fmpnn_graph *> graph;
+    size_t residues;
+    double read, prepare; /* seconds of one thread, all of them */
+} library;
+
+static library read_library(const char *folder, const fmpnn_model *model)
+{
+    library all = {};
+    fmpnn_settings settings;
+    fmpnn_settings_default(&settings);
+    settings.seed = 1;
+    for (int n = 1;; n++) {
+        char path[4096];
+        fmpnn_structure *st;
+        fmpnn_job *job;
+        snprintf(path, sizeof path, "%s/b%04d.pdb", folder, n);
+        double start = now();
+        if (fmpnn_structure_read(path, NULL, &st, &err))
+            break;
+        double middle = now();
+        MUST(fmpnn_job_create(st, model, &settings, &job, &err));
+        all.read += middle - start;
+        all.prepare += now() - middle;
+        all.st.push_back(st);
+        all.job.push_back(job);
+        all.graph.push_back(job->graph);
+        all.residues += job->inputs->L;
+    }
+    return all;
+}
+
+static void time_library(fmpnn_context *ctx, const char *precision, const fmpnn_model *model,
+                         library *all)
+{
+    size_t n = all->job.size();
+    device *dev = (device *)ctx->device;
+    std::vector<fmpnn_encoding *> encoding(n);
+    std::vector<structure> item(n);
+    std::vector<requests> made(n);
+    std::vector<fmpnn_sampling> sampling(n);
+    std::vector<double> kernels;
+    for (size_t k = 0; k < n; k++)
+        make_requests(&made[k], all->job[k], all->st[k], 1);
+    double encode_call = time_call(5, [&] {
+        if (encoding[0])
+            for (size_t k = 0; k < n; k++)
+                ctx->backend->encoding_free(encoding[k]);
+        MUST(ctx->backend->encode_many(ctx, model, n, all->graph.data(), encoding.data(), &err));
+        MUST(device_wait(dev, &err));
+    });
+    for (size_t k = 0; k < n; k++) {
+        item[k] = encoding[k]->item;
+        sampling[k] = {encoding[k], &all->job[k]->rules, 0, 1, made[k].request.data()};
+    }
+    double encode = time_device(dev->stream, 5, [&] {
+        MUST(cuda_encode(dev, encoding[0]->weights, n, item.data(), NULL, &err));
+    });
+    double sample_call = time_call(5, [&] {
+        float ms;
+        MUST(ctx->backend->sample_many(ctx, n, sampling.data(), &err));
+        CUDA(cudaEventElapsedTime(&ms, dev->timed[0], dev->timed[1]));
+        kernels.push_back(ms * 1e-3);
+    });
+    double sample = median(kernels);
+    for (size_t k = 0; k < n; k++)
+        ctx->backend->encoding_free(encoding[k]);
+    std::vector<fmpnn_design_request> ask(n);
+    double design = time_call(5, [&] {
+        for (size_t k = 0; k < n; k++) {
+            ask[k] = fmpnn_design_request();
+            ask[k].job = all->job[k];
+            ask[k].temperature = 0.1;
+            ask[k].first = ask[k].n = 1;
+        }
+        MUST(fmpnn_design_many(ctx, n, ask.data(), &err));
+        for (size_t k = 0; k < n; k++)
+            fmpnn_samples_free(ask[k].samples);
+    });
+    figure("{\"work\": \"backbones\", \"precision\": \"%s\", \"structures\": %zu, "
+           "\"residues\": %zu, \"encode_device_ms\": %.3f, \"encode_call_ms\": %.3f, "
+           "\"sample_device_ms\": %.3f, \"sample_call_ms\": %.3f, "
+           "\"backbones_per_s_device\": %.0f, \"design_many_call_ms\": %.3f, "
+           "\"backbones_per_s_call\": %.0f, \"host_read_ms_each\": %.3f, "
+           "\"host_job_ms_each\": %.3f}",
+           precision, n, all->residues, encode * 1e3, encode_call * 1e3, sample * 1e3,
+           sample_call * 1e3, (double)n / (encode + sample), design * 1e3, (double)n / design,
+           all->read * 1e3 / (double)n, all->prepare * 1e3 / (double)n);
+}
+
+static void time_design(fmpnn_context *ctx, const char *precision, const fmpnn_model *model,
+                        const char *folder, size_t n)
+{
+    char path[4096];
+    fmpnn_structure *st;
+    fmpnn_job *job;
+    fmpnn_settings settings;
+    fmpnn_samples *samples;
+    snprintf(path, sizeof path, "%s/5L33.pdb", folder);
+    fmpnn_settings_default(&settings);
+    MUST(fmpnn_structure_read(path, NULL, &st, &err));
+    MUST(fmpnn_job_create(st, model, &settings, &job, &err));
+    double call = time_call(5, [&] {
+        MUST(fmpnn_design(ctx, job, 0.1, 1, n, false, &samples, &err));
+        fmpnn_samples_free(samples);
+    });
+    figure("{\"work\": \"design\", \"precision\": \"%s\", \"structure\": \"5L33\", "
+           "\"sequences\": %zu, \"threads\": %d, \"call_ms\": %.3f, "
+           "\"sequences_per_s_call\": %.0f}",
+           precision, n, ctx->threads, call * 1e3, (double)n / call);
+    fmpnn_job_free(job);
+    fmpnn_structure_free(st);
+}
+
 int main(int argc, char **argv)
 {
     static const size_t small[] = {1, 16, 64, 512, 2112, 4096, 0}, large[] = {1, 16, 512, 0};
@@ -255,7 +375,7 @@ int main(int argc, char **argv)
     cudaDeviceProp p;
     int driver;
     if (argc < 2) {
-        fprintf(stderr, "usage: cuda_figures FOLDER [fp32|fp16]\n");
+        fprintf(stderr, "usage: cuda_figures FOLDER [fp32|fp16|all [BACKBONES [only]]]\n");
         return 2;
     }
     CUDA(cudaGetDeviceProperties(&p, 0));
@@ -265,17 +385,33 @@ int main(int argc, char **argv)
            driver, fmpnn_commit());
     for (const char *precision : {"fp32", "fp16"}) {
         fmpnn_context ctx = {};
-        if (argc > 2 && strcmp(argv[2], precision) != 0)
+        if (argc > 2 && strcmp(argv[2], "all") != 0 && strcmp(argv[2], precision) != 0)
             continue;
+        ctx.threads = fmpnn_cores_usable();
+        ctx.pool = fmpnn_pool_create(ctx.threads);
         MUST(fmpnn_cuda_plugin_get()->open(&ctx, 0, precision, &err));
         device *dev = (device *)ctx.device;
         CUDA(cudaEventCreate(&dev->timed[0]));
         CUDA(cudaEventCreate(&dev->timed[1]));
+        if (argc > 3) {
+            library all = read_library(argv[3], model);
+            time_library(&ctx, precision, model, &all);
+            for (size_t k = 0; k < all.job.size(); k++) {
+                fmpnn_job_free(all.job[k]);
+                fmpnn_structure_free(all.st[k]);
+            }
+        }
+        for (size_t n : {64, 4096})
+            time_design(&ctx, precision, model, argv[1], n);
         for (const auto &s : sizes)
-            time_operation(&ctx, precision, s[0], s[1], s[2], s[3]);
-        time_structure(&ctx, precision, model, argv[1], "5L33", small);
-        time_structure(&ctx, precision, model, argv[1], "6EHB", large);
+            if (argc < 5)
+                time_operation(&ctx, precision, s[0], s[1], s[2], s[3]);
+        if (argc < 5) {
+            time_structure(&ctx, precision, model, argv[1], "5L33", small);
+            time_structure(&ctx, precision, model, argv[1], "6EHB", large);
+        }
         ctx.close(&ctx);
+        fmpnn_pool_free(ctx.pool);
     }
     printf("\n]}\n");
     fmpnn_model_free(model);

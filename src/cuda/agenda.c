@@ -80,11 +80,12 @@ static void number_sequences(fmpnn_agenda *agenda)
     }
 }
 
-fmpnn_status fmpnn_agenda_make(fmpnn_agenda *agenda, fmpnn_pool *pool, int threads, size_t B,
-                             fmpnn_agenda_sequence *sequence, fmpnn_error *err)
+fmpnn_status fmpnn_agenda_make(fmpnn_agenda *agenda, fmpnn_pool *pool, int threads,
+                               size_t B, fmpnn_agenda_sequence *sequence, fmpnn_error *err)
 {
     size_t counts = 0;
-    *agenda = (fmpnn_agenda){.pool = pool, .threads = threads, .B = B, .sequence = sequence};
+    *agenda =
+        (fmpnn_agenda){.pool = pool, .threads = threads, .B = B, .sequence = sequence};
     number_sequences(agenda);
     if (agenda->cells > UINT32_MAX)
         return fmpnn_fail(err, FMPNN_EINVAL, "%zu residues at a time are too many",
@@ -106,7 +107,8 @@ fmpnn_status fmpnn_agenda_make(fmpnn_agenda *agenda, fmpnn_pool *pool, int threa
     agenda->unit_count = fmpnn_alloc(counts, sizeof *agenda->unit_count);
     agenda->row_start = fmpnn_alloc(agenda->levels + 1, sizeof *agenda->row_start);
     agenda->unit_start = fmpnn_alloc(agenda->levels + 1, sizeof *agenda->unit_start);
-    if (!agenda->row_count || !agenda->unit_count || !agenda->row_start || !agenda->unit_start)
+    if (!agenda->row_count || !agenda->unit_count || !agenda->row_start ||
+        !agenda->unit_start)
         return fmpnn_fail_memory(err, "sampling");
     fmpnn_pool_each(pool, threads, B, count_levels, agenda);
     add_up(agenda, agenda->row_count, agenda->row_start);
@@ -142,7 +144,8 @@ static void fill_lists(void *of, size_t b)
     const lists *l = of;
     const fmpnn_agenda *agenda = l->agenda;
     const fmpnn_agenda_sequence *q = &agenda->sequence[b];
-    uint32_t *row_next = agenda->row_count + q->count, *unit_next = agenda->unit_count + q->count;
+    uint32_t *row_next = agenda->row_count + q->count,
+             *unit_next = agenda->unit_count + q->count;
     for (size_t i = 0; i < q->rules->L; i++) {
         uint32_t v = agenda->level[q->cell + i];
         if (!v)
@@ -159,7 +162,8 @@ static void fill_lists(void *of, size_t b)
     }
 }
 
-void fmpnn_agenda_lists(fmpnn_agenda *agenda, fmpnn_agenda_row *row, fmpnn_agenda_unit *unit)
+void fmpnn_agenda_lists(fmpnn_agenda *agenda, fmpnn_agenda_row *row,
+                        fmpnn_agenda_unit *unit)
 {
     lists l = {agenda, row, unit};
     fmpnn_pool_each(agenda->pool, agenda->threads, agenda->B, fill_lists, &l);

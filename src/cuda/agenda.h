@@ -29,24 +29,26 @@ typedef struct fmpnn_agenda_sequence {
 typedef struct fmpnn_agenda {
     fmpnn_pool *pool;
     int threads;
-    size_t B, cells, groups;       /* sequences; residues and groups of all */
+    size_t B, cells, groups;         /* sequences; residues and groups of all */
     fmpnn_agenda_sequence *sequence; /* [B] borrowed */
-    uint32_t *rank, *level;        /* [cells] */
-    uint32_t *unit_level;          /* [groups] */
-    uint8_t *letters;              /* [cells] as they start */
-    uint32_t levels;               /* of the highest sequence */
+    uint32_t *rank, *level;          /* [cells] */
+    uint32_t *unit_level;            /* [groups] */
+    uint8_t *letters;                /* [cells] as they start */
+    uint32_t levels;                 /* of the highest sequence */
     size_t *row_start, *unit_start; /* [levels+1]: level v, from 0, has items start[v] .. */
-    size_t most;                   /* rows of the largest level */
-    uint32_t *row_count, *unit_count; /* by sequence and level, then the place of the first */
+    size_t most;                    /* rows of the largest level */
+    uint32_t *row_count,
+        *unit_count; /* by sequence and level, then the place of the first */
 } fmpnn_agenda;
 
 /* Levels of all sequences. FMPNN_ENOMEM; clear it in any case. */
-fmpnn_status fmpnn_agenda_make(fmpnn_agenda *agenda, fmpnn_pool *pool, int threads, size_t B,
-                             fmpnn_agenda_sequence *sequence, fmpnn_error *err);
+fmpnn_status fmpnn_agenda_make(fmpnn_agenda *agenda, fmpnn_pool *pool, int threads,
+                               size_t B, fmpnn_agenda_sequence *sequence, fmpnn_error *err);
 void fmpnn_agenda_clear(fmpnn_agenda *agenda);
 
 /* The lists, by level, then sequence, then residue or group: [row_start[levels]] and
  * [unit_start[levels]]. Once. */
-void fmpnn_agenda_lists(fmpnn_agenda *agenda, fmpnn_agenda_row *row, fmpnn_agenda_unit *unit);
+void fmpnn_agenda_lists(fmpnn_agenda *agenda, fmpnn_agenda_row *row,
+                        fmpnn_agenda_unit *unit);
 
 #endif

@@ -38,7 +38,7 @@ __global__ void draw_letters(const sequence *all, const device_request *requests
 /* ---- a flight ---- */
 
 enum {
-    FLIGHT_CELLS = 1 << 18 /* residues: several thousand rows a level */
+    FLIGHT_CELLS = 320000 /* residues: some 4,000 rows a level */
 };
 
 /* What lies where in a flight's block of device memory, in bytes. What the host sends comes
@@ -53,12 +53,12 @@ enum { DONE_MARK = 64 };
 typedef struct flight {
     fmpnn_agenda agenda;
     fmpnn_agenda_sequence *sequence; /* [B] */
-    uint32_t *item_of;             /* [B] of the call */
-    size_t *array_at;              /* [B], [items] where uniform numbers, arrays of rules begin */
+    uint32_t *item_of;               /* [B] of the call */
+    size_t *array_at; /* [B], [items] where uniform numbers, arrays of rules begin */
     size_t *rules_at;
     size_t first_item, items;
     const model_weights *w;
-    int K;           /* the largest */
+    int K; /* the largest */
     bool any_probs, carry;
     wave_group *groups; /* NULL: level by level */
     size_t n_groups;
@@ -76,6 +76,7 @@ typedef struct sampler {
     const fmpnn_sampling *item; /* [n] */
     size_t next_item, next;     /* the first request that is on no flight yet */
     size_t most_bytes, most_cells;
+    bool started;
     flight flight[2];
 } sampler;
 
@@ -292,7 +293,7 @@ static void fill_host(sampler *s, flight *f)
     fmpnn_pool_each(s->ctx->pool, s->ctx->threads, f->items, fill_rules, &fill);
     fmpnn_pool_each(s->ctx->pool, s->ctx->threads, f->agenda.B, fill_sequence, &fill);
     fmpnn_agenda_lists(&f->agenda, (row *)(f->host + f->at.rows),
-                     (unit *)(f->host + f->at.units));
+                       (unit *)(f->host + f->at.units));
     if (f->n_groups)
         memcpy(f->host + f->at.groups, f->groups, f->n_groups * sizeof *f->groups);
     memset(f->host + f->at.marks, 0, DONE_MARK + sizeof(unsigned));
@@ -304,13 +305,16 @@ static fmpnn_status plan_wave(sampler *s, flight *f, fmpnn_error *err)
     const fmpnn_agenda *agenda = &f->agenda;
     const fmpnn_rules *rules = f->sequence[0].rules;
     if (f->items > 1 || rules->groups != rules->L || !agenda->levels ||
-        !decode_wave_fits(s->dev, f->w, f->K, agenda->row_start[agenda->levels] / agenda->levels))
+        !decode_wave_fits(s->dev, f->w, f->K,
+                          agenda->row_start[agenda->levels] / agenda->levels))
         return FMPNN_OK;
-    f->groups = (wave_group *)fmpnn_alloc(agenda->row_start[agenda->levels], sizeof *f->groups);
+    f->groups =
+        (wave_group *)fmpnn_alloc(agenda->row_start[agenda->levels], sizeof *f->groups);
     if (!f->groups)
         return fmpnn_fail_memory(err, "sampling");
     for (uint32_t v = 0; v < agenda->levels; v++)
-        for (size_t at = agenda->row_start[v]; at < agenda->row_start[v + 1]; at += WAVE_ROWS) {
+        for (size_t at = agenda->row_start[v]; at < agenda->row_start[v + 1];
+             at += WAVE_ROWS) {
             size_t left = agenda->row_start[v + 1] - at;
             f->groups[f->n_groups++] =
                 (wave_group){(uint32_t)at, (uint32_t)(left < WAVE_ROWS ? left : WAVE_ROWS),
@@ -332,11 +336,12 @@ static fmpnn_status compute(sampler *s, flight *f, fmpnn_error *err)
     const row *rows = (const row *)(f->block + f->at.rows);
     const unit *units = (const unit *)(f->block + f->at.units);
     unsigned *failed = (unsigned *)(f->block + f->at.marks);
-    row_work work = {(float *)(f->block + f->at.work[0]), (float *)(f->block + f->at.work[1]),
+    row_work work = {(float *)(f->block + f->at.work[0]),
+                     (float *)(f->block + f->at.work[1]),
                      (float *)(f->block + f->at.work[2])};
     if (f->carry) {
         fill_unresolved<<<(unsigned)agenda->B, 256, 0, dev->stream>>>(all, rules, rules_of,
-                                                                   f->w->b_logits);
+                                                                      f->w->b_logits);
         CUDA_LAUNCHED(err);
     }
     if (f->groups) {
@@ -354,8 +359,8 @@ static fmpnn_status compute(sampler *s, flight *f, fmpnn_error *err)
         size_t n_rows = agenda->row_start[v + 1] - agenda->row_start[v];
         uint32_t n_units = (uint32_t)(agenda->unit_start[v + 1] - agenda->unit_start[v]);
         for (int layer = 0; layer < f->w->decoder_layers; layer++)
-            TRY(decode_layer(dev, f->w, layer, all, rows + agenda->row_start[v], n_rows, &work,
-                             f->K, err));
+            TRY(decode_layer(dev, f->w, layer, all, rows + agenda->row_start[v], n_rows,
+                             &work, f->K, err));
         if (!n_units)
             continue;
         enum { UNITS = 4 }; /* a block */
@@ -380,13 +385,16 @@ static fmpnn_status take_off(sampler *s, flight *f, fmpnn_error *err)
     TRY(device_stage(dev, which, at->sent, (void **)&f->host, err));
     TRY(device_stage(dev, 2 + which, back_end(f) - at->marks, (void **)&f->back, err));
     fill_host(s, f);
-    if (dev->timed[0])
+    if (dev->timed[0] && !s->started)
         cudaEventRecord(dev->timed[0], dev->stream);
+    s->started = true;
     f->flying = true; /* from here on the device may use the memory */
-    CUDA_TRY(cudaMemcpyAsync(f->block, f->host, at->sent, cudaMemcpyHostToDevice, dev->stream),
-             err);
-    CUDA_TRY(cudaMemsetAsync(f->block + at->logits, 0, at->work[0] - at->logits, dev->stream),
-             err);
+    CUDA_TRY(
+        cudaMemcpyAsync(f->block, f->host, at->sent, cudaMemcpyHostToDevice, dev->stream),
+        err);
+    CUDA_TRY(
+        cudaMemsetAsync(f->block + at->logits, 0, at->work[0] - at->logits, dev->stream),
+        err);
     TRY(compute(s, f, err));
     if (dev->timed[1])
         cudaEventRecord(dev->timed[1], dev->stream);
@@ -420,10 +428,11 @@ static fmpnn_status land(sampler *s, flight *f, fmpnn_error *err)
     CUDA_TRY(cudaEventSynchronize(s->dev->landed[f - s->flight]), err);
     unsigned failed = *(const unsigned *)f->back;
     if (failed)
-        return fmpnn_fail(err, FMPNN_EINVAL,
-                          "no letter has a probability at model position %u: all are omitted, "
-                          "or a logit or bias is not finite",
-                          ~failed + 1);
+        return fmpnn_fail(
+            err, FMPNN_EINVAL,
+            "no letter has a probability at model position %u: all are omitted, "
+            "or a logit or bias is not finite",
+            ~failed + 1);
     fmpnn_pool_each(s->ctx->pool, s->ctx->threads, f->agenda.B, hand_out, f);
     flight_clear(s, f);
     return FMPNN_OK;
@@ -437,7 +446,8 @@ static fmpnn_status send_off(sampler *s, flight *f, flight *before, fmpnn_error 
         s->next_item = item;
         s->next = next;
         TRY(board(s, f, B, err));
-        TRY(fmpnn_agenda_make(&f->agenda, s->ctx->pool, s->ctx->threads, B, f->sequence, err));
+        TRY(fmpnn_agenda_make(&f->agenda, s->ctx->pool, s->ctx->threads, B, f->sequence,
+                              err));
         TRY(plan_wave(s, f, err));
         lay_out(s, f);
         fmpnn_status status = device_alloc(s->dev, f->at.total, (void **)&f->block, err);
@@ -496,10 +506,11 @@ fmpnn_status cuda_sample_many(fmpnn_context *ctx, size_t n, const fmpnn_sampling
     return status;
 }
 
-fmpnn_status cuda_sample(fmpnn_context *ctx, const fmpnn_encoding *en, const fmpnn_rules *rules,
-                         size_t n_shared, size_t B, fmpnn_draw_request *request,
-                         fmpnn_error *err)
+fmpnn_status cuda_sample(fmpnn_context *ctx, const fmpnn_encoding *en,
+                         const fmpnn_rules *rules, size_t n_shared, size_t B,
+                         fmpnn_draw_request *request, fmpnn_error *err)
 {
     const fmpnn_sampling item = {en, rules, n_shared, B, request};
-    return cuda_sample_many(ctx, 1, &item, err); /* shared steps computed for each: the same */
+    return cuda_sample_many(ctx, 1, &item,
+                            err); /* shared steps computed for each: the same */
 }

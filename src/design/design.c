@@ -31,7 +31,8 @@ static fmpnn_samples *samples_create(size_t n, size_t L, bool keep_probs)
         if (keep_probs)
             sample->sampling_probs =
                 fmpnn_alloc(L, FMPNN_LETTERS * sizeof *sample->sampling_probs);
-        if (!sample->letters || !sample->log_probs || (keep_probs && !sample->sampling_probs)) {
+        if (!sample->letters || !sample->log_probs ||
+            (keep_probs && !sample->sampling_probs)) {
             fmpnn_samples_free(samples);
             return NULL;
         }
@@ -76,8 +77,8 @@ static fmpnn_status draft_init(draft *d, const fmpnn_design_request *ask, fmpnn_
     if (!d->samples || !d->order || !d->uniform || !d->request ||
         !fmpnn_stream_init(&d->stream, job->seed, fmpnn_structure_digest(job->st),
                            ask->temperature))
-        return fmpnn_fail(err, FMPNN_ENOMEM, "out of memory for %zu samples of %zu residues",
-                          n, L);
+        return fmpnn_fail(err, FMPNN_ENOMEM,
+                          "out of memory for %zu samples of %zu residues", n, L);
     d->samples->temperature = ask->temperature;
     d->samples->seed = job->seed;
     return FMPNN_OK;
@@ -123,8 +124,8 @@ static void finish_sample(const draft *d, size_t s)
     sample->confidence = exp(-sample->score);
     sample->ligand_confidence = NAN;
     if (job->graph->atoms)
-        sample->ligand_confidence = exp(-fmpnn_mean_score(
-            job, job->designed, job->graph->atoms->near, letters, log_p));
+        sample->ligand_confidence = exp(
+            -fmpnn_mean_score(job, job->designed, job->graph->atoms->near, letters, log_p));
     fmpnn_comparison result = fmpnn_compare(job, letters);
     sample->recovery = result.recovery;
     sample->designed = result.designed;
@@ -356,11 +357,15 @@ fmpnn_status fmpnn_design_many(fmpnn_context *ctx, size_t n, fmpnn_design_reques
     return FMPNN_OK;
 }
 
-fmpnn_status fmpnn_design(fmpnn_context *ctx, fmpnn_job *job, double temperature, uint64_t first,
-                          size_t n, bool keep_probs, fmpnn_samples **out, fmpnn_error *err)
+fmpnn_status fmpnn_design(fmpnn_context *ctx, fmpnn_job *job, double temperature,
+                          uint64_t first, size_t n, bool keep_probs, fmpnn_samples **out,
+                          fmpnn_error *err)
 {
-    fmpnn_design_request request = {.job = job, .temperature = temperature, .first = first,
-                                    .n = n, .keep_probs = keep_probs};
+    fmpnn_design_request request = {.job = job,
+                                    .temperature = temperature,
+                                    .first = first,
+                                    .n = n,
+                                    .keep_probs = keep_probs};
     fmpnn_status status = fmpnn_design_many(ctx, 1, &request, err);
     if (!status)
         *out = request.samples;
