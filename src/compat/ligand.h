@@ -9,6 +9,7 @@
 
 #include "compat/torch_random.h"
 #include "design/job.h"
+#include "packing/packing.h"
 
 #include <jansson.h>
 
@@ -30,6 +31,7 @@ typedef struct fmpnn_ligand_run {
     const char *model_type;
     char checkpoint[4096];    /* as given or as it is by default: FASTA headers name it */
     fmpnn_model *model;
+    fmpnn_model *packer;      /* with --pack_side_chains; or NULL */
     json_t *paths;            /* array of texts: the structures */
     json_t *list[FMPNN_LIGAND_LISTS]; /* by path; NULL: not given */
     bool by_path[FMPNN_LIGAND_LISTS]; /* else the list holds for every structure */
@@ -118,6 +120,13 @@ typedef struct fmpnn_ligand_results {
 
 fmpnn_status fmpnn_ligand_design(fmpnn_ligand_run *run, const fmpnn_ligand_entry *entry);
 fmpnn_status fmpnn_ligand_score(fmpnn_ligand_run *run, const fmpnn_ligand_entry *entry);
+
+/* The samples with side chains: out_folder/packed (ligand_pack.c). */
+fmpnn_status fmpnn_ligand_pack(fmpnn_ligand_run *run, const fmpnn_ligand_entry *entry,
+                               const fmpnn_ligand_results *results);
+
+/* Samples are numbered from 1, or from 0. */
+size_t fmpnn_ligand_number(const fmpnn_ligand_run *run, size_t n);
 
 /* out_folder/seqs, backbones, stats (ligand_files.c) */
 fmpnn_status fmpnn_ligand_make_folders(fmpnn_ligand_run *run);

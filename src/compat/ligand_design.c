@@ -1,5 +1,5 @@
 /* What run.py does with one structure: batches of samples, in the published order of random
- * numbers, then its files. Packed side chains would follow the samples of each structure. */
+ * numbers, then their side chains (ligand_pack.c), then its files. */
 #include "compat/ligand.h"
 #include "compat/run.h"
 
@@ -132,6 +132,8 @@ fmpnn_status fmpnn_ligand_design(fmpnn_ligand_run *run, const fmpnn_ligand_entry
         status = sample_batch(run, entry, encoding, &b, &results);
     if (!status && run->options->save_stats)
         status = fmpnn_ligand_write_stats(run, entry, &results);
+    if (!status && run->packer)
+        status = fmpnn_ligand_pack(run, entry, &results);
     if (!status)
         status = fmpnn_ligand_write_backbones(run, entry, &results);
     if (!status)

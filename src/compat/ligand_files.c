@@ -57,8 +57,7 @@ static fmpnn_status write_named(const fmpnn_ligand_run *run, const fmpnn_ligand_
     return status;
 }
 
-/* Samples are numbered from 1, or from 0. */
-static size_t number_of(const fmpnn_ligand_run *run, size_t n)
+size_t fmpnn_ligand_number(const fmpnn_ligand_run *run, size_t n)
 {
     return fmpnn_ligand_given(run->options->zero_indexed) ? n : n + 1;
 }
@@ -156,7 +155,7 @@ static void add_record(const fmpnn_ligand_run *run, const fmpnn_ligand_entry *en
     fmpnn_text_print(out,
                      "\n>%s, id=%zu, T=%s, seed=%lld, overall_confidence=%s, "
                      "ligand_confidence=%s, seq_rec=%s\n",
-                     entry->name, number_of(run, n), T, (long long)run->options->seed, text[0],
+                     entry->name, fmpnn_ligand_number(run, n), T, (long long)run->options->seed, text[0],
                      text[1], text[2]);
 }
 
@@ -213,7 +212,7 @@ fmpnn_status fmpnn_ligand_write_backbones(fmpnn_ligand_run *run,
             b[i] = loss > SURE ? (float)exp(-loss) : 0;
         }
         status = fmpnn_records_write(entry->st, letters, b, &text, &lacking, run->err);
-        snprintf(number, sizeof number, "%zu", number_of(run, n));
+        snprintf(number, sizeof number, "%zu", fmpnn_ligand_number(run, n));
         if (!status)
             status = write_named(run, entry, "backbones", number, ".pdb", &text);
         fmpnn_text_clear(&text);

@@ -95,24 +95,39 @@ static fmpnn_status check_kind(const fmpnn_ligand_run *run)
                       run->checkpoint, info->kind, run->model_type, wanted);
 }
 
-fmpnn_status fmpnn_ligand_load_model(fmpnn_ligand_run *run)
+/* A checkpoint by its path, or the installed weights of that name. */
+static fmpnn_status load(const fmpnn_ligand_run *run, const char *path, fmpnn_model **model)
 {
     char ours[256];
-    fmpnn_status status;
-    if (fmpnn_file_exists(run->checkpoint)) {
-        status = fmpnn_model_load(run->checkpoint, &run->model, run->err);
-    } else {
-        installed_name(run->checkpoint, ours);
-        if (!*ours)
-            return fmpnn_fail(run->err, FMPNN_EWEIGHTS,
-                              "%s: no such file, and no published weights of that name",
-                              run->checkpoint);
-        if (strncmp(run->checkpoint, "./model_params/", 15) != 0)
-            fmpnn_original_note(run->listener, "%s is not there; using installed weights %s",
-                                run->checkpoint, ours);
-        status = fmpnn_model_load(ours, &run->model, run->err);
-    }
-    return status ? status : check_kind(run);
+    if (fmpnn_file_exists(path))
+        return fmpnn_model_load(path, model, run->err);
+    installed_name(path, ours);
+    if (!*ours)
+        return fmpnn_fail(run->err, FMPNN_EWEIGHTS,
+                          "%s: no such file, and no published weights of that name", path);
+    if (strncmp(path, "./model_params/", 15) != 0)
+        fmpnn_original_note(run->listener, "%s is not there; using installed weights %s", path,
+                            ours);
+    return fmpnn_model_load(ours, model, run->err);
+}
+
+fmpnn_status fmpnn_ligand_load_model(fmpnn_ligand_run *run)
+{
+    const char *packer = run->options->checkpoint_path_sc;
+    fmpnn_status status = load(run, run->checkpoint, &run->model);
+    if (!status)
+        status = check_kind(run);
+    if (status || run->scoring || !run->options->pack_side_chains)
+        return status;
+    if (!fmpnn_ligand_given(packer))
+        packer = "./model_params/ligandmpnn_sc_v_32_002_16.pt";
+    status = load(run, packer, &run->packer);
+    if (!status && strcmp(run->packer->info.kind, "packer") != 0)
+        status = fmpnn_fail(run->err, FMPNN_EWEIGHTS,
+                            "%s: weights of kind %s; --checkpoint_path_sc needs those of the "
+                            "packer",
+                            packer, run->packer->info.kind);
+    return status;
 }
 
 /* ---- limits ---- */
@@ -134,6 +149,16 @@ static fmpnn_status check_numbers(const fmpnn_ligand_run *run)
     if (o->global_transmembrane_label != 0 && o->global_transmembrane_label != 1)
         return fmpnn_fail(run->err, FMPNN_EINVAL,
                           "--global_transmembrane_label: expected 0 or 1");
+    if (!run->scoring && o->pack_side_chains &&
+        (o->number_of_packs_per_design < 0 || o->number_of_packs_per_design > most ||
+         o->sc_num_denoising_steps < 1 || o->sc_num_denoising_steps > most ||
+         o->sc_num_samples < 1 || o->sc_num_samples > most))
+        return fmpnn_fail(run->err, FMPNN_EINVAL,
+                          "--number_of_packs_per_design %lld: expected 0 or more; "
+                          "--sc_num_denoising_steps %lld, --sc_num_samples %lld: expected 1 or "
+                          "more",
+                          (long long)o->number_of_packs_per_design,
+                          (long long)o->sc_num_denoising_steps, (long long)o->sc_num_samples);
     if (run->scoring && !o->autoregressive_score && !o->single_aa_score)
         return fmpnn_fail(run->err, FMPNN_EINVAL,
                           "nothing to compute: set --autoregressive_score or "

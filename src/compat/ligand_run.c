@@ -55,10 +55,14 @@ static void note_quirks(const fmpnn_ligand_run *run)
                             o->use_sequence,
                             o->use_sequence ? "without the sequence"
                                             : "given all other letters");
-    if (!run->scoring && o->pack_side_chains)
+    if (run->packer && !run->ctx->backend->torsions)
         fmpnn_original_note(run->listener,
-                            "--pack_side_chains is not part of this version: packed/ stays "
-                            "empty; sequences are those of a run that packs");
+                            "side chains are packed by the CPU: device %s has no packer yet",
+                            run->ctx->backend->name);
+    if (run->packer && !o->number_of_packs_per_design)
+        fmpnn_original_note(run->listener,
+                            "--number_of_packs_per_design 0 packs nothing, as in the published "
+                            "program");
     if (!run->scoring && fmpnn_ligand_given(o->symmetry_residues) &&
         !fmpnn_ligand_given(o->symmetry_weights) && !o->homo_oligomer)
         fmpnn_original_note(run->listener,
@@ -174,6 +178,7 @@ static fmpnn_status run_all(fmpnn_context *ctx, const fmpnn_ligandmpnn_options *
     for (size_t n = 0; n < FMPNN_LIGAND_LISTS; n++)
         json_decref(run->list[n]);
     json_decref(run->paths);
+    fmpnn_model_free(run->packer);
     fmpnn_model_free(run->model);
     fmpnn_release(run);
     return status;

@@ -229,6 +229,11 @@ static void make_table(void)
         make_frames(&table[code], fmpnn_alphabet()[code]);
 }
 
+size_t fmpnn_ideal_chi(const fmpnn_ideal *residue, size_t a)
+{
+    return residue->group[a] > FMPNN_GROUP_CHI1 ? (size_t)residue->group[a] - FMPNN_GROUP_CHI1 : 0;
+}
+
 const fmpnn_ideal *fmpnn_ideal_residues(void)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;

@@ -31,6 +31,9 @@ typedef struct fmpnn_ideal {
     uint8_t chi[FMPNN_CHIS][FMPNN_CHI_POINTS]; /* atom37 slots of the dihedral */
 } fmpnn_ideal;
 
+/* The chi angle (0 chi1 .. 3 chi4) that places atom a of atom14: chi1 for those that none does. */
+size_t fmpnn_ideal_chi(const fmpnn_ideal *residue, size_t a);
+
 /* Tables [21] by residue code; made on first use, the same afterwards. Thread-safe. */
 const fmpnn_ideal *fmpnn_ideal_residues(void);
 

@@ -31,19 +31,25 @@ static void build(fmpnn_packing *p)
     }
 }
 
-void fmpnn_packing_turn(fmpnn_packing *p, const double *angle)
+/* To the angles `unit` times those given. */
+static void turn(fmpnn_packing *p, const double *angle, double unit)
 {
     for (size_t n = 0; n < p->L * FMPNN_CHIS; n++)
         p->torsions[n / FMPNN_CHIS].chi[n % FMPNN_CHIS] =
-            p->keep[n / FMPNN_CHIS] ? p->own[n]
-                                    : (fmpnn_angle){sin(angle[n]), cos(angle[n])};
+            p->keep[n / FMPNN_CHIS]
+                ? p->own[n]
+                : (fmpnn_angle){sin(unit * angle[n]), cos(unit * angle[n])};
     build(p);
+}
+
+void fmpnn_packing_turn(fmpnn_packing *p, const double *angle)
+{
+    turn(p, angle, 1);
 }
 
 static void start(fmpnn_packing *p)
 {
     const fmpnn_ideal *ideal = fmpnn_ideal_residues();
-    copy_backbone(p->inputs, p->backbone);
     for (size_t i = 0; i < p->L; i++) {
         const fmpnn_ideal *residue = &ideal[p->letters[i]];
         float atoms[FMPNN_ATOM37][3];
@@ -62,7 +68,6 @@ fmpnn_status fmpnn_packing_create(const fmpnn_structure *st, const fmpnn_inputs 
 {
     size_t L = inputs->L;
     fmpnn_packing *p = fmpnn_alloc_zero(1, sizeof *p);
-    double *angle = fmpnn_alloc(L, FMPNN_CHIS * sizeof *angle);
     if (p) {
         *p = (fmpnn_packing){.L = L, .st = st, .inputs = inputs};
         p->letters = fmpnn_alloc(L, 1);
@@ -73,22 +78,28 @@ fmpnn_status fmpnn_packing_create(const fmpnn_structure *st, const fmpnn_inputs 
         p->xyz = fmpnn_alloc_zero(L, FMPNN_ATOM14 * 3 * sizeof *p->xyz);
         p->atoms = fmpnn_alloc(L, 1);
     }
-    if (!p || !angle || !p->letters || !p->keep || !p->backbone || !p->torsions ||
+    if (!p || !p->letters || !p->keep || !p->backbone || !p->torsions ||
         !p->own || !p->xyz || !p->atoms) {
         fmpnn_packing_free(p);
-        fmpnn_release(angle);
         return fmpnn_fail_memory(err, "packing side chains");
     }
     memcpy(p->letters, letters, L);
     if (keep)
         memcpy(p->keep, keep, L);
+    copy_backbone(p->inputs, p->backbone);
     start(p);
-    for (size_t n = 0; n < L * FMPNN_CHIS; n++)
-        angle[n] = TWO_PI * uniform[n];
-    fmpnn_packing_turn(p, angle);
-    fmpnn_release(angle);
+    turn(p, uniform, TWO_PI);
     *out = p;
     return FMPNN_OK;
+}
+
+void fmpnn_packing_restart(fmpnn_packing *p, const uint8_t *letters, const double *uniform)
+{
+    for (size_t n = 0; n < p->L * 12; n++) /* atom14 begins with N CA C O */
+        p->backbone[n] = p->xyz[n / 12 * 3 * FMPNN_ATOM14 + n % 12];
+    memcpy(p->letters, letters, p->L);
+    start(p);
+    turn(p, uniform, TWO_PI);
 }
 
 void fmpnn_packing_free(fmpnn_packing *p)

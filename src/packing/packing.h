@@ -28,6 +28,11 @@ fmpnn_status fmpnn_packing_create(const fmpnn_structure *st, const fmpnn_inputs 
                                   fmpnn_error *err);
 void fmpnn_packing_free(fmpnn_packing *packing);
 
+/* Begin anew with other letters (or the same) and angles, on the backbone as it was built last:
+ * what the published program does with one packing after another. */
+void fmpnn_packing_restart(fmpnn_packing *packing, const uint8_t *letters,
+                           const double *uniform);
+
 /* Set chi angles [L][4] where they are not kept, and build the atoms. */
 void fmpnn_packing_turn(fmpnn_packing *packing, const double *angle);
 
@@ -35,5 +40,25 @@ void fmpnn_packing_turn(fmpnn_packing *packing, const double *angle);
  * context atoms nearest to the backbone as it was read. */
 fmpnn_status fmpnn_packing_graph(const fmpnn_packing *packing, const fmpnn_model *model,
                                  bool blind, fmpnn_graph **graph, fmpnn_error *err);
+
+/* Draws angles [n][L][4] for n packings of L residues, from mixtures [n][L][4]. False: out of
+ * memory. */
+typedef bool fmpnn_packing_draw(void *of, size_t step, size_t n, const fmpnn_mixture *mixture,
+                                double *angle);
+
+/**
+ * Pack: `steps` times mixtures, angles, atoms (pack.c).
+ *
+ * @param n       packings of one structure; those that follow one another with the same letters
+ *                and backbone share what does not depend on angles
+ * @param blind   the model sees no context atoms
+ * @param density [n][L][4] out: ln of the last mixture's density at the angle drawn
+ *
+ * In a context whose backend places no side chains the CPU does.
+ */
+fmpnn_status fmpnn_packing_run(fmpnn_context *ctx, const fmpnn_model *model, size_t n,
+                               fmpnn_packing *const *packing, bool blind, size_t steps,
+                               fmpnn_packing_draw *draw, void *of, double *density,
+                               fmpnn_error *err);
 
 #endif

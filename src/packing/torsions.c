@@ -1,10 +1,8 @@
-/* Frames, dihedrals and von Mises mixtures: see torsions.h. */
+/* Frames and dihedrals: see torsions.h. */
 #include "packing/torsions.h"
 
 #include <math.h>
 #include <string.h>
-
-static const double TWO_PI = 6.28318530717958647692;
 
 static double dot(const double a[3], const double b[3])
 {
@@ -135,61 +133,4 @@ void fmpnn_build_residue(const fmpnn_ideal *residue, const double backbone[4][3]
         for (int d = 0; d < 3; d++)
             xyz[a][d] = dot(place.rotation[d], r.xyz[a]) + place.origin[d];
     }
-}
-
-/* ---- densities ---- */
-
-static double polynomial(const double *coefficient, size_t n, double x)
-{
-    double sum = 0;
-    while (n-- > 0)
-        sum = sum * x + coefficient[n];
-    return sum;
-}
-
-static double log_bessel(double x)
-{
-    static const double small[] = {1.0,       3.5156229, 3.0899424, 1.2067492,
-                                   0.2659732, 0.0360768, 0.0045813};
-    static const double large[] = {0.39894228,  0.01328592,  0.00225319,
-                                   -0.00157565, 0.00916281,  -0.02057706,
-                                   0.02635537,  -0.01647633, 0.00392377};
-    const double edge = 3.75;
-    if (x < edge)
-        return log(polynomial(small, 7, x / edge * (x / edge)));
-    return x - 0.5 * log(x) + log(polynomial(large, 9, edge / x));
-}
-
-/* ln sum exp. */
-static double log_sum(const double *x)
-{
-    double top = x[0], sum = 0;
-    for (int n = 1; n < FMPNN_MIXTURE; n++)
-        top = x[n] > top ? x[n] : top;
-    for (int n = 0; n < FMPNN_MIXTURE; n++)
-        sum += exp(x[n] - top);
-    return top + log(sum);
-}
-
-double fmpnn_mixture_log_density(const fmpnn_mixture *m, double angle)
-{
-    double part[FMPNN_MIXTURE];
-    for (int n = 0; n < FMPNN_MIXTURE; n++)
-        part[n] = m->concentration[n] * cos(angle - m->mean[n]) - log(TWO_PI) -
-                  log_bessel(m->concentration[n]) + m->logit[n];
-    return log_sum(part) - log_sum(m->logit);
-}
-
-double fmpnn_mixture_peak(const fmpnn_mixture *m)
-{
-    int best = 0;
-    double top = fmpnn_mixture_log_density(m, m->mean[0]);
-    for (int n = 1; n < FMPNN_MIXTURE; n++) {
-        double density = fmpnn_mixture_log_density(m, m->mean[n]);
-        if (density > top) {
-            top = density;
-            best = n;
-        }
-    }
-    return m->mean[best];
 }

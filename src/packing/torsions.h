@@ -1,9 +1,10 @@
-/* From torsions to atoms and back, and the densities that torsions are drawn from. All in
- * double: it costs nothing beside the network. docs/math.md, "Packing". */
+/* From torsions to atoms and back, in double: it costs nothing beside the network. docs/math.md,
+ * "Packing". */
 #ifndef FMPNN_PACKING_TORSIONS_H
 #define FMPNN_PACKING_TORSIONS_H
 
 #include "packing/ideal.h"
+#include "packing/mixture.h"
 
 /* Sine and cosine; (0, 0) where there is no angle. */
 typedef struct fmpnn_angle {
@@ -34,18 +35,5 @@ void fmpnn_chis(const fmpnn_ideal *residue, float xyz[FMPNN_ATOM37][3],
  * are 0. So N, C, O and CB come back idealised. */
 void fmpnn_build_residue(const fmpnn_ideal *residue, const double backbone[4][3],
                          const fmpnn_torsions *torsions, double xyz[FMPNN_ATOM14][3]);
-
-/* A mixture of von Mises distributions over one angle. */
-enum { FMPNN_MIXTURE = 3 };
-typedef struct fmpnn_mixture { /* backend.h names it */
-    double mean[FMPNN_MIXTURE], concentration[FMPNN_MIXTURE];
-    double logit[FMPNN_MIXTURE]; /* weights are their softmax */
-} fmpnn_mixture;
-
-/* ln of the density, with the published program's approximation of ln I0 (Abramowitz and Stegun
- * 9.8.1 and 9.8.2, relative error of I0 below 2e-7). */
-double fmpnn_mixture_log_density(const fmpnn_mixture *mixture, double angle);
-/* The component mean of largest density. */
-double fmpnn_mixture_peak(const fmpnn_mixture *mixture);
 
 #endif

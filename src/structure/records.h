@@ -56,4 +56,20 @@ fmpnn_status fmpnn_records_write(const struct fmpnn_structure *st, const char *l
                                  const float *b, fmpnn_text *out, size_t *lacking,
                                  fmpnn_error *err);
 
+/* What a packing of side chains makes of the residues: at most `width` atoms of each. */
+typedef struct fmpnn_records_packed {
+    const char *letters;    /* [length] */
+    size_t width;
+    const uint8_t *atoms;   /* [length] */
+    const char *const *name; /* [length][width] */
+    const double *xyz;      /* [length][width][3] */
+    const float *b;         /* [length][width] */
+    bool force_hetatm; /* other atoms keep the file's record name */
+} fmpnn_records_packed;
+
+/* The residues' atoms, then what is neither protein nor water, of the first model. */
+fmpnn_status fmpnn_records_write_packed(const struct fmpnn_structure *st,
+                                        const fmpnn_records_packed *packed, fmpnn_text *out,
+                                        fmpnn_error *err);
+
 #endif

@@ -121,6 +121,65 @@ static void add_model(writer *w, size_t model)
         }
 }
 
+/* ---- with side chains ---- */
+
+/* The columns that an atom made here has in common with one of a file. */
+static fmpnn_record packed_record(const writer *w, const fmpnn_residue *residue,
+                                  const char *name)
+{
+    fmpnn_record r = {.altloc = ' ', .icode = residue->icode, .number = residue->number};
+    bool nameless = w->all->blank[0] && !strcmp(residue->chain, w->all->blank);
+    snprintf(r.name, sizeof r.name, "%s", name);
+    snprintf(r.chain, sizeof r.chain, "%.1s", nameless ? "" : residue->chain);
+    r.element[0] = name[0];
+    return r;
+}
+
+static void add_bare(writer *w, const fmpnn_record *r, const char *record_name,
+                     const char *residue, const double xyz[3], double occupancy, double b)
+{
+    char shown[6];
+    snprintf(shown, sizeof shown, strlen(r->name) < 4 ? " %s" : "%s", r->name);
+    w->serial++;
+    w->wide_serial = w->wide_serial || w->serial > LARGEST_SERIAL;
+    w->wide_number = w->wide_number || r->number > LARGEST_NUMBER;
+    add_place(w, record_name, shown, ' ', residue, r, true);
+    fmpnn_text_print(w->out, "   %8.3f%8.3f%8.3f%6.2f%6.2f      %4s%2s  \n", xyz[0], xyz[1],
+                     xyz[2], occupancy, b, "", r->element);
+}
+
+fmpnn_status fmpnn_records_write_packed(const fmpnn_structure *st,
+                                        const fmpnn_records_packed *packed, fmpnn_text *out,
+                                        fmpnn_error *err)
+{
+    const fmpnn_records *all = st->records;
+    writer w = {.st = st, .all = all, .out = out};
+    bool context = false;
+    for (size_t n = 0; n < all->count; n++)
+        context = context || all->record[n].use == FMPNN_RECORD_OTHER;
+    fmpnn_text_print(out, context ? "REMARK AtomGroup Unnamed + Unnamed\n"
+                                  : "REMARK AtomGroup Unnamed\n");
+    for (size_t i = 0; i < st->length && !out->failed; i++)
+        for (size_t a = 0; a < packed->atoms[i]; a++) {
+            size_t at = i * packed->width + a;
+            fmpnn_record r = packed_record(&w, &st->residue[i], packed->name[at]);
+            double at3[3]; /* float there */
+            for (int d = 0; d < 3; d++)
+                at3[d] = (double)(float)packed->xyz[3 * at + (size_t)d];
+            add_bare(&w, &r, "ATOM", fmpnn_name_of_letter(packed->letters[i]),
+                     at3, 1, (double)packed->b[at]);
+        }
+    for (size_t n = 0; n < all->count && !out->failed; n++) {
+        fmpnn_record r = all->record[n];
+        bool hetatm = packed->force_hetatm ? r.hetatm : !fmpnn_shim_is_polymer(r.residue);
+        r.icode = ' ';
+        if (r.use == FMPNN_RECORD_OTHER)
+            add_bare(&w, &r, hetatm ? "HETATM" : "ATOM", r.residue, r.xyz, r.occupancy, 0);
+    }
+    fmpnn_text_print(out, "END   %74s\n", "");
+    return out->failed ? fmpnn_fail_memory(err, "writing a structure") : FMPNN_OK;
+}
+
 fmpnn_status fmpnn_records_write(const fmpnn_structure *st, const char *letters,
                                  const float *b, fmpnn_text *out, size_t *lacking,
                                  fmpnn_error *err)

@@ -9,7 +9,7 @@ work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 1
 unset FMPNN_DEVICE FMPNN_ISA FMPNN_PRECISION
-for weights in vanilla/v_48_020 ligand/v_32_010_25 membrane/per_residue_v_48_020; do
+for weights in vanilla/v_48_020 ligand/v_32_010_25 packer/v_32_002_16 membrane/per_residue_v_48_020; do
     if ! "$fusempnn" doctor --json | grep -q "\"$weights\",\"installed\":true"; then
         echo "skipped: weights $weights are not installed (fusempnn weights get)"
         exit 77
@@ -82,6 +82,11 @@ refused 2 'nowhere/odd.pt: no such file' ligandmpnn_run --pdb_path dimer.pdb --c
 refused 2 'weights of kind ligand' ligandmpnn_run --pdb_path dimer.pdb --checkpoint_protein_mpnn ligandmpnn_v_32_010_25.pt
 refused 2 'unknown option .--bias_AA.' ligandmpnn_score --pdb_path dimer.pdb --bias_AA A:1
 refused 2 'nothing to compute' ligandmpnn_score --pdb_path dimer.pdb --single_aa_score 0
+refused 2 'sc_num_samples 0' ligandmpnn_run --pdb_path dimer.pdb --pack_side_chains 1 --sc_num_samples 0
+refused 2 'number_of_packs_per_design -1' ligandmpnn_run --pdb_path dimer.pdb --pack_side_chains 1 \
+    --number_of_packs_per_design -1
+refused 2 'needs those of the packer' ligandmpnn_run --pdb_path dimer.pdb --pack_side_chains 1 \
+    --checkpoint_path_sc ligandmpnn_v_32_010_25.pt
 # ---- lists
 refused 2 "bias_AA: 'B:1'" ligandmpnn_run --pdb_path dimer.pdb --bias_AA B:1
 refused 2 'no entry for dimer.pdb' ligandmpnn_run --pdb_path_multi paths.json --fixed_residues_multi other.json
@@ -103,6 +108,12 @@ said 'is not one character' ligandmpnn_run --pdb_path dimer.pdb --fasta_seq_sepa
 report "$(awk 'NR == 2 { exit length($0) != 23 }' out/seqs/dimer.fa && echo yes)" "the last letter is cut"
 said 'the reverse of what' ligandmpnn_score --pdb_path dimer.pdb
 said '1 residues lack backbone atoms' ligandmpnn_run --pdb_path broken.pdb
+said 'packs nothing' ligandmpnn_run --pdb_path dimer.pdb --pack_side_chains 1 --number_of_packs_per_design 0
+report "$([ -z "$(ls out/packed)" ] && echo yes)" "no packings"
+said '1 residues lack backbone atoms' ligandmpnn_run --pdb_path broken.pdb --pack_side_chains 1 \
+    --number_of_packs_per_design 1 --packed_suffix _p --file_ending _x
+report "$(awk '/^ATOM/ { n[substr($0, 23, 4)] } END { exit length(n) != 11 }' out/packed/broken_p_1_1_x.pdb &&
+    echo yes)" "all residues but the one without a backbone are packed"
 # ---- odd ligands: a clear word, and finite numbers
 said 'context-element-unknown' ligandmpnn_run --pdb_path odd.pdb --model_type ligand_mpnn
 said 'context-empty' ligandmpnn_run --pdb_path hydrogens.pdb --model_type ligand_mpnn

@@ -148,8 +148,7 @@ void ligand_compare_end(const ligand_comparison *k, const fmpnn_packing *p,
                                 : fmpnn_mixture_log_density(m + i * FMPNN_CHIS + c,
                                                             angle[i * FMPNN_CHIS + c]);
         for (size_t a = 0; a < FMPNN_ATOM14; a++) {
-            uint8_t group = ideal[p->letters[i]].group[a];
-            factor[i * FMPNN_ATOM14 + a] = own[group > FMPNN_GROUP_CHI1 ? group - 4 : 0];
+            factor[i * FMPNN_ATOM14 + a] = own[fmpnn_ideal_chi(&ideal[p->letters[i]], a)];
         }
     }
     ligand_compare_rows(k, "final.sample", angle, L, FMPNN_CHIS, NULL);

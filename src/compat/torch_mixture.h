@@ -1,0 +1,14 @@
+/* Angles drawn as torch.distributions draws them from a MixtureSameFamily of VonMises, number by
+ * number from the stream of torch_random.h. */
+#ifndef FMPNN_COMPAT_TORCH_MIXTURE_H
+#define FMPNN_COMPAT_TORCH_MIXTURE_H
+
+#include "compat/torch_random.h"
+#include "packing/mixture.h"
+
+/* `samples` angles of each of n mixtures, of which the one of largest density is kept: angle [n].
+ * False: out of memory. */
+bool fmpnn_torch_angles(fmpnn_torch *torch, size_t samples, size_t n,
+                        const fmpnn_mixture *mixture, double *angle);
+
+#endif
