@@ -19,6 +19,7 @@ without letters, of the native sequence under its random order, at single residu
 sequence letter by letter, all with its own random stream (fusempnn protein_mpnn_run).
 
 Prints a Markdown table; --output FILE gets everything as JSON. Wants a quiet machine.
+ligand_peers.py does the same for LigandMPNN, with parts of this file.
 """
 import argparse
 import json
@@ -174,8 +175,7 @@ class Published:
                 "designed": int((self.mask * self.designed).sum())}
 
 
-def serve(package, threads, flush):
-    side = Published(package, threads, flush)
+def serve(side):
     with side.torch.no_grad():
         print(json.dumps({"torch": side.torch.__version__}), flush=True)
         for line in sys.stdin:
@@ -184,10 +184,10 @@ def serve(package, threads, flush):
 
 
 class Process:
-    """Published code in a process of its own."""
+    """Published code in a process of its own, which is `script` with --serve."""
 
-    def __init__(self, package, threads, flush):
-        command = [sys.executable, os.path.abspath(__file__), "--serve", package, str(threads),
+    def __init__(self, package, threads, flush, script=__file__):
+        command = [sys.executable, os.path.abspath(script), "--serve", package, str(threads),
                    str(int(flush))]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                         text=True)
@@ -464,6 +464,6 @@ def main():
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--serve"]:
-        serve(sys.argv[2], int(sys.argv[3]), sys.argv[4] == "1")
+        serve(Published(sys.argv[2], int(sys.argv[3]), sys.argv[4] == "1"))
     else:
         main()
