@@ -114,6 +114,16 @@ said '1 residues lack backbone atoms' ligandmpnn_run --pdb_path broken.pdb --pac
     --number_of_packs_per_design 1 --packed_suffix _p --file_ending _x
 report "$(awk '/^ATOM/ { n[substr($0, 23, 4)] } END { exit length(n) != 11 }' out/packed/broken_p_1_1_x.pdb &&
     echo yes)" "all residues but the one without a backbone are packed"
+# ---- score.py's own ways with chains
+"$fusempnn" ligandmpnn_score --out_folder whole --seed 1 --verbose 0 --pdb_path dimer.pdb >console 2>err
+for chains in AB A,B; do
+    said '' ligandmpnn_score --pdb_path dimer.pdb --parse_these_chains_only $chains
+    report "$(cmp -s whole/dimer.pt out/dimer.pt && echo yes)" "chains $chains are read"
+done
+said '' ligandmpnn_score --pdb_path dimer.pdb --chains_to_design ""
+report "$(cmp -s whole/dimer.pt out/dimer.pt && echo yes)" "no chain to design is all"
+said '' ligandmpnn_score --pdb_path dimer.pdb --parse_these_chains_only A
+report "$(! cmp -s whole/dimer.pt out/dimer.pt && echo yes)" "chain A alone is less"
 # ---- odd ligands: a clear word, and finite numbers
 said 'context-element-unknown' ligandmpnn_run --pdb_path odd.pdb --model_type ligand_mpnn
 said 'context-empty' ligandmpnn_run --pdb_path hydrogens.pdb --model_type ligand_mpnn
