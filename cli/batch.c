@@ -2,6 +2,7 @@
 #include "dictionaries.h"
 #include "interrupt.h"
 #include "models.h"
+#include "packing.h"
 #include "progress.h"
 #include "report.h"
 #include "seed.h"
@@ -168,7 +169,8 @@ static bool concerns(const fmpnn_job *job, const char *code)
 {
     fmpnn_model_info info;
     fmpnn_model_describe(fmpnn_job_model(job), &info);
-    return strncmp(code, "context-", 8) != 0 || !strcmp(info.kind, "ligand");
+    return strncmp(code, "context-", 8) != 0 || !strcmp(info.kind, "ligand") ||
+           !strcmp(info.kind, "packer");
 }
 
 static void print_notes(loop *l, const input *in, const fmpnn_structure *st,
@@ -255,6 +257,7 @@ fmpnn_status batch_create_job(const batch *b, const input *in, const fmpnn_struc
     settings.transmembrane_buried = o->transmembrane_buried;
     settings.transmembrane_interface = o->transmembrane_interface;
     settings.global_membrane = o->global_membrane;
+    settings.pack = b->verb->bit == VERB_PACK;
     status = fmpnn_job_create(st, model, &settings, job, err);
     states_clear(&others);
     free(ties);
@@ -349,6 +352,7 @@ static bool result_path(const batch *b, const input *in, char *path, size_t size
         {VERB_SCORE, "%s/tables/%s.tsv"},
         {VERB_PROBS, "%s/probs/%s.npz"},
         {VERB_SCAN, "%s/tables/%s.tsv"},
+        {VERB_PACK, "%s/tables/%s.tsv"},
     };
     for (size_t p = 0; p < sizeof places / sizeof *places; p++)
         if (places[p].verb == b->verb->bit) {
@@ -604,6 +608,7 @@ static int open_run(batch *b, int argc, char **argv)
     how.gaps_as = o->gaps_as ? o->gaps_as[0] : 0;
     how.save_probs = o->save_probs;
     how.backbones = o->backbones;
+    how.packed = packing_format(b);
     how.columns = b->columns;
     how.column_count = b->column_count;
     char *arguments = arguments_json(b, argc, argv);

@@ -32,6 +32,13 @@ static const verb verbs[] = {
      "  fusempnn scan 1hpv.pdb\n"
      "  fusempnn scan 1hpv.pdb --chains A --redesign A20-40 --orders 20 -o scan.tsv\n",
      cli_scan},
+    {"pack", VERB_PACK, "STRUCTURE... [options]",
+     "Place side chains: structures in -o FOLDER/packed, and how sure each residue is as a table.",
+     "  fusempnn pack 1hpv.pdb -o packed\n"
+     "  fusempnn pack complex.cif -n 4 --redesign A40-60 --pack-format cif -o packed\n"
+     "  fusempnn pack 1hpv.pdb > confidence.tsv\n"
+     "  fusempnn design 1hpv.pdb -n 8 --pack 2 -o designs\n",
+     cli_pack},
     {"verify", VERB_VERIFY, "STRUCTURE [options]",
      "Difference from double precision on this structure, for every instruction set and precision "
      "here; exits 1 where float32-grade ones exceed 2e-4 on log-probabilities.",
@@ -69,6 +76,7 @@ static void print_help(FILE *out)
           "  score STRUCTURE...     score native or given sequences\n"
           "  probs STRUCTURE...     log-probabilities per position\n"
           "  scan STRUCTURE...      every point mutation\n"
+          "  pack STRUCTURE...      place side chains\n"
           "  verify STRUCTURE       difference from double precision on this machine\n"
           "  inspect STRUCTURE...   what the model will see\n"
           "  weights list|get|verify  where weights are, hashes, licences\n"

@@ -16,7 +16,9 @@ enum { /* for short rows */
        M = VERB_BENCH_MODEL,
        N = VERB_SCAN,
        V = VERB_VERIFY,
-       STRUCTURES = D | S | P | I | M | N | V,
+       K = VERB_PACK,
+       LETTERS = D | S | P | I | M | N | V, /* ask a network for letters */
+       STRUCTURES = LETTERS | K,
        ALL = STRUCTURES | VERB_DOCTOR,
        F = VERB_BENCH_FUSION
 };
@@ -80,6 +82,18 @@ static const option_row table[] = {
      "sampling temperatures; 0 takes the most probable letter (0.1)"},
     {"first-sample", 0, WHOLE, AT(first_sample), D, true, SAMPLING, "K", NULL, 1, SEED_MAX,
      "number of the first sample: continue a run, or repeat one sample (1)"},
+    {"packings", 'n', WHOLE, AT(packings), K, true, SAMPLING, "N", NULL, 1, 1e6,
+     "packings of each structure (1)"},
+    {"first-packing", 0, WHOLE, AT(first_packing), K, true, SAMPLING, "P", NULL, 1, 1e9,
+     "number of the first packing: more of them, or one again (1)"},
+    {"pack", 0, WHOLE, AT(packings), D, false, SAMPLING, "N", NULL, 1, 1e6,
+     "pack the side chains of each sample N times; needs -o, a folder (no packing)"},
+    {"pack-steps", 0, WHOLE, AT(pack_steps), D | K, true, SAMPLING, "N", NULL, 1, 1000,
+     "rounds of a packing, each from the atoms of the one before (3)"},
+    {"pack-samples", 0, WHOLE, AT(pack_samples), D | K, true, SAMPLING, "N", NULL, 1, 1e5,
+     "angles drawn for each chi in a round, the likeliest being kept (16)"},
+    {"repack", 0, FLAG, AT(repack), D, false, SAMPLING, NULL, NULL, 0, 0,
+     "with --pack: also the side chains of residues that are not designed"},
     {"fasta", 0, TEXT, AT(fasta), S, true, SAMPLING, "FILE", NULL, 0, 0,
      "score these sequences instead of the native one; chains joined by : or /"},
     {"variants", 0, TEXT, AT(variants), S, true, SAMPLING, "FILE", NULL, 0, 0,
@@ -102,15 +116,21 @@ static const option_row table[] = {
     {"seed", 0, WHOLE, AT(seed), F, false, WORK, "N", NULL, 0, SEED_MAX, "of tensors and weights (0)"},
     {"seed", 0, WHOLE, AT(seed), STRUCTURES, true, SAMPLING, "N", NULL, 0, SEED_MAX,
      "0 to 2^53-1 (design: drawn from the system and recorded; else 0)"},
-    {"noise", 0, NUMBER, AT(noise), STRUCTURES, true, SAMPLING, "SIGMA", NULL, 0, 100,
+    {"noise", 0, NUMBER, AT(noise), LETTERS, true, SAMPLING, "SIGMA", NULL, 0, 100,
      "standard deviation of backbone noise in Angstrom (0)"},
 
-    {"chains", 0, TEXT, AT(chains), STRUCTURES, true, SELECTION, "A,B", NULL, 0, 0,
+    {"chains", 0, TEXT, AT(chains), LETTERS, true, SELECTION, "A,B", NULL, 0, 0,
      "chains to design; the rest is context (all)"},
-    {"redesign", 0, TEXT, AT(redesign), STRUCTURES, true, SELECTION, "SEL", NULL, 0, 0,
+    {"chains", 0, TEXT, AT(chains), K, true, SELECTION, "A,B", NULL, 0, 0,
+     "chains whose side chains are packed; those of the rest stay (all)"},
+    {"redesign", 0, TEXT, AT(redesign), LETTERS, true, SELECTION, "SEL", NULL, 0, 0,
      "residues to design, such as A10-25,B82A (all)"},
-    {"fix", 0, TEXT, AT(fix), STRUCTURES, true, SELECTION, "SEL", NULL, 0, 0,
+    {"redesign", 0, TEXT, AT(redesign), K, true, SELECTION, "SEL", NULL, 0, 0,
+     "residues to pack, such as A10-25,B82A (all)"},
+    {"fix", 0, TEXT, AT(fix), LETTERS, true, SELECTION, "SEL", NULL, 0, 0,
      "residues to keep; wins over --redesign"},
+    {"fix", 0, TEXT, AT(fix), K, true, SELECTION, "SEL", NULL, 0, 0,
+     "residues whose side chains stay; wins over --redesign"},
     {"omit", 0, TEXT, AT(omit), D | I, true, SELECTION, "\"C,A5-9:GP\"", NULL, 0, 0,
      "letters never sampled, everywhere or at residues"},
     {"bias", 0, TEXT, AT(bias), D | I, true, SELECTION, "\"A=-1.1,A12:P=2\"", NULL, 0, 0,
@@ -119,29 +139,31 @@ static const option_row table[] = {
      "probabilities to mix in: .npz with CHAIN_coef and CHAIN_bias, or a folder of NAME.npz"},
     {"pssm-weight", 0, NUMBER, AT(pssm_weight), D | I, true, SELECTION, "W", NULL, 0, 1,
      "their share where the coefficient is 1; needed with --pssm and --pssm-jsonl"},
-    {"tie", 0, REPEAT, AT(tie), STRUCTURES, true, SELECTION, "\"A=B=C\"", NULL, 0, 0,
+    {"tie", 0, REPEAT, AT(tie), LETTERS, true, SELECTION, "\"A=B=C\"", NULL, 0, 0,
      "positions that share one letter; may be repeated"},
-    {"state", 0, REPEAT, AT(state), STRUCTURES, true, SELECTION, "FILE[=WEIGHT]", NULL, 0, 0,
+    {"state", 0, REPEAT, AT(state), LETTERS, true, SELECTION, "FILE[=WEIGHT]", NULL, 0, 0,
      "another state of the protein; may be repeated. The states' logits are averaged by weight (1), negative ones to design against"},
-    {"symmetry", 0, CHOICE, AT(symmetry), STRUCTURES, true, SELECTION, "homooligomer", "homooligomer", 0, 0,
+    {"symmetry", 0, CHOICE, AT(symmetry), LETTERS, true, SELECTION, "homooligomer", "homooligomer", 0, 0,
      "tie all designed chains of one sequence or length"},
 
-    {"ligand-context", 0, CHOICE, AT(ligand_context), STRUCTURES, true, SEEN, "on|off", "on|off", 0, 0,
+    {"ligand-context", 0, CHOICE, AT(ligand_context), LETTERS, true, SEEN, "on|off", "on|off", 0, 0,
      "ligand weights: ligands, ions and nucleic acids are seen (on)"},
-    {"side-chain-context", 0, FLAG, AT(side_chain_context), STRUCTURES, false, SEEN, NULL, NULL, 0, 0,
+    {"ligand-context", 0, CHOICE, AT(ligand_context), K, true, SEEN, "on|off", "on|off", 0, 0,
+     "ligands, ions and nucleic acids are seen (on)"},
+    {"side-chain-context", 0, FLAG, AT(side_chain_context), LETTERS, false, SEEN, NULL, NULL, 0, 0,
      "ligand weights: also the side chains of residues that are kept"},
-    {"transmembrane-buried", 0, TEXT, AT(transmembrane_buried), STRUCTURES, true, SEEN, "SEL", NULL, 0, 0,
+    {"transmembrane-buried", 0, TEXT, AT(transmembrane_buried), LETTERS, true, SEEN, "SEL", NULL, 0, 0,
      "membrane weights: residues within the membrane"},
-    {"transmembrane-interface", 0, TEXT, AT(transmembrane_interface), STRUCTURES, true, SEEN, "SEL", NULL, 0, 0,
+    {"transmembrane-interface", 0, TEXT, AT(transmembrane_interface), LETTERS, true, SEEN, "SEL", NULL, 0, 0,
      "membrane weights: residues at its surface"},
-    {"global-membrane", 0, CHOICE, AT(global_membrane), STRUCTURES, true, SEEN, "0|1", "0|1", 0, 0,
+    {"global-membrane", 0, CHOICE, AT(global_membrane), LETTERS, true, SEEN, "0|1", "0|1", 0, 0,
      "membrane/global weights: is the whole protein of a membrane?"},
 
     {"chain-id-jsonl", 0, TEXT, AT(dictionaries.chain_id_jsonl), STRUCTURES, true, DICTIONARIES, "FILE", NULL, 0, 0,
      "designed chains and context"},
     {"fixed-positions-jsonl", 0, TEXT, AT(dictionaries.fixed_positions_jsonl), STRUCTURES, true, DICTIONARIES, "FILE", NULL, 0, 0,
      "positions to keep"},
-    {"tied-positions-jsonl", 0, TEXT, AT(dictionaries.tied_positions_jsonl), STRUCTURES, true, DICTIONARIES, "FILE", NULL, 0, 0,
+    {"tied-positions-jsonl", 0, TEXT, AT(dictionaries.tied_positions_jsonl), LETTERS, true, DICTIONARIES, "FILE", NULL, 0, 0,
      "positions that share one letter, with weights (betas)"},
     {"omit-AA-jsonl", 0, TEXT, AT(dictionaries.omit_AA_jsonl), D | I, true, DICTIONARIES, "FILE", NULL, 0, 0,
      "letters never sampled at positions"},
@@ -152,7 +174,7 @@ static const option_row table[] = {
     {"pssm-jsonl", 0, TEXT, AT(dictionaries.pssm_jsonl), D | I, true, DICTIONARIES, "FILE", NULL, 0, 0,
      "probabilities to mix in, with --pssm-weight"},
 
-    {"reading", 0, CHOICE, AT(reading), ALL, true, READING, "author|original", "author|original", 0, 0,
+    {"reading", 0, CHOICE, AT(reading), ALL & ~K, true, READING, "author|original", "author|original", 0, 0,
      "as printed in the file, or as the original program parses (author)"},
     {"gaps", 0, CHOICE, AT(gaps), STRUCTURES, true, READING, "bond", "bond", 0, 0,
      "close numbering gaps whose C-N distance is that of a bond"},
@@ -162,16 +184,22 @@ static const option_row table[] = {
     {"name-from", 0, CHOICE, AT(name_from), STRUCTURES, false, READING, "name|path", "name|path", 0, 0,
      "name results after the file's name or its whole path (name)"},
 
-    {"output", 'o', TEXT, AT(output), ALL, false, OUTPUT, "PLACE", NULL, 0, 0,
+    {"output", 'o', TEXT, AT(output), ALL & ~K, false, OUTPUT, "PLACE", NULL, 0, 0,
      "a file (.fa .tsv .jsonl, + .gz; probs: .npz) or a folder (stdout)"},
+    {"output", 'o', TEXT, AT(output), K, false, OUTPUT, "PLACE", NULL, 0, 0,
+     "a folder for structures and table, or a table (.tsv .jsonl, + .gz) (a table on stdout)"},
     {"output", 'o', TEXT, AT(output), F, false, OUTPUT, "FILE", NULL, 0, 0,
      "the results in JSON, replaced if there (output/kernel_fusion_benchmark.json)"},
     {"json", 0, FLAG, AT(json), F, false, OUTPUT, NULL, NULL, 0, 0, "print the JSON instead of the sections"},
     {"json", 0, FLAG, AT(json), ALL, false, OUTPUT, NULL, NULL, 0, 0, "JSON Lines instead of a table"},
     {"overwrite", 0, FLAG, AT(overwrite), ALL, false, OUTPUT, NULL, NULL, 0, 0,
      "replace results that are present"},
-    {"resume", 0, FLAG, AT(resume), D | S | P | N, false, OUTPUT, NULL, NULL, 0, 0,
+    {"resume", 0, FLAG, AT(resume), D | S | P | N | K, false, OUTPUT, NULL, NULL, 0, 0,
      "keep results of the same settings, make what is missing"},
+    {"pack-weights", 0, TEXT, AT(pack_weights), D, false, COMMON, "NAME|FILE", NULL, 0, 0,
+     "weights of --pack (packer/v_32_002_16)"},
+    {"pack-format", 0, CHOICE, AT(pack_format), D | K, false, OUTPUT, "pdb|cif", "pdb|cif", 0, 0,
+     "form of the structures in packed/ (pdb)"},
     {"with-native", 0, FLAG, AT(with_native), D, false, OUTPUT, NULL, NULL, 0, 0,
      "put the native sequence first"},
     {"fasta-chains", 0, CHOICE, AT(fasta_chains), D, false, OUTPUT, "designed|all", "designed|all", 0, 0,
@@ -186,8 +214,10 @@ static const option_row table[] = {
     {"residues", 0, FLAG, AT(residues), I, false, OUTPUT, NULL, NULL, 0, 0, "one row for each residue"},
     {"strict", 0, FLAG, AT(strict), I, false, OUTPUT, NULL, NULL, 0, 0, "exit with 1 on any warning"},
 
-    {"weights", 0, TEXT, AT(weights), ALL, true, COMMON, "NAME|FILE", NULL, 0, 0,
+    {"weights", 0, TEXT, AT(weights), ALL & ~K, true, COMMON, "NAME|FILE", NULL, 0, 0,
      "published name, family (vanilla soluble ca ligand membrane) or file (vanilla/v_48_020)"},
+    {"weights", 0, TEXT, AT(weights), K, true, COMMON, "NAME|FILE", NULL, 0, 0,
+     "weights of a side-chain packer (packer/v_32_002_16)"},
     {"threads", 0, WHOLE, AT(threads), ALL | F, false, COMMON, "N", NULL, 0, 4096, "threads; 0: as many as cores (0)"},
     {"max-memory", 0, SIZE, AT(max_memory), STRUCTURES, false, COMMON, "SIZE", NULL, 0, 0,
      "memory to use, such as 2G or 512M: tables that do not fit are made again as needed (no limit)"},
@@ -210,6 +240,11 @@ void options_init(options *o)
     o->threads = -1;
     o->samples = 1;
     o->first_sample = 1;
+    o->first_packing = 1;
+    o->pack_steps = 3;
+    o->pack_samples = 16;
+    o->pack_weights = "packer/v_32_002_16";
+    o->pack_format = "pdb";
     o->seed = -1;
     o->temperature[0] = 0.1;
     o->temperatures = 1;
@@ -587,6 +622,10 @@ static int check_together(const verb *v, const options *o)
     if ((o->overwrite || o->resume) && !o->output)
         return complain(v, o->resume ? "--resume" : "--overwrite",
                         "needs -o, a file or a folder");
+    if (o->packings && v->bit == VERB_DESIGN && !o->output)
+        return complain(v, "--pack", "needs -o, a folder");
+    if (o->repack && !o->packings)
+        return complain(v, "--repack", "needs --pack");
     if (o->gaps_as && o->gaps_as[1])
         return complain(v, "--gaps-as", "must be one character");
     if (o->gaps_as && (o->gaps_as[0] <= ' ' || o->gaps_as[0] > '~' || o->gaps_as[0] == '>'))
@@ -611,6 +650,10 @@ int options_parse(const verb *v, int argc, char **argv, options *o)
     cursor c = {v, argc, 0, argv, o};
     bool only_structures = false;
     o->structure = checked_alloc((size_t)argc + 1, sizeof *o->structure);
+    if (v->bit == VERB_PACK) {
+        o->weights = o->pack_weights;
+        o->packings = 1;
+    }
     while (c.at < argc) {
         const char *argument = argv[c.at++];
         int code = -1;

@@ -18,7 +18,8 @@ enum {
     VERB_BENCH_FUSION = 1 << 5,
     VERB_BENCH_MODEL = 1 << 6,
     VERB_SCAN = 1 << 7,
-    VERB_VERIFY = 1 << 8
+    VERB_VERIFY = 1 << 8,
+    VERB_PACK = 1 << 9
 };
 
 enum {
@@ -65,6 +66,9 @@ typedef struct options {
     int64_t batch, length, hidden, neighbors, runs;
     const char *tensors, *peers, *work;
     /* output */
+    int64_t packings, first_packing, pack_steps, pack_samples; /* packings 0: none */
+    const char *pack_weights, *pack_format;
+    bool repack;
     const char *output, *separator, *gaps_as, *backbones, *fasta_chains;
     bool json, quiet, overwrite, resume, with_native, save_probs, residues, strict, help;
 

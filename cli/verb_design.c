@@ -1,6 +1,7 @@
 /* design: sample sequences. */
 #include "ahead.h"
 #include "interrupt.h"
+#include "packing.h"
 #include "report.h"
 #include "verbs.h"
 
@@ -21,6 +22,8 @@ static char *make_plan(const batch *b, const options *o)
         json_array_append_new(temperatures, json_real(o->temperature[i]));
     json_t *plan = json_pack("{s:o, s:I, s:I}", "temperatures", temperatures, "first",
                              (json_int_t)o->first_sample, "n", (json_int_t)o->samples);
+    if (o->packings)
+        json_object_set_new(plan, "pack", packing_plan(b, o));
     if (b->options.with_native)
         json_object_set_new(plan, "with_native", json_true());
     char *line = json_dumps(plan, JSON_COMPACT | JSON_SORT_KEYS);
@@ -46,15 +49,34 @@ static fmpnn_status score_native(batch *b, fmpnn_job *job, fmpnn_error *err)
     return status;
 }
 
-static outcome add_samples(batch *b, const options *o, fmpnn_job *job, double T,
+/* Side chains of all of them, where they are asked for. */
+static outcome pack_samples(batch *b, const input *in, const fmpnn_job *job,
+                            const fmpnn_samples *samples, fmpnn_error *err)
+{
+    outcome how = OUTCOME_DONE;
+    for (size_t s = 0; in->options->packings && s < samples->count && how == OUTCOME_DONE; s++) {
+        if (interrupt_caught())
+            return STOP_INTERRUPT;
+        how = packing_add(b, in, job, samples->temperature, samples->sample[s].number,
+                          samples->sample[s].letters, err);
+    }
+    return how;
+}
+
+static outcome add_samples(batch *b, const input *in, fmpnn_job *job, double T,
                            uint64_t first, size_t n, fmpnn_error *err)
 {
+    const options *o = in->options;
     fmpnn_samples *samples;
     fmpnn_status status =
         fmpnn_design(b->ctx, job, T, first, n, o->save_probs, &samples, err);
     if (status != FMPNN_OK)
         return outcome_of_compute(status);
-    return outcome_of_output(parcel_samples(b, samples, err));
+    outcome how = pack_samples(b, in, job, samples, err);
+    if (how == OUTCOME_DONE)
+        return outcome_of_output(parcel_samples(b, samples, err));
+    fmpnn_samples_free(samples);
+    return how;
 }
 
 static outcome design_one(batch *b, const input *in, fmpnn_job *job, fmpnn_error *err)
@@ -71,7 +93,7 @@ static outcome design_one(batch *b, const input *in, fmpnn_job *job, fmpnn_error
             size_t n = total - done < chunk ? total - done : chunk;
             if (interrupt_caught())
                 return STOP_INTERRUPT;
-            outcome how = add_samples(b, o, job, o->temperature[t],
+            outcome how = add_samples(b, in, job, o->temperature[t],
                                       (uint64_t)o->first_sample + done, n, err);
             if (how != OUTCOME_DONE)
                 return how;
@@ -134,6 +156,8 @@ static void design_many(batch *b, size_t n, const input *const *in, prepared *co
 
 static size_t result_size(const batch *b, const options *o, size_t L)
 {
+    if (o->packings) /* these are not made ahead of their turn */
+        return SIZE_MAX;
     size_t letter = sizeof(float) + (o->save_probs ? sizeof(double) : 0);
     return count_units(b, o) * L * strlen(fmpnn_alphabet()) * letter;
 }
@@ -142,6 +166,8 @@ int cli_design(const verb *v, int argc, char **argv)
 {
     static const work design = {.unit = "samples", .makes_run = true, .units = count_units,
                                 .plan = make_plan, .each = design_one, .many = design_many,
-                                .size = result_size};
-    return batch_run(v, &design, NULL, argc, argv);
+                                .size = result_size, .check = packing_check,
+                                .finish = packing_finish};
+    packing state = {0};
+    return batch_run(v, &design, &state, argc, argv);
 }

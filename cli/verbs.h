@@ -9,6 +9,7 @@ int cli_score(const verb *v, int argc, char **argv);
 int cli_probs(const verb *v, int argc, char **argv);
 int cli_verify(const verb *v, int argc, char **argv);
 int cli_scan(const verb *v, int argc, char **argv);
+int cli_pack(const verb *v, int argc, char **argv);
 int cli_inspect(const verb *v, int argc, char **argv);
 int cli_doctor(const verb *v, int argc, char **argv);
 /* argv[0] is the benchmark. */

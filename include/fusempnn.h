@@ -402,6 +402,8 @@ typedef struct fmpnn_settings {
                                designed residues, by chain, number and insertion code */
     size_t states;
     double state_weight;  /**< of the structure itself among its states; 0 stands for 1 */
+    bool pack;            /**< weights of kind "packer": the designed residues are those whose side
+                               chains fmpnn_pack() places; letters are the structure's */
 } fmpnn_settings;
 
 FMPNN_API void fmpnn_settings_default(fmpnn_settings *settings);
@@ -651,6 +653,70 @@ FMPNN_API fmpnn_status fmpnn_scan(fmpnn_context *ctx, fmpnn_job *job, const uint
                                   size_t orders, double *log_p, double *log_odds, double *se,
                                   fmpnn_error *err);
 
+/** How side chains are packed. */
+typedef struct fmpnn_pack_settings {
+    size_t steps;    /**< rounds, each from the atoms of the one before; at least 1 */
+    size_t samples;  /**< angles drawn for each chi in a round, the likeliest being kept */
+    bool everything; /**< also where nothing is designed: else those side chains stay as they are */
+} fmpnn_pack_settings;
+
+/** 3 rounds of 16 samples, fixed side chains stay. */
+FMPNN_API void fmpnn_pack_settings_default(fmpnn_pack_settings *settings);
+
+enum { FMPNN_PACK_ATOMS = 14, FMPNN_PACK_CHIS = 4 };
+
+/** One packing. Arrays belong to the fmpnn_packs that holds it. */
+typedef struct fmpnn_pack_result {
+    uint64_t number;    /**< from 1; the same number is the same packing for ever */
+    float *xyz;         /**< [L][14][3] Angstrom, atoms in the order of docs/formats.md; N, CA, C, O
+                             are the structure's own */
+    float *chi;         /**< [L][4] radians; NaN where the residue has no such angle, or stays */
+    float *log_density; /**< [L][4] ln of the density of that angle, 1/rad; NaN likewise */
+    double *confidence; /**< [L] mean of those, higher is surer; NaN where there are none */
+    double mean;        /**< of confidence over residues that have one; NaN if none has */
+} fmpnn_pack_result;
+
+/** Packings of one sequence. */
+typedef struct fmpnn_packs {
+    size_t count, length;
+    double temperature; /**< of the sequence's sample */
+    uint64_t sample;    /**< its number; 0: the structure's own letters */
+    uint64_t seed;
+    fmpnn_pack_settings settings;
+    uint8_t *letters;   /**< [L] */
+    uint8_t *atoms;     /**< [L] how many of the 14 were placed; 0: not packed */
+    size_t packed;      /**< residues that were */
+    char *note;         /**< for a person: fixed side chains that lack atoms and were packed too,
+                             residues of unknown type that were not; NULL if there is none */
+    fmpnn_pack_result *pack; /**< [count] */
+} fmpnn_packs;
+
+/**
+ * Place side chains on a job's backbone.
+ *
+ * @param job         tells which residues: those designed, and with settings->everything all. A
+ *                    residue without all four backbone atoms, or of type X, has no side chain
+ * @param packer      weights of kind "packer"
+ * @param settings    NULL for the defaults
+ * @param temperature,sample of the sequence, for the random numbers; 0, 0 for the structure's own
+ * @param letters     [L] residue codes, model order; NULL: native
+ * @param first       number of the first packing, from 1
+ * @param n           how many
+ * @param packs       out, freed with fmpnn_packs_free()
+ * @return FMPNN_OK; FMPNN_EINVAL for other weights, or 0 packings, rounds or samples;
+ *         FMPNN_ESELECT if no residue is to be packed; FMPNN_ENOMEM.
+ *
+ * A packing depends on (seed, backbone digest, temperature, sample, its number, letters, settings,
+ * weights) and on nothing else. In a CUDA context the CPU packs. Source: Dauparas et al. 2025
+ * (LigandMPNN); docs/math.md, "Packing".
+ */
+FMPNN_API fmpnn_status fmpnn_pack(fmpnn_context *ctx, const fmpnn_job *job,
+                                  const fmpnn_model *packer, const fmpnn_pack_settings *settings,
+                                  double temperature, uint64_t sample, const uint8_t *letters,
+                                  uint64_t first, size_t n, fmpnn_packs **packs,
+                                  fmpnn_error *err);
+FMPNN_API void fmpnn_packs_free(fmpnn_packs *packs);
+
 /* ------------------------------------------------------------------ 7. results */
 
 /** One command's results on their way to stdout, a file or a folder. */
@@ -663,7 +729,7 @@ typedef enum fmpnn_existing {
 } fmpnn_existing;
 
 typedef struct fmpnn_run_options {
-    const char *verb;      /**< "design", "score", "probs" or "scan" */
+    const char *verb;      /**< "design", "score", "probs", "scan" or "pack" */
     const char *path;      /**< NULL or "-": stdout; *.fa *.fasta *.tsv *.jsonl (+ .gz): that
                                 file; *.npz for probs; a device or pipe: that stream; anything
                                 else: a folder */
@@ -678,6 +744,8 @@ typedef struct fmpnn_run_options {
                                 been made with keep_probs */
     const char *backbones; /**< design into a folder: "pdb" or "cif": a structure a sample;
                                 NULL: none */
+    const char *packed;    /**< design and pack into a folder: "pdb" or "cif": a structure with side
+                                chains for each packing; NULL: none */
     const char *const *columns; /**< score: [column_count] names of columns that the caller adds
                                      before those of each record; none may be one of ours */
     size_t column_count;
@@ -764,6 +832,11 @@ FMPNN_API fmpnn_status fmpnn_run_add_scan(fmpnn_run *run, const uint8_t *letters
                                           size_t orders, const double *log_p,
                                           const double *log_odds, const double *se,
                                           fmpnn_error *err);
+
+/** Add packings: for verb "pack" rows of a table, one for each residue, and with options->packed
+ *  structures; for verb "design", before or after its samples, structures only. */
+FMPNN_API fmpnn_status fmpnn_run_add_packs(fmpnn_run *run, const fmpnn_packs *packs,
+                                           fmpnn_error *err);
 
 /**
  * Commit the structure's results: to a folder, temporary names become final ones, the marker of

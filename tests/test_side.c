@@ -280,6 +280,60 @@ static void every_allocation_may_fail(void **state)
     fmpnn_model_free(model);
 }
 
+/* The public call: a packing is the same alone, and every allocation of it may fail. */
+static void packings_are_made(void **state)
+{
+    (void)state;
+    seed = 7;
+    fmpnn_model *model = make_packer();
+    world *w = make_world(model, true, false, 'X');
+    const fmpnn_settings settings = {.pack = true, .redesign = "A1-30", .seed = 5};
+    const fmpnn_pack_settings how = {.steps = 2, .samples = 4};
+    fmpnn_context *ctx;
+    fmpnn_job *job;
+    fmpnn_packs *two, *one = NULL;
+    fmpnn_error err = {""};
+    fmpnn_context_options options = {.device = "cpu", .precision = "fp32", .threads = 1};
+    assert_int_equal(fmpnn_context_create(&options, &ctx, NULL), 0);
+    assert_int_equal(fmpnn_job_create(&w->small.st, model, NULL, &job, &err), FMPNN_EINVAL);
+    if (fmpnn_job_create(&w->small.st, model, &settings, &job, &err) ||
+        fmpnn_pack(ctx, job, model, &how, 0, 0, NULL, 1, 2, &two, &err))
+        fail_msg("%s", err.message);
+    assert_int_equal(two->count, 2);
+    assert_int_equal(two->packed, L - 2); /* all but X and the unresolved one: none has atoms */
+    assert_int_equal(two->atoms[4], 0);
+    assert_int_equal(two->atoms[MASKED], 0);
+    assert_non_null(strstr(two->note, "A5"));
+    assert_true(isnan(two->pack[0].confidence[3])); /* glycine */
+    assert_true(isfinite(two->pack[0].mean));
+    for (size_t i = 0; i < L; i++)
+        for (size_t c = 0; c < FMPNN_PACK_CHIS; c++)
+            assert_true(isnan(two->pack[0].chi[4 * i + c]) ||
+                        fabsf(two->pack[0].chi[4 * i + c]) <= 3.1416f);
+    assert_int_equal(fmpnn_pack(ctx, job, model, &how, 0, 0, NULL, 2, 1, &one, &err), 0);
+    assert_memory_equal(one->pack[0].xyz, two->pack[1].xyz,
+                        L * 3 * FMPNN_PACK_ATOMS * sizeof(float));
+    assert_true(memcmp(one->pack[0].xyz, two->pack[0].xyz,
+                       L * 3 * FMPNN_PACK_ATOMS * sizeof(float)) != 0);
+    fmpnn_packs_free(one);
+    fmpnn_packs_free(two);
+    fmpnn_status status = FMPNN_ENOMEM;
+    for (size_t n = 1; status; n++) {
+        one = NULL;
+        fmpnn_alloc_fail_at(n);
+        status = fmpnn_pack(ctx, job, model, &how, 0, 0, NULL, 1, 2, &one, &err);
+        fmpnn_alloc_fail_at(0);
+        assert_true(status == FMPNN_OK || (status == FMPNN_ENOMEM && !one));
+    }
+    fmpnn_packs_free(one);
+    assert_int_equal(fmpnn_pack(ctx, job, model, &how, 0, 0, NULL, 0, 1, &one, &err),
+                     FMPNN_EINVAL);
+    fmpnn_job_free(job);
+    fmpnn_context_free(ctx);
+    free_world(w);
+    fmpnn_model_free(model);
+}
+
 static void other_weights_are_refused(void **state)
 {
     (void)state;
@@ -310,6 +364,7 @@ int main(void)
         cmocka_unit_test(turning_changes_nothing),
         cmocka_unit_test(side_chains_and_context_matter),
         cmocka_unit_test(every_allocation_may_fail),
+        cmocka_unit_test(packings_are_made),
         cmocka_unit_test(other_weights_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

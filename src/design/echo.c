@@ -231,6 +231,8 @@ static bool put_seen(fmpnn_resolver *r, json_t *object)
                                     json_string(s->hide_ligands ? "off" : "on")) &&
                !json_object_set_new(object, "side_chain_context",
                                     json_boolean(s->side_chain_context));
+    if (s->pack)
+        return good;
     if (info->labels && s->global_membrane)
         return !json_object_set_new(object, "global_membrane",
                                     json_integer(*s->global_membrane == '1')) &&

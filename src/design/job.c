@@ -150,6 +150,11 @@ static fmpnn_status check_atoms(const fmpnn_resolver *r)
         return FMPNN_OK;
     for (size_t i = 0; i < st->length; i++)
         ca = ca || st->residue[i].present >> FMPNN_ATOM_CA & 1;
+    if (ca && r->settings->pack)
+        return fmpnn_fail(r->err, FMPNN_EFORMAT,
+                          "%s: no residue has N, CA, C and O, but there are CA atoms: side chains "
+                          "need a whole backbone",
+                          st->name);
     if (ca && !r->job->model->info.ca_only)
         return fmpnn_fail(r->err, FMPNN_EFORMAT,
                           "%s: no residue has N, CA, C and O, but there are CA atoms; use "
@@ -261,9 +266,9 @@ static fmpnn_status check_designed(const fmpnn_resolver *r)
     if (!designed)
         return fmpnn_fail(
             r->err, FMPNN_ESELECT,
-            "%s: nothing to design: every residue is fixed, left out, or lacks "
+            "%s: nothing to %s: every residue is fixed, left out, or lacks "
             "backbone atoms",
-            job->st->name);
+            job->st->name, r->settings->pack ? "pack" : "design");
     return FMPNN_OK;
 }
 
@@ -330,7 +335,11 @@ static fmpnn_status draw_fixed_order(fmpnn_resolver *r)
 static fmpnn_status resolve(fmpnn_resolver *r)
 {
     fmpnn_status status = check_settings(r);
-    if (!status && r->job->model->packer.node.w)
+    if (!status && r->settings->pack && !r->job->model->packer.node.w)
+        status = fmpnn_fail(r->err, FMPNN_EINVAL,
+                            "weights %s place no side chains; those that do are --weights packer",
+                            r->job->model->info.name);
+    if (!status && r->job->model->packer.node.w && !r->settings->pack)
         status = fmpnn_fail(r->err, FMPNN_EINVAL,
                             "weights %s place side chains and know nothing of letters; for "
                             "sequences use --weights ligand",
@@ -385,6 +394,7 @@ fmpnn_status fmpnn_job_create(const fmpnn_structure *st, const fmpnn_model *mode
     job->st = st;
     job->model = model;
     job->seed = r.settings->seed;
+    job->hide_ligands = r.settings->hide_ligands;
     fmpnn_status status = resolve(&r);
     fmpnn_release(r.ordinal_position);
     fmpnn_release(r.ordinal_chain);

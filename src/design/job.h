@@ -57,6 +57,7 @@ struct fmpnn_job {
                                     in which every sample visits it (order.h) */
     size_t fixed_count;
     struct fmpnn_states *states; /* NULL: the structure alone (states.h) */
+    bool hide_ligands;           /* as set */
     uint64_t seed;
     char digest[65];
     char *echo;                  /* JSON */

@@ -64,8 +64,8 @@ bool fmpnn_stream_init(fmpnn_stream *stream, uint64_t seed, const char digest[65
     return true;
 }
 
-static void words(const fmpnn_stream *stream, uint64_t sample, uint32_t position,
-                  fmpnn_purpose purpose, uint32_t out[4])
+void fmpnn_stream_words(const fmpnn_stream *stream, uint64_t sample, uint32_t position,
+                        fmpnn_purpose purpose, uint32_t out[4])
 {
     uint32_t counter[4] = {(uint32_t)sample, (uint32_t)(sample >> 32), position,
                            (uint32_t)purpose};
@@ -82,7 +82,7 @@ double fmpnn_uniform(const fmpnn_stream *stream, uint64_t sample, uint32_t posit
                      fmpnn_purpose purpose)
 {
     uint32_t out[4];
-    words(stream, sample, position, purpose, out);
+    fmpnn_stream_words(stream, sample, position, purpose, out);
     return unit(out[0], out[1]);
 }
 
@@ -91,9 +91,16 @@ void fmpnn_normal2(const fmpnn_stream *stream, uint64_t sample, uint32_t positio
 {
     const double two_pi = 6.283185307179586476925;
     uint32_t w[4];
-    words(stream, sample, position, purpose, w);
+    fmpnn_stream_words(stream, sample, position, purpose, w);
     double radius = sqrt(-2 * log1p(-unit(w[0], w[1]))); /* 1 - u is never 0 */
     double angle = two_pi * unit(w[2], w[3]);
     out[0] = radius * cos(angle);
     out[1] = radius * sin(angle);
+}
+
+fmpnn_stream fmpnn_stream_packing(const fmpnn_stream *stream, uint64_t sample, uint32_t number)
+{
+    uint32_t out[4];
+    fmpnn_stream_words(stream, sample, number, FMPNN_FOR_PACKING, out);
+    return (fmpnn_stream){{out[0], out[1]}};
 }

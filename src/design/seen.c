@@ -123,6 +123,8 @@ static fmpnn_status select_labels(fmpnn_resolver *r, uint8_t *label)
 static fmpnn_status see_labels(fmpnn_resolver *r)
 {
     const fmpnn_settings *s = r->settings;
+    if (s->pack) /* a packer's labels are residue types */
+        return fmpnn_graph_label(r->job->graph, r->job->inputs->native, r->err);
     uint8_t *label = fmpnn_alloc_zero(r->job->inputs->L, 1);
     if (!label)
         return fmpnn_fail_memory(r->err, "labelling residues");

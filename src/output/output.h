@@ -22,6 +22,7 @@ typedef enum fmpnn_verb {
     FMPNN_VERB_SCORE,
     FMPNN_VERB_PROBS,
     FMPNN_VERB_SCAN,
+    FMPNN_VERB_PACK,
     FMPNN_VERBS
 } fmpnn_verb;
 
@@ -73,6 +74,7 @@ typedef struct fmpnn_plan {
     double *temperature; /* [temperatures] */
     uint64_t first, n;
     size_t sequences; /* 0: not said */
+    uint64_t first_packing, packings; /* of each sample, or of the structure; 0: none */
     bool with_native; /* a record NAME_native comes first */
 } fmpnn_plan;
 
@@ -88,6 +90,13 @@ fmpnn_status fmpnn_plan_settings(const fmpnn_plan *plan, fmpnn_verb verb,
                                  const fmpnn_job *job, const fmpnn_context *ctx,
                                  const fmpnn_sequence_form *form, char settings[13],
                                  fmpnn_error *err);
+/* How many files in packed/ the plan makes, and the name of the k-th, without its ending. */
+uint64_t fmpnn_plan_packed(const fmpnn_plan *plan, fmpnn_verb verb);
+void fmpnn_plan_packed_id(const fmpnn_plan *plan, fmpnn_verb verb, const char *record_name,
+                          uint64_t k, fmpnn_text *out);
+/* NAME_T0.1_s57_p1, of the structure itself (number 0) NAME_p1 */
+void fmpnn_packing_id(const char *record_name, double temperature, uint64_t number,
+                      uint64_t packing, fmpnn_text *out);
 /* NAME_T0.1_s57 */
 void fmpnn_sample_id(const char *record_name, double temperature, uint64_t number,
                      fmpnn_text *out);
@@ -168,6 +177,11 @@ fmpnn_status fmpnn_probs_npz(const fmpnn_layout *layout, const fmpnn_stamp *stam
 fmpnn_status fmpnn_backbone_text(const fmpnn_layout *layout, const fmpnn_sample *sample,
                                  const char *format, fmpnn_text *out, fmpnn_error *err);
 
+/* Packing `number` of packs as a structure file (packed.c). */
+fmpnn_status fmpnn_packed_text(const fmpnn_layout *layout, const fmpnn_packs *packs,
+                               size_t number, const char *format, fmpnn_text *out,
+                               fmpnn_error *err);
+
 /* ---- places (target.c, staged.c) ---- */
 
 typedef enum fmpnn_format {
@@ -245,7 +259,7 @@ typedef struct fmpnn_wanted {
     const char *record_name; /* of ids and files */
     const char *settings;
     bool save_probs;
-    const char *backbones;
+    const char *backbones, *packed;
 } fmpnn_wanted;
 
 /* Mark the structure's records as pending; `complete`: all that are wanted are there.

@@ -63,6 +63,10 @@ fmpnn_status fmpnn_plan_parse(const char *text, fmpnn_plan *plan, fmpnn_error *e
         if (!json_is_number(value))
             status = bad(err, "temperatures", "an array of numbers");
     }
+    const json_t *pack = json_object_get(plan->json, "pack");
+    if (!status && pack && !(whole(pack, "packings", 0, MOST, &plan->packings) &&
+                             whole(pack, "first", 1, (uint64_t)UINT32_MAX, &plan->first_packing)))
+        status = bad(err, "pack", "an object with \"packings\" and \"first\", numbers from 1");
     if (status)
         fmpnn_plan_clear(plan);
     return status;
@@ -92,6 +96,32 @@ void fmpnn_sample_id(const char *record_name, double temperature, uint64_t numbe
     for (char *c = strchr(T, '+'); c; c = strchr(c, '+'))
         *c = '_'; /* 1e+16: a word of [A-Za-z0-9._-] all the same */
     fmpnn_text_print(out, "%s_T%s_s%llu", record_name, T, (unsigned long long)number);
+}
+
+uint64_t fmpnn_plan_packed(const fmpnn_plan *plan, fmpnn_verb verb)
+{
+    return (verb == FMPNN_VERB_PACK ? 1 : plan->temperatures * plan->n) * plan->packings;
+}
+
+void fmpnn_packing_id(const char *record_name, double temperature, uint64_t number,
+                      uint64_t packing, fmpnn_text *out)
+{
+    if (number)
+        fmpnn_sample_id(record_name, temperature, number, out);
+    else
+        fmpnn_text_print(out, "%s", record_name);
+    fmpnn_text_print(out, "_p%llu", (unsigned long long)packing);
+}
+
+void fmpnn_plan_packed_id(const fmpnn_plan *plan, fmpnn_verb verb, const char *record_name,
+                          uint64_t k, fmpnn_text *out)
+{
+    uint64_t sample = k / plan->packings, packing = plan->first_packing + k % plan->packings;
+    if (verb == FMPNN_VERB_PACK)
+        fmpnn_packing_id(record_name, 0, 0, packing, out);
+    else
+        fmpnn_packing_id(record_name, plan->temperature[sample / plan->n],
+                         plan->first + sample % plan->n, packing, out);
 }
 
 void fmpnn_plan_id(const fmpnn_plan *plan, const char *record_name, uint64_t k,

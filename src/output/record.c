@@ -9,6 +9,7 @@ static const fmpnn_column design_column[] = {FMPNN_DESIGN_COLUMNS(COLUMN)};
 static const fmpnn_column score_column[] = {FMPNN_SCORE_COLUMNS(COLUMN)};
 static const fmpnn_column probs_column[] = {FMPNN_PROBS_COLUMNS(COLUMN)};
 static const fmpnn_column scan_column[] = {FMPNN_SCAN_COLUMNS(COLUMN)};
+static const fmpnn_column pack_column[] = {FMPNN_PACK_COLUMNS(COLUMN)};
 #undef COLUMN
 
 /* 15 digits: 0.1 stays 0.1, and nothing that a score knows is lost; 9 for float32. */
@@ -23,6 +24,8 @@ fmpnn_columns fmpnn_verb_columns(fmpnn_verb verb)
         return (fmpnn_columns){score_column, FMPNN_SCORE_COUNT, DIGITS_DOUBLE};
     case FMPNN_VERB_SCAN:
         return (fmpnn_columns){scan_column, FMPNN_SCAN_COUNT, DIGITS_DOUBLE};
+    case FMPNN_VERB_PACK:
+        return (fmpnn_columns){pack_column, FMPNN_PACK_COUNT, DIGITS_FLOAT};
     case FMPNN_VERB_PROBS:
     case FMPNN_VERBS:
         break;
@@ -32,7 +35,8 @@ fmpnn_columns fmpnn_verb_columns(fmpnn_verb verb)
 
 const char *fmpnn_verb_text(fmpnn_verb verb)
 {
-    static const char *const text[FMPNN_VERBS] = {"design", "score", "probs", "scan"};
+    static const char *const text[FMPNN_VERBS] = {"design", "score", "probs", "scan",
+                                                  "pack"};
     return text[verb];
 }
 

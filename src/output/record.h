@@ -52,8 +52,20 @@ typedef enum fmpnn_column_kind {
     COLUMN(seed, INTEGER) COLUMN(model, TEXT) COLUMN(weights, TEXT)                        \
     COLUMN(precision, TEXT) COLUMN(settings, TEXT) COLUMN(on, TEXT)                        \
     COLUMN(version, TEXT)
+
+#define FMPNN_PACK_COLUMNS(COLUMN)                                                         \
+    COLUMN(name, TEXT) COLUMN(packing, INTEGER) COLUMN(chain, TEXT)                        \
+    COLUMN(resnum, INTEGER) COLUMN(icode, TEXT) COLUMN(letter, TEXT) COLUMN(packed, FLAG)  \
+    COLUMN(confidence, REAL) COLUMN(chi1, REAL) COLUMN(chi2, REAL) COLUMN(chi3, REAL)      \
+    COLUMN(chi4, REAL) COLUMN(mean_confidence, REAL) COLUMN(steps, INTEGER)                \
+    COLUMN(samples, INTEGER) COLUMN(seed, INTEGER) COLUMN(model, TEXT)                     \
+    COLUMN(weights, TEXT) COLUMN(precision, TEXT) COLUMN(settings, TEXT)                   \
+    COLUMN(on, TEXT) COLUMN(version, TEXT)
 /* clang-format on */
 
+#define FMPNN_COLUMN_ENUM(key, kind) FMPNN_PACK_##key,
+enum { FMPNN_PACK_COLUMNS(FMPNN_COLUMN_ENUM) FMPNN_PACK_COUNT };
+#undef FMPNN_COLUMN_ENUM
 #define FMPNN_COLUMN_ENUM(key, kind) FMPNN_DESIGN_##key,
 enum { FMPNN_DESIGN_COLUMNS(FMPNN_COLUMN_ENUM) FMPNN_DESIGN_COUNT };
 #undef FMPNN_COLUMN_ENUM
@@ -144,6 +156,11 @@ fmpnn_status fmpnn_scan_print(const fmpnn_stamp *stamp, const fmpnn_layout *layo
                               const uint8_t *letters, size_t orders, const double *log_p,
                               const double *log_odds, const double *se,
                               const fmpnn_printers *printers, fmpnn_error *err);
+
+/* Packing `number` of packs; printing fails into the texts. */
+void fmpnn_pack_print(const fmpnn_stamp *stamp, const fmpnn_layout *layout,
+                      const fmpnn_packs *packs, size_t number,
+                      const fmpnn_printers *printers);
 
 /* `value` with `decimals` digits after the point, "nan" for NaN, never "-0.0000". */
 void fmpnn_format_fixed(double value, int decimals, char out[48]);

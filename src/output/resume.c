@@ -75,7 +75,8 @@ static fmpnn_status claim_named(fmpnn_existing_records *existing,
          !strcmp(existing->sorted[at]->key, wanted->record_name);
          at++, count++)
         status = take(existing, existing->sorted[at], wanted, err);
-    *complete = wanted->verb == FMPNN_VERB_PROBS || wanted->verb == FMPNN_VERB_SCAN
+    *complete = wanted->verb == FMPNN_VERB_PROBS || wanted->verb == FMPNN_VERB_SCAN ||
+                        wanted->verb == FMPNN_VERB_PACK
                     ? count > 0
                     : count > 0 && count == fmpnn_plan_records(wanted->plan, wanted->verb);
     return status;
@@ -185,21 +186,27 @@ static fmpnn_status check_arrays(const char *path, const fmpnn_wanted *wanted,
 }
 
 /* Structure files carry no settings: they count if they are there. */
-static fmpnn_status check_backbones(const fmpnn_target *target, fmpnn_existing mode,
-                                    const fmpnn_wanted *wanted, bool *complete,
-                                    fmpnn_error *err)
+static fmpnn_status check_structures(const fmpnn_target *target, fmpnn_existing mode,
+                                     const fmpnn_wanted *wanted, bool packed, bool *complete,
+                                     fmpnn_error *err)
 {
     fmpnn_status status = FMPNN_OK;
-    uint64_t records = fmpnn_plan_records(wanted->plan, wanted->verb);
+    const fmpnn_plan *plan = wanted->plan;
+    uint64_t records = packed ? fmpnn_plan_packed(plan, wanted->verb)
+                              : fmpnn_plan_records(plan, wanted->verb);
     fmpnn_text id;
     char suffix[8];
     fmpnn_text_init(&id);
-    snprintf(suffix, sizeof suffix, ".%s", wanted->backbones);
-    for (uint64_t k = wanted->plan->with_native; !status && k < records; k++) {
+    snprintf(suffix, sizeof suffix, ".%s", packed ? wanted->packed : wanted->backbones);
+    for (uint64_t k = packed ? 0 : plan->with_native; !status && k < records; k++) {
         id.size = 0;
-        fmpnn_plan_id(wanted->plan, wanted->record_name, k, &id);
-        char *path =
-            id.failed ? NULL : fmpnn_target_name(target, "backbones", id.data, suffix);
+        if (packed)
+            fmpnn_plan_packed_id(plan, wanted->verb, wanted->record_name, k, &id);
+        else
+            fmpnn_plan_id(plan, wanted->record_name, k, &id);
+        char *path = id.failed ? NULL
+                               : fmpnn_target_name(target, packed ? "packed" : "backbones",
+                                                   id.data, suffix);
         if (!path)
             status = fmpnn_fail_memory(err, "looking for results");
         else if (!fmpnn_file_exists(path))
@@ -253,7 +260,9 @@ fmpnn_status fmpnn_folder_check(const fmpnn_target *target, fmpnn_existing mode,
             status = check_arrays(npz, wanted, complete, err);
     }
     if (!status && wanted->backbones)
-        status = check_backbones(target, mode, wanted, complete, err);
+        status = check_structures(target, mode, wanted, false, complete, err);
+    if (!status && wanted->packed)
+        status = check_structures(target, mode, wanted, true, complete, err);
 done:
     fmpnn_release(npz);
     fmpnn_release(table);

@@ -13,7 +13,7 @@ struct fmpnn_run {
     fmpnn_heads heads; /* the caller's own columns */
     char *separator;
     bool with_native, save_probs;
-    const char *backbones; /* "pdb", "cif" or NULL */
+    const char *backbones, *packed; /* "pdb", "cif" or NULL */
     fmpnn_report report;
     json_t *names;                   /* record names that are taken, in lower case */
     fmpnn_existing_records existing; /* of a file that is resumed */
@@ -42,6 +42,19 @@ void fmpnn_run_options_default(fmpnn_run_options *options)
 
 /* ---- open ---- */
 
+/* NULL stays NULL. */
+static bool take_format(const char *what, const char *given, const char **format,
+                        fmpnn_error *err)
+{
+    *format = !given                 ? NULL
+              : !strcmp(given, "pdb") ? "pdb"
+              : !strcmp(given, "cif") ? "cif"
+                                      : NULL;
+    if (given && !*format)
+        fmpnn_fail(err, FMPNN_EINVAL, "%s \"%s\": expected pdb or cif", what, given);
+    return !given || *format;
+}
+
 static fmpnn_status check_options(const fmpnn_run_options *options, fmpnn_run *run,
                                   fmpnn_error *err)
 {
@@ -52,7 +65,8 @@ static fmpnn_status check_options(const fmpnn_run_options *options, fmpnn_run *r
         v++;
     if (v == FMPNN_VERBS)
         return fmpnn_fail(err, FMPNN_EINVAL,
-                          "verb \"%s\": expected design, score, probs or scan", verb);
+                          "verb \"%s\": expected design, score, probs, scan or pack",
+                          verb);
     run->verb = (fmpnn_verb)v;
     if (!*separator || strlen(separator) > 8 ||
         strspn(separator, ":/|,;.+*_-") != strlen(separator))
@@ -66,14 +80,9 @@ static fmpnn_status check_options(const fmpnn_run_options *options, fmpnn_run *r
             err, FMPNN_EINVAL,
             "letter for unresolved residues: expected one such as X or -, other "
             "than the separator");
-    if (options->backbones) {
-        run->backbones = !strcmp(options->backbones, "pdb")   ? "pdb"
-                         : !strcmp(options->backbones, "cif") ? "cif"
-                                                              : NULL;
-        if (!run->backbones)
-            return fmpnn_fail(err, FMPNN_EINVAL, "backbones \"%s\": expected pdb or cif",
-                              options->backbones);
-    }
+    if (!take_format("backbones", options->backbones, &run->backbones, err) ||
+        !take_format("packed structures", options->packed, &run->packed, err))
+        return FMPNN_EINVAL;
     run->separator = fmpnn_copy_text(separator);
     if (!run->separator)
         return fmpnn_fail_memory(err, "opening a run");
@@ -84,6 +93,8 @@ static fmpnn_status check_options(const fmpnn_run_options *options, fmpnn_run *r
     run->with_native = options->with_native && run->verb == FMPNN_VERB_DESIGN;
     if (run->verb != FMPNN_VERB_DESIGN)
         run->backbones = NULL;
+    if (run->verb != FMPNN_VERB_DESIGN && run->verb != FMPNN_VERB_PACK)
+        run->packed = NULL;
     run->mode = options->existing;
     return FMPNN_OK;
 }
@@ -161,9 +172,9 @@ fmpnn_status fmpnn_run_open(const fmpnn_run_options *options, fmpnn_run **run,
     if (!status)
         status = fmpnn_target_open(options, fresh->verb, &fresh->target, err);
     if (!status && fresh->target.place != FMPNN_TARGET_FOLDER &&
-        (fresh->save_probs || fresh->backbones))
+        (fresh->save_probs || fresh->backbones || fresh->packed))
         status = fmpnn_fail(err, FMPNN_EINVAL,
-                            "%s: saved probabilities and backbones need a folder as output",
+                            "%s: saved probabilities and structures need a folder as output",
                             fresh->target.path ? fresh->target.path : "stdout");
     if (!status)
         status = fmpnn_report_init(&fresh->report, options->arguments, err);
@@ -243,7 +254,8 @@ static fmpnn_wanted wanted_of(const fmpnn_run *run)
                           .record_name = run->stamp.record_name,
                           .settings = run->stamp.settings,
                           .save_probs = run->save_probs,
-                          .backbones = run->backbones};
+                          .backbones = run->backbones,
+                          .packed = run->packed};
 }
 
 static fmpnn_status check_arrays_file(const fmpnn_run *run, bool *complete,
@@ -542,6 +554,51 @@ fmpnn_status fmpnn_run_add_scan(fmpnn_run *run, const uint8_t *letters, size_t o
         status = check_texts(run, err);
     run->broken |= status != FMPNN_OK;
     run->added++;
+    return status;
+}
+
+static fmpnn_status stage_packed(fmpnn_run *run, const fmpnn_packs *packs, size_t number,
+                                 fmpnn_error *err)
+{
+    fmpnn_text id, text;
+    char suffix[8];
+    fmpnn_text_init(&id);
+    fmpnn_text_init(&text);
+    snprintf(suffix, sizeof suffix, ".%s", run->packed);
+    fmpnn_packing_id(run->stamp.record_name, packs->temperature, packs->sample,
+                     packs->pack[number].number, &id);
+    fmpnn_status status = fmpnn_packed_text(run->layout, packs, number, run->packed, &text, err);
+    if (!status && id.failed)
+        status = fmpnn_fail_memory(err, "writing a structure");
+    if (!status)
+        status = fmpnn_staged_add(&run->staged,
+                                  fmpnn_target_name(&run->target, "packed", id.data, suffix),
+                                  &text, err);
+    fmpnn_text_clear(&text);
+    fmpnn_text_clear(&id);
+    return status;
+}
+
+fmpnn_status fmpnn_run_add_packs(fmpnn_run *run, const fmpnn_packs *packs, fmpnn_error *err)
+{
+    bool rows = run->verb == FMPNN_VERB_PACK;
+    fmpnn_status status = check_begun(run, rows ? FMPNN_VERB_PACK : FMPNN_VERB_DESIGN, err);
+    if (status)
+        return status;
+    if (packs->length != run->layout->L)
+        return fmpnn_fail(err, FMPNN_EINVAL, "%s: packings of %zu residues, expected %zu",
+                          run->stamp.name, packs->length, run->layout->L);
+    fmpnn_printers printers = printers_of(run);
+    for (size_t b = 0; b < packs->count && !status; b++) {
+        if (rows)
+            fmpnn_pack_print(&run->stamp, run->layout, packs, b, &printers);
+        if (run->packed)
+            status = stage_packed(run, packs, b, err);
+    }
+    if (!status)
+        status = check_texts(run, err);
+    run->broken |= status != FMPNN_OK;
+    run->added += rows ? packs->count : 0;
     return status;
 }
 

@@ -47,7 +47,7 @@ static fmpnn_status check_format(const char *path, fmpnn_verb verb, fmpnn_format
             "%s: design writes .fa, .tsv, .jsonl or a folder; arrays come with "
             "a folder and saved probabilities",
             path);
-    if ((verb == FMPNN_VERB_SCORE || verb == FMPNN_VERB_SCAN) &&
+    if ((verb == FMPNN_VERB_SCORE || verb == FMPNN_VERB_SCAN || verb == FMPNN_VERB_PACK) &&
         format != FMPNN_FORMAT_TABLE && format != FMPNN_FORMAT_JSONL)
         return fmpnn_fail(err, FMPNN_EINVAL, "%s: %s writes .tsv, .jsonl or a folder", path,
                           fmpnn_verb_text(verb));

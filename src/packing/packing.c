@@ -23,7 +23,9 @@ static void build(fmpnn_packing *p)
     const fmpnn_ideal *ideal = fmpnn_ideal_residues();
     for (size_t i = 0; i < p->L; i++) {
         place *xyz = (place *)p->xyz + i * FMPNN_ATOM14;
-        if (p->inputs->mask[i] != 0)
+        if (p->inputs->mask[i] != 0 && p->in_place && !ideal[p->letters[i]].atoms)
+            memcpy(xyz, p->backbone + i * 12, 12 * sizeof *p->backbone);
+        else if (p->inputs->mask[i] != 0)
             fmpnn_build_residue(&ideal[p->letters[i]], (const place *)p->backbone + 4 * i,
                                 &p->torsions[i], xyz);
         else
@@ -45,6 +47,12 @@ static void turn(fmpnn_packing *p, const double *angle, double unit)
 void fmpnn_packing_turn(fmpnn_packing *p, const double *angle)
 {
     turn(p, angle, 1);
+}
+
+void fmpnn_packing_stay(fmpnn_packing *p)
+{
+    p->in_place = true;
+    build(p);
 }
 
 static void start(fmpnn_packing *p)

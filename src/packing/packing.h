@@ -11,6 +11,7 @@ typedef struct fmpnn_packing {
     const fmpnn_structure *st;    /* borrowed */
     const fmpnn_inputs *inputs;   /* borrowed */
     uint8_t *letters;             /* [L] residue types */
+    bool in_place;                /* residues of type X stand where they are, not at the origin */
     uint8_t *keep;                /* [L] 1: the chi angles of the structure stay */
     double *backbone;             /* [L][4][3] N CA C O as read, 0 where absent */
     fmpnn_torsions *torsions;     /* [L] */
@@ -27,6 +28,10 @@ fmpnn_status fmpnn_packing_create(const fmpnn_structure *st, const fmpnn_inputs 
                                   const double *uniform, fmpnn_packing **packing,
                                   fmpnn_error *err);
 void fmpnn_packing_free(fmpnn_packing *packing);
+
+/* Let residues of unknown type keep their place: the published program moves their backbone to the
+ * origin. */
+void fmpnn_packing_stay(fmpnn_packing *packing);
 
 /* Begin anew with other letters (or the same) and angles, on the backbone as it was built last:
  * what the published program does with one packing after another. */

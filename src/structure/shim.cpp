@@ -36,6 +36,7 @@ extern "C" {
 #include "structure/names.h"
 #include "structure/pdb.h"
 #include "structure/shim.h"
+#include "structure/structure.h"
 }
 
 namespace
@@ -431,7 +432,8 @@ class Writer
     explicit Writer(const fmpnn_shim_output &output) : output_(output), model_("1")
     {
         for (size_t i = 0; i < output.length; i++)
-            if (output.residue[i].present)
+            if (output.atoms ? output.atoms->first[i + 1] > output.atoms->first[i]
+                             : output.residue[i].present != 0)
                 add_residue(i);
         for (size_t g = 0; g < output.document->group_count; g++)
             if (output.document->group[g].use == FMPNN_USE_HETERO &&
@@ -499,7 +501,16 @@ class Writer
                                               !fmpnn_letter_of_standard(name), output_.cif);
         residue.entity_type = gemmi::EntityType::Polymer;
         residue.label_seq = static_cast<int>(into.residues.size()) + 1;
-        for (int a = 0; a < 4; a++) {
+        for (size_t n = output_.atoms ? output_.atoms->first[i] : 0;
+             output_.atoms && n < output_.atoms->first[i + 1]; n++) {
+            const float *at = output_.atoms->xyz[n];
+            const double xyz[3] = {at[0], at[1], at[2]};
+            const char element[2] = {output_.atoms->name[n][0], 0};
+            gemmi::Atom atom = make_atom(output_.atoms->name[n], element, xyz, output_.cif);
+            atom.b_iso = output_.atoms->bfactor[n];
+            residue.atoms.push_back(atom);
+        }
+        for (int a = 0; !output_.atoms && a < 4; a++) {
             if (!(source.present >> a & 1))
                 continue;
             const double xyz[3] = {source.xyz[a][0], source.xyz[a][1], source.xyz[a][2]};

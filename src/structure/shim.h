@@ -21,6 +21,8 @@ char fmpnn_shim_amino_letter(const char *name);
 /* Amino acids and nucleotides, modified ones too. */
 bool fmpnn_shim_is_polymer(const char *name);
 
+struct fmpnn_written_atoms; /* structure.h */
+
 /* What is to be written: residues with their backbone atoms, then the document's hetero groups
  * except waters. Residues that are placeholders or have no atoms are left out. */
 typedef struct fmpnn_shim_output {
@@ -30,6 +32,7 @@ typedef struct fmpnn_shim_output {
     const fmpnn_residue *residue;    /* [length] */
     const char *const *residue_name; /* [length] */
     const float *bfactor;            /* [length] */
+    const struct fmpnn_written_atoms *atoms; /* instead of the backbone and bfactor; or NULL */
     bool cif;
 } fmpnn_shim_output;
 

@@ -71,4 +71,18 @@ fmpnn_status fmpnn_structure_write(const fmpnn_structure *st, const char *format
                                    const char *letters, const float *bfactor, fmpnn_text *out,
                                    fmpnn_error *err);
 
+/* Atoms of residues that are more than a backbone: those of residue i are first[i] ..
+ * first[i+1]-1; their elements are the first letters of their names. */
+typedef struct fmpnn_written_atoms {
+    size_t *first;     /* [length + 1] */
+    const char **name; /* [first[length]] */
+    float (*xyz)[3];
+    float *bfactor;
+} fmpnn_written_atoms;
+
+/* The same with these atoms of the residues. */
+fmpnn_status fmpnn_structure_write_atoms(const fmpnn_structure *st, const char *format,
+                                         const char *letters, const fmpnn_written_atoms *atoms,
+                                         fmpnn_text *out, fmpnn_error *err);
+
 #endif

@@ -6,9 +6,10 @@
 #include "structure/names.h"
 #include "structure/shim.h"
 
-fmpnn_status fmpnn_structure_write(const fmpnn_structure *st, const char *format,
-                                   const char *letters, const float *bfactor,
-                                   fmpnn_text *out, fmpnn_error *err)
+static fmpnn_status write_structure(const fmpnn_structure *st, const char *format,
+                                    const char *letters, const float *bfactor,
+                                    const fmpnn_written_atoms *atoms, fmpnn_text *out,
+                                    fmpnn_error *err)
 {
     bool cif = !strcmp(format, "cif");
     if (!cif && strcmp(format, "pdb"))
@@ -38,9 +39,23 @@ fmpnn_status fmpnn_structure_write(const fmpnn_structure *st, const char *format
         }
     }
     fmpnn_shim_output output = {st->name, st->document, st->length, st->residue,
-                                name,     bfactor,      cif};
+                                name,     bfactor,      atoms,      cif};
     status = fmpnn_shim_write(&output, out, err);
 done:
     fmpnn_release(name);
     return status;
+}
+
+fmpnn_status fmpnn_structure_write(const fmpnn_structure *st, const char *format,
+                                   const char *letters, const float *bfactor,
+                                   fmpnn_text *out, fmpnn_error *err)
+{
+    return write_structure(st, format, letters, bfactor, NULL, out, err);
+}
+
+fmpnn_status fmpnn_structure_write_atoms(const fmpnn_structure *st, const char *format,
+                                         const char *letters, const fmpnn_written_atoms *atoms,
+                                         fmpnn_text *out, fmpnn_error *err)
+{
+    return write_structure(st, format, letters, NULL, atoms, out, err);
 }

@@ -8,7 +8,7 @@ absolute() { echo "$(cd "$(dirname "$1")" && pwd)/$(basename "$1")"; }
 fusempnn=$(absolute "$1")
 make=$(absolute "$2")
 shift 2
-[ $# -gt 0 ] || set -- usage inputs exit_codes bad_input sameness results scores states variants ligands names memory many interrupt
+[ $# -gt 0 ] || set -- usage inputs exit_codes bad_input sameness results scores pack states variants ligands names memory many interrupt
 
 unset FMPNN_DEVICE FMPNN_ISA FMPNN_PRECISION FMPNN_THREADS
 if ! "$fusempnn" doctor --json | grep -q '"vanilla/v_48_020","installed":true'; then

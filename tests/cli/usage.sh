@@ -3,12 +3,13 @@ check "bare fusempnn" 2 "$fusempnn"
 has err "^Usage: fusempnn"
 check "--help" 0 "$fusempnn" --help
 has out "design STRUCTURE"
-has_not out "pack|report|export"
+has out "pack STRUCTURE"
+has_not out "report|export"
 check "--version" 0 "$fusempnn" --version
 has out "^fusempnn [0-9]+\.[0-9]+\.[0-9]+ \(commit [^ ,]+, [a-z0-9]+\)$"
 check "unknown verb" 2 "$fusempnn" desing one.pdb
 one_line err
-for verb in design score probs inspect doctor; do
+for verb in design score probs pack inspect doctor; do
     check "$verb --help" 0 "$fusempnn" $verb --help
     has out "^Usage: fusempnn $verb"
     has out "^Examples:"
@@ -16,7 +17,7 @@ for verb in design score probs inspect doctor; do
     check "$verb with an unknown option" 2 "$fusempnn" $verb --frobnicate one.pdb
     one_line err
 done
-for verb in design score probs inspect; do
+for verb in design score probs pack inspect; do
     check "$verb without a structure" 2 "$fusempnn" $verb
     one_line err
 done

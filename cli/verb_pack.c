@@ -1,0 +1,55 @@
+/* pack: side chains on the structures' own sequences. */
+#include "interrupt.h"
+#include "packing.h"
+#include "progress.h"
+#include "report.h"
+#include "verbs.h"
+
+#include <stdlib.h>
+
+static size_t count_units(const batch *b, const options *o)
+{
+    (void)b;
+    return (size_t)o->packings;
+}
+
+static char *make_plan(const batch *b, const options *o)
+{
+    json_t *plan = json_pack("{s:o}", "pack", packing_plan(b, o));
+    char *line = json_dumps(plan, JSON_COMPACT | JSON_SORT_KEYS);
+    json_decref(plan);
+    return line;
+}
+
+static int check(batch *b, const options *o)
+{
+    static bool said;
+    (void)o;
+    if (!packing_format(b) && !said)
+        report_note(b->options.quiet, NULL, NULL,
+                    "a table of confidences alone; -o FOLDER writes the structures");
+    said = true;
+    return -1;
+}
+
+static outcome pack_one(batch *b, const input *in, fmpnn_job *job, fmpnn_error *err)
+{
+    if (interrupt_caught())
+        return STOP_INTERRUPT;
+    outcome how = packing_add(b, in, job, 0, 0, NULL, err);
+    if (how == OUTCOME_DONE)
+        progress_add(in->name, count_units(b, in->options));
+    return how;
+}
+
+int cli_pack(const verb *v, int argc, char **argv)
+{
+    static const work pack = {.unit = "packings",
+                              .makes_run = true,
+                              .units = count_units,
+                              .check = check,
+                              .plan = make_plan,
+                              .each = pack_one};
+    packing state = {0};
+    return batch_run(v, &pack, &state, argc, argv);
+}
