@@ -378,12 +378,13 @@ fmpnn_status fmpnn_context_add(const fmpnn_context *ctx, const fmpnn_model *mode
                                fmpnn_error *err)
 {
     fmpnn_status status = FMPNN_OK;
+    size_t seen = fmpnn_context_seen(graph);
     context q = {.kernels = ctx->kernels, .model = model, .w = &model->packed->context,
                  .graph = graph, .watch = ctx->watch, .cb = cb, .h = h, .C = model->C,
                  .F = model->F, .layers = model->context.layers};
     q.block = fmpnn_rows_a_block(graph->L, FMPNN_ROWS, ctx->threads);
     for (size_t first = 0; first < graph->L && !status; first = q.plan.end) {
-        status = fmpnn_context_plan_make(graph, first, &q.plan, err);
+        status = fmpnn_context_plan_make(graph, first, seen, &q.plan, err);
         if (!status && !run(&q, ctx))
             status = fmpnn_fail_memory(err, "encoding context atoms");
         size_t end = q.plan.end;

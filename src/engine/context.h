@@ -35,8 +35,10 @@ typedef struct fmpnn_context_plan {
     size_t n_sets, n_pairs, n_terms, n_rows, n_cells;
 } fmpnn_context_plan;
 
-/* Residues from `first` on, as many as keep the tables small. */
-fmpnn_status fmpnn_context_plan_make(const fmpnn_graph *graph, size_t first,
+/* Atoms that the residue which sees most of them sees. */
+size_t fmpnn_context_seen(const fmpnn_graph *graph);
+/* Residues from `first` on, as many as keep the tables small; `seen` as above. */
+fmpnn_status fmpnn_context_plan_make(const fmpnn_graph *graph, size_t first, size_t seen,
                                      fmpnn_context_plan *plan, fmpnn_error *err);
 void fmpnn_context_plan_clear(fmpnn_context_plan *plan);
 /* Bytes that fmpnn_context_add() takes at most, its threads' scratch included. */

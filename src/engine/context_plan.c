@@ -26,6 +26,7 @@ typedef struct pair_entry {
 typedef struct planner {
     const fmpnn_context_atoms *atoms;
     const float *mask; /* [L] of residues */
+    size_t seen;       /* atoms that a residue sees at most */
     fmpnn_context_plan *plan;
     pair_entry *pairs;  /* [pair_slots] */
     size_t pair_slots;  /* a power of two */
@@ -170,32 +171,46 @@ static size_t power_above(size_t n)
     return power;
 }
 
-/* Residues of a stretch. */
-static size_t most_residues(size_t M)
+size_t fmpnn_context_seen(const fmpnn_graph *graph)
 {
-    return MOST_PAIRS / (M * M / 2 + 1) + 1;
+    size_t M = graph->atoms->M, most = 0;
+    for (size_t i = 0; i < graph->L; i++) {
+        size_t n = 0;
+        for (size_t m = 0; graph->mask[i] != 0 && m < M; m++)
+            n += graph->atoms->mask[i * M + m] != 0;
+        most = n > most ? n : most;
+    }
+    return most;
+}
+
+/* Residues of a stretch. */
+static size_t most_residues(size_t seen)
+{
+    return MOST_PAIRS / (seen * seen / 2 + 1) + 1;
 }
 
 size_t fmpnn_context_most(const fmpnn_context *ctx, const fmpnn_model *model,
                           const fmpnn_graph *graph)
 {
-    size_t M = graph->atoms->M, residues = most_residues(M), layers = model->context.layers;
-    size_t row = model->C * sizeof(float), plan = 64; /* plan: bytes a pair, with its places */
+    size_t M = graph->atoms->M, seen = fmpnn_context_seen(graph), residues = most_residues(seen);
+    size_t layers = model->context.layers, row = model->C * sizeof(float);
+    size_t plan = 64; /* bytes a pair, with its places; and a residue */
     if (residues > graph->L)
         residues = graph->L;
-    size_t pairs = residues * M * M / 2 + UINT8_MAX + 1;
-    size_t lane = (FMPNN_ROWS * M + 256) * row + FMPNN_ROWS * model->F * sizeof(float);
+    size_t pairs = residues * seen * seen / 2 + UINT8_MAX + 1;
     size_t pair = (layers + 1) * row + FMPNN_RBF * sizeof(float) + plan;
-    return pairs * pair + layers * residues * M * row + (size_t)ctx->threads * lane;
+    size_t lane = (FMPNN_ROWS * M + 256) * row + FMPNN_ROWS * model->F * sizeof(float);
+    return pairs * pair + residues * (layers * seen * row + M + plan) +
+           (size_t)ctx->threads * lane;
 }
 
 /* Room for `residues` whose sets are all different and share nothing. */
 static bool allocate(planner *p, size_t residues)
 {
     fmpnn_context_plan *plan = p->plan;
-    size_t M = p->atoms->M, pairs = residues * (M * (M - 1) / 2) + 1;
-    size_t terms = 2 * pairs + UINT8_MAX + 1, cells = residues * M * M;
-    plan->seen = fmpnn_alloc(residues, M);
+    size_t n = p->seen, pairs = residues * (n * n / 2) + 1;
+    size_t terms = 2 * pairs + UINT8_MAX + 1, cells = residues * n * n;
+    plan->seen = fmpnn_alloc(residues, p->atoms->M);
     plan->set_of = fmpnn_alloc(residues, sizeof *plan->set_of);
     plan->set = fmpnn_alloc(residues, sizeof *plan->set);
     plan->pair = fmpnn_alloc(pairs, sizeof *plan->pair);
@@ -203,7 +218,7 @@ static bool allocate(planner *p, size_t residues)
     plan->term_pair = fmpnn_alloc(terms, sizeof *plan->term_pair);
     plan->cell_pair = fmpnn_alloc(cells, sizeof *plan->cell_pair);
     plan->cell_term = fmpnn_alloc(cells, sizeof *plan->cell_term);
-    plan->row_type = fmpnn_alloc(residues, M);
+    plan->row_type = fmpnn_alloc(residues, n);
     p->pair_slots = power_above(2 * pairs);
     p->set_slots = power_above(2 * residues);
     p->pairs = fmpnn_alloc_zero(p->pair_slots, sizeof *p->pairs);
@@ -213,12 +228,12 @@ static bool allocate(planner *p, size_t residues)
            p->pairs && p->sets;
 }
 
-fmpnn_status fmpnn_context_plan_make(const fmpnn_graph *graph, size_t first,
+fmpnn_status fmpnn_context_plan_make(const fmpnn_graph *graph, size_t first, size_t seen,
                                      fmpnn_context_plan *plan, fmpnn_error *err)
 {
-    planner p = {.atoms = graph->atoms, .mask = graph->mask, .plan = plan};
+    planner p = {.atoms = graph->atoms, .mask = graph->mask, .seen = seen, .plan = plan};
     fmpnn_status status = FMPNN_OK;
-    size_t most = most_residues(p.atoms->M);
+    size_t most = most_residues(seen);
     size_t residues = graph->L - first < most ? graph->L - first : most;
     *plan = (fmpnn_context_plan){.first = first, .end = first + residues, .n_pairs = 1};
     for (size_t t = 0; t <= UINT8_MAX; t++)
