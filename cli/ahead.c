@@ -1,4 +1,5 @@
 #include "ahead.h"
+#include "device.h"
 #include "report.h"
 
 #include <pthread.h>
@@ -8,10 +9,11 @@
 
 enum {
     WINDOW = 2,         /* inputs in flight for each thread: evens out sizes */
-    DEVICE_WINDOW = 24, /* the same where a device takes many together */
+    DEVICE_WINDOW = 64, /* the same where a device takes many together */
     TOGETHER = 256,     /* inputs that a device takes at a time */
     SEVERAL = 16, /* inputs from which a device gets two threads: one hands over results
                            while the other's are computed */
+    MOST_COMPUTING = 64,
     MOST_BYTES = 1 << 30 /* in flight */
 };
 
@@ -38,7 +40,7 @@ struct ahead {
     ahead_work work;
     worker *worker;
     size_t workers;
-    bool device; /* the last of the workers compute, the others only prepare */
+    bool device; /* the first of the workers only prepare, one or two a device compute */
     pthread_mutex_t lock;
     pthread_cond_t room,
         news;   /* for workers: there may be something to do; for the caller: one
@@ -177,32 +179,52 @@ static bool start_worker(ahead *a, const batch *b, fmpnn_context *ctx,
     return true;
 }
 
-/* Those that compute come first: without them there is no working ahead. */
-static void start_workers(ahead *a, const batch *b, size_t wanted)
+static void block_signals(sigset_t *before)
 {
-    sigset_t all, before;
-    size_t each = a->count < SEVERAL ? 1 : 2, computing = 0;
+    sigset_t all;
     sigfillset(&all); /* interrupts are for the caller */
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    for (size_t k = 0; a->device && k < each * (size_t)b->devices; k++) {
-        fmpnn_context *ctx = another(b, fmpnn_context_threads(b->ctx),
-                                     b->first_device + (int)(k % (size_t)b->devices));
-        if (ctx && start_worker(a, b, ctx, compute_inputs))
-            computing++;
-    }
-    for (size_t k = 0; k < wanted && (computing || !a->device); k++) {
+    pthread_sigmask(SIG_SETMASK, &all, before);
+}
+
+static void start_preparing(ahead *a, const batch *b, size_t wanted)
+{
+    sigset_t before;
+    block_signals(&before);
+    while (a->workers < wanted) {
         fmpnn_context *ctx = a->device ? NULL : another(b, 1, 0);
         if ((!ctx && !a->device) || !start_worker(a, b, ctx, prepare_inputs))
             break;
     }
-    if (computing == a->workers) /* nobody prepares */
-        a->stop = true;
     pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
+ahead *ahead_compute(ahead *a, const batch *b)
+{
+    sigset_t before;
+    if (!a || !a->device)
+        return a;
+    size_t each = a->count < SEVERAL ? 1 : 2, devices = (size_t)b->devices, started = 0;
+    block_signals(&before);
+    for (size_t k = 0; k < each * devices && k < MOST_COMPUTING; k++) {
+        fmpnn_context *ctx =
+            another(b, fmpnn_context_threads(b->ctx), b->first_device + (int)(k % devices));
+        started += ctx && start_worker(a, b, ctx, compute_inputs);
+    }
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (started)
+        return a;
+    ahead_stop(a);
+    return NULL;
+}
+
+bool ahead_is_worth(const batch *b)
+{
+    return b->work->size && b->inputs.count >= SEVERAL;
 }
 
 ahead *ahead_start(const batch *b, ahead_work what)
 {
-    size_t threads = (size_t)fmpnn_context_threads(b->ctx);
+    size_t threads = (size_t)device_threads(b);
     bool device = b->devices > 0;
     /* On the CPU a limit is for one structure at a time: shared out, it would fit none. */
     if (!b->work->size || b->inputs.count < 2 ||
@@ -217,12 +239,12 @@ ahead *ahead_start(const batch *b, ahead_work what)
     a->device = device;
     a->slots = device ? DEVICE_WINDOW * threads + TOGETHER : WINDOW * threads;
     a->slot = checked_alloc(a->slots, sizeof *a->slot);
-    a->worker = checked_alloc(threads + 2 * (size_t)b->devices, sizeof *a->worker);
+    a->worker = checked_alloc(threads + (device ? MOST_COMPUTING : 0), sizeof *a->worker);
     pthread_mutex_init(&a->lock, NULL);
     pthread_cond_init(&a->room, NULL);
     pthread_cond_init(&a->news, NULL);
-    start_workers(a, b, threads);
-    if (a->stop) {
+    start_preparing(a, b, threads);
+    if (a->workers == 0) {
         ahead_stop(a);
         return NULL;
     }

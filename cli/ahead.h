@@ -34,8 +34,13 @@ typedef struct ahead_work {
 
 typedef struct ahead ahead;
 
-/* Start on the inputs of `b`. NULL: not worth it, or not to be had; prepare one by one then. */
+/* Whether there are so many inputs that a device should be opened while they are prepared. */
+bool ahead_is_worth(const batch *b);
+/* Start to prepare the inputs of `b`, whose context may be missing if it is a device's. NULL: not
+ * worth it, or not to be had; prepare one by one then. */
 ahead *ahead_start(const batch *b, ahead_work what);
+/* Start to compute, once the context is there. NULL, with `a` stopped, if that cannot be. */
+ahead *ahead_compute(ahead *a, const batch *b);
 /* Wait for input n, n = 0, 1, 2, ... It stays valid, and is the caller's to clear, until the next
  * call. */
 prepared *ahead_next(ahead *a);

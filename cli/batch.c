@@ -1,4 +1,5 @@
 #include "ahead.h"
+#include "device.h"
 #include "dictionaries.h"
 #include "interrupt.h"
 #include "models.h"
@@ -15,7 +16,6 @@
 #include <sys/stat.h>
 
 enum {
-    MOST_DEVICES = 65,
     SMALL_LENGTH = 500,       /* residues: 75 MB of tables on each thread */
     SMALL_ON_DEVICE = 4000,
     SMALL_RESULTS = 8 << 20,  /* bytes */
@@ -443,6 +443,12 @@ static int do_inputs(loop *l)
     outcome how = OUTCOME_DONE;
     fmpnn_error err = {{0}};
     ahead *side = ahead_start(b, (ahead_work){l, prepare_input, compute_small});
+    int code = device_await(b);
+    if (code >= 0) {
+        ahead_stop(side);
+        return code;
+    }
+    side = ahead_compute(side, b);
     progress_begin(b->options.quiet, b->work->unit, total_units(b));
     for (size_t i = 0; i < b->inputs.count; i++) {
         const input *in = &b->inputs.item[i];
@@ -475,56 +481,6 @@ static int do_inputs(loop *l)
 }
 
 /* ---- before the work ---- */
-
-/* Which devices share the inputs: the one that was named, or all of its kind. */
-static void count_devices(batch *b)
-{
-    fmpnn_device device[MOST_DEVICES];
-    fmpnn_context_options how;
-    fmpnn_context_options_default(&how);
-    const char *name = b->options.device ? b->options.device : how.device;
-    if (strcmp(fmpnn_context_device(b->ctx), "cuda") != 0)
-        return;
-    b->devices = 1;
-    b->first_device = strncmp(name, "cuda:", 5) ? 0 : atoi(name + 5);
-    if (strcmp(name, "cuda:all") != 0)
-        return;
-    size_t count = fmpnn_devices(device, MOST_DEVICES);
-    b->devices = 0;
-    for (size_t n = 1; n < count && n < MOST_DEVICES && device[n].usable; n++)
-        b->devices++;
-}
-
-static int open_context(batch *b)
-{
-    const options *o = &b->options;
-    fmpnn_context_options how;
-    fmpnn_error err;
-    fmpnn_context_options_default(&how);
-    if (o->device)
-        how.device = o->device;
-    if (!strcmp(how.device, "cuda:all"))
-        how.device = "cuda:0";
-    if (o->isa)
-        how.isa = o->isa;
-    if (o->precision)
-        how.precision = o->precision;
-    if (o->threads >= 0)
-        how.threads = (int)o->threads;
-    how.max_memory = (size_t)o->max_memory;
-    fmpnn_status status = fmpnn_context_create(&how, &b->ctx, &err);
-    if (status == FMPNN_OK) {
-        count_devices(b);
-        const char *note = fmpnn_context_remark(b->ctx);
-        if (note)
-            report_note(o->quiet, NULL, "device", note);
-        return -1;
-    }
-    report_error("%s: %s", b->verb->name, err.message);
-    return status == FMPNN_EDEVICE || status == FMPNN_ECUDA ? EXIT_DEVICE
-           : status == FMPNN_EINVAL                         ? EXIT_USAGE
-                                                            : EXIT_SOME_FAILED;
-}
 
 /* Weights that cannot be loaded are wrong for every input: find out first. */
 static int load_weights(loop *l)
@@ -634,13 +590,15 @@ static int prepare_all(loop *l, int argc, char **argv)
     if (code < 0)
         code = load_dictionaries(b);
     if (code < 0)
-        code = open_context(b);
+        code = device_begin(b);
     if (code < 0)
         code = load_weights(l);
     if (code < 0 && b->verb->bit == VERB_DESIGN)
         code = seed_choose(b);
     if (code < 0 && b->work->makes_run)
         code = open_run(b, argc, argv);
+    if (code >= 0)
+        device_forget(b);
     return code;
 }
 

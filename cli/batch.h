@@ -51,11 +51,12 @@ struct batch {
     const work *work;
     options options; /* of the command line */
     inputs inputs;
-    fmpnn_context *ctx;
+    fmpnn_context *ctx; /* NULL while it is opened */
     fmpnn_run *run; /* NULL unless work->makes_run, and while working ahead */
     struct parcel *parcel; /* where results are kept while working ahead; else NULL */
     struct dictionaries *dictionaries; /* read so far */
     int devices, first_device; /* of a kind that takes many inputs together; 0: none */
+    struct opening *opening;   /* of the context, while it is not there yet; else NULL */
     uint64_t drawn_seed;
     size_t warnings; /* of all structures and jobs so far */
     const char *const *columns; /* of the verb's own, for the run; set by check */

@@ -42,6 +42,11 @@ typedef struct fmpnn_sampling {
     const fmpnn_rules *rules;
     size_t n_shared, B;          /* as for sample() */
     fmpnn_draw_request *request; /* [B] */
+    /* Work of the caller that is done while others are computed: before request b is first looked
+     * at, and when its results are there. On any thread, several at a time; not after a failure. NULL:
+     * nothing. */
+    void (*prepare)(void *of, size_t b), (*finish)(void *of, size_t b);
+    void *of;
 } fmpnn_sampling;
 
 typedef struct fmpnn_backend {

@@ -362,7 +362,8 @@ static void check_many(const char *precision, size_t max_memory)
     if (ctx->backend->encode_many(ctx, model, CASES, graph, encoding, &err))
         fail_msg("%s", err.message);
     for (int n = 0; n < CASES; n++)
-        item[n] = (fmpnn_sampling){encoding[n], &x[n].rules, 0, x[n].B, x[n].request};
+        item[n] = (fmpnn_sampling){.encoding = encoding[n], .rules = &x[n].rules, .B = x[n].B,
+                                   .request = x[n].request};
     if (ctx->backend->sample_many(ctx, CASES, item, &err))
         fail_msg("%s", err.message);
     for (int n = 0; n < CASES; n++) {
@@ -608,7 +609,8 @@ static void test_failures(void **unused)
     fmpnn_model_free(model);
 }
 
-int main(void)
+/* An argument chooses tests: "test_many". */
+int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_split),
@@ -625,5 +627,7 @@ int main(void)
         return 77;
     }
     fmpnn_context_free(ctx);
+    if (argc > 1)
+        cmocka_set_test_filter(argv[1]);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

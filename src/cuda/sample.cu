@@ -150,7 +150,6 @@ static fmpnn_status board(sampler *s, flight *f, size_t B, fmpnn_error *err)
         q.request = request;
         f->sequence[b] = q;
         f->item_of[b] = (uint32_t)s->next_item;
-        f->any_probs = f->any_probs || request->probs;
         f->carry = f->carry || item->rules->carry_letters;
         f->K = (int)item->encoding->K > f->K ? (int)item->encoding->K : f->K;
     }
@@ -407,7 +406,9 @@ static fmpnn_status take_off(sampler *s, flight *f, fmpnn_error *err)
 
 static void hand_out(void *of, size_t b)
 {
-    const flight *f = (const flight *)of;
+    const filling *fill = (const filling *)of;
+    const flight *f = fill->f;
+    const fmpnn_sampling *item = &fill->s->item[f->item_of[b]];
     const fmpnn_agenda_sequence *q = &f->sequence[b];
     const places *at = &f->at;
     size_t L = q->rules->L, cells = L * LETTERS;
@@ -418,6 +419,8 @@ static void hand_out(void *of, size_t b)
     if (q->request->probs)
         memcpy(q->request->probs, (const double *)(back + at->probs) + q->cell * LETTERS,
                cells * sizeof(double));
+    if (item->finish)
+        item->finish(item->of, (size_t)(q->request - item->request));
 }
 
 /* Wait for a flight and give everyone what is theirs. */
@@ -433,8 +436,29 @@ static fmpnn_status land(sampler *s, flight *f, fmpnn_error *err)
             "no letter has a probability at model position %u: all are omitted, "
             "or a logit or bias is not finite",
             ~failed + 1);
-    fmpnn_pool_each(s->ctx->pool, s->ctx->threads, f->agenda.B, hand_out, f);
+    filling fill = {s, f};
+    fmpnn_pool_each(s->ctx->pool, s->ctx->threads, f->agenda.B, hand_out, &fill);
     flight_clear(s, f);
+    return FMPNN_OK;
+}
+
+static void prepare_request(void *of, size_t b)
+{
+    const filling *fill = (const filling *)of;
+    const flight *f = fill->f;
+    const fmpnn_sampling *item = &fill->s->item[f->item_of[b]];
+    if (item->prepare)
+        item->prepare(item->of, (size_t)(f->sequence[b].request - item->request));
+}
+
+/* A flight with everyone on board. */
+static fmpnn_status gather(sampler *s, flight *f, size_t B, fmpnn_error *err)
+{
+    filling fill = {s, f};
+    TRY(board(s, f, B, err));
+    fmpnn_pool_each(s->ctx->pool, s->ctx->threads, B, prepare_request, &fill);
+    for (size_t b = 0; b < B; b++)
+        f->any_probs = f->any_probs || f->sequence[b].request->probs;
     return FMPNN_OK;
 }
 
@@ -445,7 +469,7 @@ static fmpnn_status send_off(sampler *s, flight *f, flight *before, fmpnn_error 
     for (;; B = (B + 1) / 2) {
         s->next_item = item;
         s->next = next;
-        TRY(board(s, f, B, err));
+        TRY(gather(s, f, B, err));
         TRY(fmpnn_agenda_make(&f->agenda, s->ctx->pool, s->ctx->threads, B, f->sequence,
                               err));
         TRY(plan_wave(s, f, err));
@@ -510,7 +534,7 @@ fmpnn_status cuda_sample(fmpnn_context *ctx, const fmpnn_encoding *en,
                          const fmpnn_rules *rules, size_t n_shared, size_t B,
                          fmpnn_draw_request *request, fmpnn_error *err)
 {
-    const fmpnn_sampling item = {en, rules, n_shared, B, request};
+    const fmpnn_sampling item = {en, rules, n_shared, B, request, NULL, NULL, NULL};
     return cuda_sample_many(ctx, 1, &item,
                             err); /* shared steps computed for each: the same */
 }

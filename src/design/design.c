@@ -134,65 +134,61 @@ static void finish_sample(const draft *d, size_t s)
 
 /* ---- requests that travel together ---- */
 
-typedef struct party {
-    size_t n;
-    draft *draft;  /* [n] */
-    size_t *first; /* [n+1] samples of those before */
-} party;
-
-/* The draft that sample number `at` of all belongs to, and its number there. */
-static draft *draft_of(const party *p, size_t *at)
+static void prepare_any(void *of, size_t s)
 {
-    size_t low = 0, high = p->n;
-    while (high - low > 1) {
-        size_t middle = low + (high - low) / 2;
-        if (p->first[middle] <= *at)
-            low = middle;
-        else
-            high = middle;
-    }
-    *at -= p->first[low];
-    return &p->draft[low];
+    prepare_sample(of, s);
 }
 
-static void prepare_any(void *of, size_t at)
+static void finish_any(void *of, size_t s)
 {
-    draft *d = draft_of(of, &at);
-    prepare_sample(d, at);
+    finish_sample(of, s);
 }
 
-static void finish_any(void *of, size_t at)
+/* Logits of sampling are not those to be scored: logits_of_tied(). */
+static bool is_tied(const fmpnn_job *job)
 {
-    draft *d = draft_of(of, &at);
-    finish_sample(d, at);
+    return job->rules.groups < job->inputs->L || job->states;
 }
 
-static fmpnn_status ask_samples(fmpnn_context *ctx, party *p, fmpnn_error *err)
+/* Sampled, and finished but for tied ones. */
+static fmpnn_status ask_together(fmpnn_context *ctx, size_t n, draft *d, fmpnn_error *err)
 {
-    if (p->n == 1) /* the one that may have several states */
-        return fmpnn_ask_sample(ctx, p->draft->job, p->draft->n_shared, p->draft->ask->n,
-                                p->draft->request, err);
-    fmpnn_sampling *item = fmpnn_alloc(p->n, sizeof *item);
+    fmpnn_sampling *item = fmpnn_alloc(n, sizeof *item);
     if (!item)
         return fmpnn_fail_memory(err, "sampling");
-    for (size_t k = 0; k < p->n; k++) {
-        draft *d = &p->draft[k];
-        item[k] = (fmpnn_sampling){d->job->encoding, &d->job->rules, d->n_shared, d->ask->n,
-                                   d->request};
-    }
-    fmpnn_status status = ctx->backend->sample_many(ctx, p->n, item, err);
+    for (size_t k = 0; k < n; k++)
+        item[k] = (fmpnn_sampling){.encoding = d[k].job->encoding,
+                                   .rules = &d[k].job->rules,
+                                   .B = d[k].ask->n,
+                                   .request = d[k].request,
+                                   .prepare = prepare_any,
+                                   .finish = is_tied(d[k].job) ? NULL : finish_any,
+                                   .of = &d[k]};
+    fmpnn_status status = ctx->backend->sample_many(ctx, n, item, err);
     fmpnn_release(item);
+    return status;
+}
+
+static fmpnn_status ask_alone(fmpnn_context *ctx, draft *d, fmpnn_error *err)
+{
+    size_t n = d->ask->n;
+    fmpnn_pool_each(ctx->pool, ctx->threads, n, prepare_any, d);
+    fmpnn_lap(ctx->watch, FMPNN_STAGE_NONE, 0);
+    fmpnn_status status = fmpnn_ask_sample(ctx, d->job, d->n_shared, n, d->request, err);
+    if (!status && !is_tied(d->job)) {
+        fmpnn_lap(ctx->watch, FMPNN_STAGE_DECODE, 0);
+        fmpnn_pool_each(ctx->pool, ctx->threads, n, finish_any, d);
+        fmpnn_lap(ctx->watch, FMPNN_STAGE_OUTPUT, 0);
+    }
     return status;
 }
 
 /* In a tied group no member saw the others' letters while they were drawn, so the logits of
  * sampling are not those of the finished sequence: these take a pass of their own. */
-static fmpnn_status logits_of_tied(fmpnn_context *ctx, const draft *d, fmpnn_error *err)
+static fmpnn_status logits_of_tied(fmpnn_context *ctx, draft *d, fmpnn_error *err)
 {
     size_t L = d->job->inputs->L;
     fmpnn_status status = FMPNN_OK;
-    if (d->job->rules.groups == L && !d->job->states)
-        return FMPNN_OK;
     uint32_t *rank = fmpnn_alloc(L, sizeof *rank);
     if (!rank)
         return fmpnn_fail_memory(err, "scoring samples");
@@ -202,24 +198,22 @@ static fmpnn_status logits_of_tied(fmpnn_context *ctx, const draft *d, fmpnn_err
                                   d->samples->sample[s].log_probs, err);
     }
     fmpnn_release(rank);
+    fmpnn_lap(ctx->watch, FMPNN_STAGE_DECODE, 0);
+    if (!status)
+        fmpnn_pool_each(ctx->pool, ctx->threads, d->samples->count, finish_any, d);
+    fmpnn_lap(ctx->watch, FMPNN_STAGE_OUTPUT, 0);
     return status;
 }
 
 /* Encoded jobs in, samples of all requests out, or none. */
-static fmpnn_status sample_party(fmpnn_context *ctx, party *p, fmpnn_error *err)
+static fmpnn_status sample_party(fmpnn_context *ctx, size_t n, draft *d, fmpnn_error *err)
 {
-    size_t total = p->first[p->n];
-    fmpnn_pool_each(ctx->pool, ctx->threads, total, prepare_any, p);
-    fmpnn_lap(ctx->watch, FMPNN_STAGE_NONE, 0);
-    fmpnn_status status = ask_samples(ctx, p, err);
-    for (size_t k = 0; k < p->n && !status; k++)
-        status = logits_of_tied(ctx, &p->draft[k], err);
-    fmpnn_lap(ctx->watch, FMPNN_STAGE_DECODE, 0);
-    if (status)
-        return status;
-    fmpnn_pool_each(ctx->pool, ctx->threads, total, finish_any, p);
-    fmpnn_lap(ctx->watch, FMPNN_STAGE_OUTPUT, 0);
-    return FMPNN_OK;
+    bool many = ctx->backend->sample_many && (n > 1 || !d->job->states);
+    fmpnn_status status = many ? ask_together(ctx, n, d, err) : ask_alone(ctx, d, err);
+    for (size_t k = 0; k < n && !status; k++)
+        if (is_tied(d[k].job))
+            status = logits_of_tied(ctx, &d[k], err);
+    return status;
 }
 
 /* Encode what is not; the jobs that this made tables for are put into `fresh` [n]. */
@@ -245,33 +239,25 @@ static fmpnn_status encode_party(fmpnn_context *ctx, size_t n, fmpnn_design_requ
 static fmpnn_status design_party(fmpnn_context *ctx, size_t n, fmpnn_design_request **ask,
                                  bool forget, fmpnn_error *err)
 {
-    party p = {.n = n};
     size_t n_fresh = 0;
     fmpnn_job **fresh = fmpnn_alloc(n, sizeof *fresh);
-    fmpnn_status status = FMPNN_OK;
-    p.draft = fmpnn_alloc_zero(n, sizeof *p.draft);
-    p.first = fmpnn_alloc(n + 1, sizeof *p.first);
-    if (!fresh || !p.draft || !p.first)
-        status = fmpnn_fail_memory(err, "designing");
+    draft *d = fmpnn_alloc_zero(n, sizeof *d);
+    fmpnn_status status = fresh && d ? FMPNN_OK : fmpnn_fail_memory(err, "designing");
     if (!status)
         status = encode_party(ctx, n, ask, fresh, &n_fresh, err);
-    for (size_t k = 0; k < n && !status; k++) {
-        p.first[k] = k ? p.first[k - 1] + ask[k - 1]->n : 0;
-        p.first[k + 1] = p.first[k] + ask[k]->n;
-        status = draft_init(&p.draft[k], ask[k], err);
-    }
+    for (size_t k = 0; k < n && !status; k++)
+        status = draft_init(&d[k], ask[k], err);
     if (!status)
-        status = sample_party(ctx, &p, err);
+        status = sample_party(ctx, n, d, err);
     for (size_t k = 0; k < n && !status; k++) {
-        ask[k]->samples = p.draft[k].samples;
-        p.draft[k].samples = NULL;
+        ask[k]->samples = d[k].samples;
+        d[k].samples = NULL;
     }
-    for (size_t k = 0; k < n && p.draft; k++)
-        draft_clear(&p.draft[k]);
+    for (size_t k = 0; k < n && d; k++)
+        draft_clear(&d[k]);
     for (size_t k = 0; k < n_fresh && forget; k++)
         fmpnn_job_forget(fresh[k]);
-    fmpnn_release(p.first);
-    fmpnn_release(p.draft);
+    fmpnn_release(d);
     fmpnn_release(fresh);
     return status;
 }
