@@ -1,0 +1,55 @@
+# Many inputs on a device that computes nothing (tests/cuda_stub; STUB is its shared object): what is
+# taken together, by however many threads and devices, comes out as one after another does.
+if [ -z "${STUB:-}" ]; then
+    echo "skipped: no nvcc, no stub of a device"
+    exit 77
+fi
+export FMPNN_CUDA_LIBRARY="$STUB"
+mkdir in
+i=1
+while [ $i -le 40 ]; do
+    "$make" --length $((20 + i)) --seed $i >in/s$i.pdb
+    i=$((i + 1))
+done
+echo "no structure" >in/s4broken.pdb
+"$make" --length 1100 --chains ABCD --seed 50 >in/s7large.pdb # too large to be worked on ahead
+for form in "" "--max-memory 1M" "--threads 1" "--precision fp16"; do
+    for device in cuda cuda:1 cuda:all; do
+        STUB_DEVICES=3 "$fusempnn" design in -n 2 -T 0.1,0.5 --seed 7 --device $device $form >out 2>err
+        truth "exit 1 with a broken file, $device $form" test $? -eq 1
+        has err '1 of 42 inputs failed'
+        sed 's|cuda/sm_90/fp[0-9]*|X|; s| settings=[^ ]*||' out >all
+        [ -e first ] || cp all first
+        same "$device $form" first all
+    done
+done
+lines first '>' 164
+for n in 3 12 40; do
+    "$fusempnn" design in/s$n.pdb -n 2 -T 0.1,0.5 --seed 7 --device cuda --quiet >one
+    grep -A1 ">s${n}_" out | grep -v '^--' >part
+    sed 's|cuda/sm_90/fp[0-9]*|X|; s| settings=[^ ]*||' one >a
+    sed 's|cuda/sm_90/fp[0-9]*|X|; s| settings=[^ ]*||' part >b
+    same "s$n alone" a b
+done
+rm in/s4broken.pdb
+check "a folder" 0 "$fusempnn" design in --seed 7 --device cuda --quiet -o whole
+STUB_US=50000 "$fusempnn" design in --seed 7 --device cuda --quiet -o cut 2>err &
+process=$!
+tries=0
+until [ -e cut/seqs/s1.fa ] || [ $tries -ge 300 ]; do
+    sleep 0.02
+    tries=$((tries + 1))
+done
+kill -INT $process 2>kill
+wait $process
+code=$?
+truth "exit 130, or done before" test $code -eq 130 -o $code -eq 0
+check "--resume" 0 "$fusempnn" design in --seed 7 --device cuda --quiet -o cut --resume
+cat whole/seqs/*.fa >a
+cat cut/seqs/*.fa >b
+same "resumed and made at once" a b
+check "no such device" 5 "$fusempnn" design in --seed 7 --device cuda:9
+has err 'there are 1, counted from 0'
+STUB_MIB=100 "$fusempnn" design in/s7large.pdb --seed 7 --device cuda >out 2>err
+truth "out of memory" test $? -ne 0
+has err 'MiB are free'

@@ -1,0 +1,224 @@
+/* A CUDA runtime without a device, so that the host's side of src/cuda can be tested where there is
+ * none: memory is the host's, kernels do nothing. Logits come out as 0 and no letter is drawn, so
+ * every design is the native sequence; what is planned, sent, handed out, freed and shared among
+ * threads and devices is as with a device. STUB_DEVICES (1): how many there are; STUB_MIB: larger
+ * allocations fail; STUB_US: how long a wait takes. */
+#include <cuda_runtime_api.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static long setting(const char *name, long otherwise)
+{
+    const char *text = getenv(name);
+    return text ? atol(text) : otherwise;
+}
+
+static size_t most_bytes(void)
+{
+    return (size_t)setting("STUB_MIB", 8192) << 20;
+}
+
+/* ---- what nvcc's host code calls ---- */
+
+void **__cudaRegisterFatBinary(void *fat)
+{
+    static void *handle;
+    (void)fat;
+    return &handle;
+}
+void __cudaRegisterFatBinaryEnd(void **handle)
+{
+    (void)handle;
+}
+void __cudaUnregisterFatBinary(void **handle)
+{
+    (void)handle;
+}
+void __cudaRegisterFunction(void **handle, const char *host, char *device, const char *name,
+                            int limit, void *tid, void *bid, void *block, void *grid,
+                            int *size)
+{
+    (void)handle, (void)host, (void)device, (void)name, (void)limit;
+    (void)tid, (void)bid, (void)block, (void)grid, (void)size;
+}
+cudaError_t __cudaGetKernel(void **kernel, const void *function)
+{
+    *kernel = (void *)function;
+    return cudaSuccess;
+}
+cudaError_t __cudaLaunchKernel(void *kernel, dim3 grid, dim3 block, void **arguments,
+                               size_t shared, cudaStream_t stream)
+{
+    (void)kernel, (void)grid, (void)block, (void)arguments, (void)shared, (void)stream;
+    return cudaSuccess;
+}
+unsigned __cudaPushCallConfiguration(dim3 grid, dim3 block, size_t shared, void *stream)
+{
+    (void)grid, (void)block, (void)shared, (void)stream;
+    return 0;
+}
+cudaError_t __cudaPopCallConfiguration(dim3 *grid, dim3 *block, size_t *shared, void *stream)
+{
+    (void)grid, (void)block, (void)shared, (void)stream;
+    return cudaSuccess;
+}
+
+/* ---- devices ---- */
+
+cudaError_t cudaGetDeviceCount(int *count)
+{
+    *count = (int)setting("STUB_DEVICES", 1);
+    return cudaSuccess;
+}
+cudaError_t cudaGetDeviceProperties(struct cudaDeviceProp *p, int n)
+{
+    (void)n;
+    memset(p, 0, sizeof *p);
+    strcpy(p->name, "stub");
+    p->major = 9;
+    p->multiProcessorCount = 132;
+    p->sharedMemPerBlockOptin = 232448;
+    p->totalGlobalMem = most_bytes();
+    return cudaSuccess;
+}
+cudaError_t cudaSetDevice(int n)
+{
+    (void)n;
+    return cudaSuccess;
+}
+cudaError_t cudaOccupancyMaxActiveClusters(int *count, const void *kernel,
+                                           const cudaLaunchConfig_t *config)
+{
+    (void)kernel, (void)config;
+    *count = 16;
+    return cudaSuccess;
+}
+cudaError_t cudaFuncSetAttribute(const void *kernel, enum cudaFuncAttribute what, int value)
+{
+    (void)kernel, (void)what, (void)value;
+    return cudaSuccess;
+}
+cudaError_t cudaLaunchKernelExC(const cudaLaunchConfig_t *config, const void *kernel,
+                                void **arguments)
+{
+    (void)config, (void)kernel, (void)arguments;
+    return cudaSuccess;
+}
+
+/* ---- failures ---- */
+
+cudaError_t cudaGetLastError(void)
+{
+    return cudaSuccess;
+}
+const char *cudaGetErrorName(cudaError_t code)
+{
+    return code == cudaErrorLaunchFailure ? "cudaErrorLaunchFailure" : "cudaErrorOther";
+}
+const char *cudaGetErrorString(cudaError_t code)
+{
+    (void)code;
+    return "of the stub";
+}
+
+/* ---- memory ---- */
+
+cudaError_t cudaMallocAsync(void **block, size_t size, cudaStream_t stream)
+{
+    (void)stream;
+    *block = size <= most_bytes() ? malloc(size) : NULL;
+    return *block ? cudaSuccess : cudaErrorMemoryAllocation;
+}
+cudaError_t cudaFreeAsync(void *block, cudaStream_t stream)
+{
+    (void)stream;
+    free(block);
+    return cudaSuccess;
+}
+cudaError_t cudaMallocHost(void **block, size_t size)
+{
+    *block = malloc(size);
+    return *block ? cudaSuccess : cudaErrorMemoryAllocation;
+}
+cudaError_t cudaFreeHost(void *block)
+{
+    free(block);
+    return cudaSuccess;
+}
+cudaError_t cudaMemGetInfo(size_t *left, size_t *all)
+{
+    *left = *all = most_bytes();
+    return cudaSuccess;
+}
+cudaError_t cudaDeviceGetDefaultMemPool(cudaMemPool_t *pool, int n)
+{
+    (void)n;
+    *pool = NULL;
+    return cudaSuccess;
+}
+cudaError_t cudaMemPoolSetAttribute(cudaMemPool_t pool, enum cudaMemPoolAttr what, void *value)
+{
+    (void)pool, (void)what, (void)value;
+    return cudaSuccess;
+}
+cudaError_t cudaMemcpyAsync(void *dst, const void *src, size_t size, enum cudaMemcpyKind kind,
+                            cudaStream_t stream)
+{
+    (void)kind, (void)stream;
+    memcpy(dst, src, size);
+    return cudaSuccess;
+}
+cudaError_t cudaMemsetAsync(void *dst, int value, size_t size, cudaStream_t stream)
+{
+    (void)stream;
+    memset(dst, value, size);
+    return cudaSuccess;
+}
+
+/* ---- streams and events ---- */
+
+cudaError_t cudaStreamCreateWithFlags(cudaStream_t *stream, unsigned flags)
+{
+    (void)flags;
+    *stream = malloc(1);
+    return cudaSuccess;
+}
+cudaError_t cudaStreamDestroy(cudaStream_t stream)
+{
+    free(stream);
+    return cudaSuccess;
+}
+cudaError_t cudaStreamSynchronize(cudaStream_t stream)
+{
+    (void)stream;
+    return cudaSuccess;
+}
+cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned flags)
+{
+    (void)stream, (void)event, (void)flags;
+    return cudaSuccess;
+}
+cudaError_t cudaEventCreateWithFlags(cudaEvent_t *event, unsigned flags)
+{
+    (void)flags;
+    *event = malloc(1);
+    return cudaSuccess;
+}
+cudaError_t cudaEventDestroy(cudaEvent_t event)
+{
+    free(event);
+    return cudaSuccess;
+}
+cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream)
+{
+    (void)stream;
+    *(volatile char *)event = 1;
+    return cudaSuccess;
+}
+cudaError_t cudaEventSynchronize(cudaEvent_t event)
+{
+    (void)event;
+    usleep((useconds_t)setting("STUB_US", 0));
+    return cudaSuccess;
+}
