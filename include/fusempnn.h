@@ -94,8 +94,8 @@ typedef struct fmpnn_context_options {
     int threads;           /**< 0: as many cores as the process may use */
     size_t max_memory;     /**< bytes that the process may take for one job; 0: no limit. Less
                                 than all tables need makes work slower, never different. On a
-                                CUDA device: device memory that a call takes, about; 0: half of
-                                what is free; one structure at least is always tried */
+                                CUDA device: device memory that a call takes, about; 0: a third
+                                of what is free; one structure at least is always tried */
 } fmpnn_context_options;
 
 /** Defaults: those of the environment (FMPNN_DEVICE, FMPNN_ISA, FMPNN_PRECISION,

@@ -40,26 +40,119 @@ fmpnn_status device_enter(const fmpnn_context *ctx, device **out, fmpnn_error *e
     return FMPNN_OK;
 }
 
-fmpnn_status device_alloc(device *dev, size_t bytes, void **out, fmpnn_error *err)
+/* ---- memory ---- */
+
+enum { KEPT_FROM = 1 << 20 }; /* bytes; smaller blocks are the driver's own business */
+
+/* Rounded up to one of four sizes between powers of two, so that it fits again. */
+static size_t kept_size(size_t bytes)
 {
-    *out = NULL;
-    cudaError_t code = cuda_checked(cudaMallocAsync(out, bytes ? bytes : 1, dev->stream));
-    if (code == cudaSuccess)
-        return FMPNN_OK;
+    size_t step = 1;
+    while (step * 8 < bytes)
+        step *= 2;
+    return (bytes + step - 1) / step * step;
+}
+
+/* A block that lies about, neither too small nor far too large. */
+static void *find_kept(device *dev, size_t bytes)
+{
+    kept_block *best = NULL;
+    pthread_mutex_lock(&dev->lock);
+    for (kept_block *k = dev->kept; k < dev->kept + KEPT; k++)
+        if (k->block && !k->used && k->size >= bytes && k->size / 2 <= bytes &&
+            (!best || k->size < best->size))
+            best = k;
+    if (best)
+        best->used = true;
+    pthread_mutex_unlock(&dev->lock);
+    return best ? best->block : NULL;
+}
+
+/* Give back what lies about; a block in use is never touched. */
+static void drop_kept(device *dev)
+{
+    pthread_mutex_lock(&dev->lock);
+    for (kept_block *k = dev->kept; k < dev->kept + KEPT; k++)
+        if (k->block && !k->used) {
+            cudaFreeAsync(k->block, dev->stream);
+            k->block = NULL;
+        }
+    pthread_mutex_unlock(&dev->lock);
+}
+
+/* Enter a new block into the list, if there is a place for it. */
+static void keep(device *dev, void *block, size_t size)
+{
+    kept_block *place = NULL;
+    pthread_mutex_lock(&dev->lock);
+    for (kept_block *k = dev->kept; k < dev->kept + KEPT && !place; k++)
+        if (!k->block)
+            place = k;
+    for (kept_block *k = dev->kept; k < dev->kept + KEPT && !place; k++)
+        if (!k->used) {
+            cudaFreeAsync(k->block, dev->stream);
+            place = k;
+        }
+    if (place)
+        *place = (kept_block){block, size, true};
+    pthread_mutex_unlock(&dev->lock);
+}
+
+static cudaError_t allocate(device *dev, size_t bytes, void **out)
+{
+    return cuda_checked(cudaMallocAsync(out, bytes, dev->stream));
+}
+
+static fmpnn_status no_memory(device *dev, cudaError_t code, size_t bytes, fmpnn_error *err)
+{
+    size_t left = 0, all = 0;
     if (code != cudaErrorMemoryAllocation)
         return cuda_failed(code, "cudaMallocAsync", __FILE__, __LINE__, err);
-    size_t left = 0, all = 0;
     cudaGetLastError();
     CUDA_TRY(cudaMemGetInfo(&left, &all), err);
     return fmpnn_fail(err, FMPNN_ENOMEM,
-                      "device %d: %zu bytes asked, %zu of %zu are free: shorter structures or "
-                      "fewer at a time would fit",
+                      "device cuda:%d: %zu bytes asked, %zu of %zu are free: shorter "
+                      "structures or fewer at a time would fit",
                       dev->number, bytes, left, all);
+}
+
+fmpnn_status device_alloc(device *dev, size_t bytes, void **out, fmpnn_error *err)
+{
+    cudaError_t code;
+    size_t size = bytes < KEPT_FROM ? bytes + !bytes : kept_size(bytes);
+    *out = bytes < KEPT_FROM ? NULL : find_kept(dev, bytes);
+    if (*out)
+        return FMPNN_OK;
+    code = allocate(dev, size, out);
+    if (code == cudaErrorMemoryAllocation) { /* with what lies about, and no more than needed */
+        cudaGetLastError();
+        drop_kept(dev);
+        cudaStreamSynchronize(dev->stream);
+        size = bytes + !bytes;
+        code = allocate(dev, size, out);
+    }
+    if (code != cudaSuccess) {
+        *out = NULL;
+        return no_memory(dev, code, bytes, err);
+    }
+    if (size >= KEPT_FROM)
+        keep(dev, *out, size);
+    return FMPNN_OK;
 }
 
 void device_release(device *dev, void *block)
 {
-    if (block)
+    bool kept = false;
+    if (!block)
+        return;
+    pthread_mutex_lock(&dev->lock);
+    for (kept_block *k = dev->kept; k < dev->kept + KEPT && !kept; k++)
+        if (k->block == block) {
+            k->used = false;
+            kept = true;
+        }
+    pthread_mutex_unlock(&dev->lock);
+    if (!kept)
         cudaFreeAsync(block, dev->stream);
 }
 
@@ -105,11 +198,13 @@ void device_drop(device *dev)
         return;
     cudaSetDevice(dev->number);
     device_forget_weights(dev);
+    drop_kept(dev);
+    pthread_mutex_destroy(&dev->lock);
     if (dev->stream) {
         cudaStreamSynchronize(dev->stream);
         cudaStreamDestroy(dev->stream);
     }
-    for (int n = 0; n < 2; n++)
+    for (int n = 0; n < 4; n++)
         if (dev->landed[n])
             cudaEventDestroy(dev->landed[n]);
     for (int n = 0; n < STAGES; n++)
@@ -169,17 +264,21 @@ static fmpnn_status prepare(device *dev, fmpnn_error *err)
     CUDA_TRY(cudaDeviceGetDefaultMemPool(&pool, dev->number), err);
     CUDA_TRY(cudaMemPoolSetAttribute(pool, cudaMemPoolAttrReleaseThreshold, &keep), err);
     CUDA_TRY(cudaStreamCreateWithFlags(&dev->stream, cudaStreamNonBlocking), err);
-    for (int n = 0; n < 2; n++)
-        CUDA_TRY(cudaEventCreateWithFlags(&dev->landed[n], cudaEventDisableTiming), err);
+    for (int n = 0; n < 4; n++)
+        CUDA_TRY(cudaEventCreateWithFlags(&dev->landed[n],
+                                          n < 2 ? cudaEventDisableTiming
+                                                : cudaEventDisableTiming |
+                                                      cudaEventBlockingSync),
+                 err);
     return FMPNN_OK;
 }
 
-/* What the user allows, or half of what is free: two contexts may share a device. */
+/* What the user allows, or a third of what is free: several contexts may share a device. */
 static fmpnn_status set_budget(device *dev, size_t max_memory, fmpnn_error *err)
 {
     size_t left = 0, all = 0;
     CUDA_TRY(cudaMemGetInfo(&left, &all), err);
-    dev->budget = max_memory ? max_memory : left / 2;
+    dev->budget = max_memory ? max_memory : left / 3;
     return FMPNN_OK;
 }
 
@@ -203,6 +302,7 @@ static fmpnn_status open_context(fmpnn_context *ctx, int n, const char *precisio
     dev->number = n;
     dev->split = !half;
     dev->references = 1;
+    pthread_mutex_init(&dev->lock, NULL);
     fmpnn_status status = prepare(dev, err);
     if (!status)
         status = set_budget(dev, ctx->max_memory, err);

@@ -9,6 +9,7 @@ extern "C" {
 }
 #include <cuda_fp16.h>
 #include <cuda_runtime.h>
+#include <pthread.h>
 
 /* ---- failures: every CUDA call goes through one of these ---- */
 
@@ -132,7 +133,14 @@ typedef struct pinned_block {
     void *block;
     size_t size;
 } pinned_block;
-enum { STAGES = 4 };
+enum { STAGES = 4, KEPT = 24 };
+
+/* A block of device memory that is used again: mapping memory takes longer than a batch. */
+typedef struct kept_block {
+    void *block;
+    size_t size;
+    bool used;
+} kept_block;
 
 typedef struct device {
     int number, multiprocessors;
@@ -143,7 +151,9 @@ typedef struct device {
     cudaStream_t stream;
     uploaded *weights; /* of the models met so far */
     pinned_block pinned, stage[STAGES];
-    cudaEvent_t landed[2]; /* sampling's two flights */
+    cudaEvent_t landed[4]; /* sampling's two flights; the same, waited for asleep */
+    pthread_mutex_t lock;  /* of what follows: encodings are freed in any thread */
+    kept_block kept[KEPT];
     size_t budget;         /* bytes of device memory that one call takes, about */
     cudaEvent_t timed[2]; /* recorded around the kernels of sampling, if there; benchmarks */
     long references;
@@ -153,7 +163,8 @@ typedef struct device {
 /* The device of a context, made current for the calling thread. */
 fmpnn_status device_enter(const fmpnn_context *ctx, device **dev, fmpnn_error *err);
 
-/* Memory in the order of the device's stream. FMPNN_ENOMEM names the bytes and what is free. */
+/* Memory in the order of the device's stream; large blocks are kept for the next who asks.
+ * FMPNN_ENOMEM names the bytes and what is free. */
 fmpnn_status device_alloc(device *dev, size_t bytes, void **out, fmpnn_error *err);
 void device_release(device *dev, void *block); /* NULL does nothing */
 

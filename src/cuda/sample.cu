@@ -376,6 +376,13 @@ static size_t back_end(const flight *f)
     return f->any_probs ? f->at.state : f->at.probs;
 }
 
+/* The event after a flight. Waiting awake is quicker by some 20 us, and takes a core. */
+static cudaEvent_t landing(const sampler *s, const flight *f)
+{
+    enum { LONG = 20000 }; /* residues */
+    return s->dev->landed[f - s->flight + (f->agenda.cells > LONG ? 2 : 0)];
+}
+
 static fmpnn_status take_off(sampler *s, flight *f, fmpnn_error *err)
 {
     device *dev = s->dev;
@@ -400,7 +407,7 @@ static fmpnn_status take_off(sampler *s, flight *f, fmpnn_error *err)
     CUDA_TRY(cudaMemcpyAsync(f->back, f->block + at->marks, back_end(f) - at->marks,
                              cudaMemcpyDeviceToHost, dev->stream),
              err);
-    CUDA_TRY(cudaEventRecord(dev->landed[which], dev->stream), err);
+    CUDA_TRY(cudaEventRecord(landing(s, f), dev->stream), err);
     return FMPNN_OK;
 }
 
@@ -428,7 +435,7 @@ static fmpnn_status land(sampler *s, flight *f, fmpnn_error *err)
 {
     if (!f->flying)
         return FMPNN_OK;
-    CUDA_TRY(cudaEventSynchronize(s->dev->landed[f - s->flight]), err);
+    CUDA_TRY(cudaEventSynchronize(landing(s, f)), err);
     unsigned failed = *(const unsigned *)f->back;
     if (failed)
         return fmpnn_fail(
