@@ -10,7 +10,8 @@
 enum {
     WINDOW = 2,         /* inputs in flight for each thread: evens out sizes */
     DEVICE_WINDOW = 64, /* the same where a device takes many together */
-    TOGETHER = 256,     /* inputs that a device takes at a time */
+    TOGETHER = 128,     /* inputs that a device takes at a time */
+    ENOUGH = 64,        /* the fewest that are worth it while it is busy with others */
     SEVERAL = 16, /* inputs from which a device gets two threads: one hands over results
                            while the other's are computed */
     MOST_COMPUTING = 64,
@@ -26,6 +27,7 @@ typedef enum stage {
 
 typedef struct slot {
     prepared prepared;
+    size_t bytes; /* of it, until the caller is done with it */
     stage stage;
 } slot;
 
@@ -33,6 +35,7 @@ typedef struct worker {
     ahead *a;
     batch view; /* a copy of the batch; with a context of its own, if it computes */
     pthread_t thread;
+    size_t *busy; /* of those that compute: how many do, on the same device */
 } worker;
 
 struct ahead {
@@ -50,6 +53,7 @@ struct ahead {
     size_t taken, given,
         done;     /* inputs that workers took, that the caller got, is done with */
     size_t bytes; /* of those in flight */
+    size_t busy[MOST_COMPUTING];
     bool stop;
 };
 
@@ -95,24 +99,32 @@ static void *prepare_inputs(void *argument)
         if (p->small && !a->device)
             a->work.compute(a->work.of, &w->view, 1, &n, &p);
         pthread_mutex_lock(&a->lock);
-        a->bytes += p->bytes;
+        s->bytes = p->bytes;
+        a->bytes += s->bytes;
         set_stage(a, s, p->small && a->device ? PREPARED : READY);
     }
     pthread_mutex_unlock(&a->lock);
     return NULL;
 }
 
-/* What waits for a device, at most TOGETHER of it; it counts as begun from now on. */
-static size_t collect(ahead *a, size_t *n, prepared **p)
+/* What waits for a device, at most TOGETHER of it; it counts as begun from now on. Nothing if it is
+ * so little that a busy device would not miss it. */
+static size_t collect(ahead *a, bool busy, size_t *n, prepared **p)
 {
-    size_t count = 0;
+    size_t count = 0, coming = a->count - a->taken;
     for (size_t k = a->done; k < a->taken && count < TOGETHER; k++) {
         slot *s = &a->slot[k % a->slots];
+        coming += s->stage == BEGUN && !s->prepared.computing;
         if (s->stage != PREPARED)
             continue;
-        s->stage = BEGUN;
         n[count] = k;
         p[count++] = &s->prepared;
+    }
+    if (busy && coming && count < ENOUGH)
+        return 0;
+    for (size_t k = 0; k < count; k++) {
+        a->slot[n[k] % a->slots].stage = BEGUN;
+        p[k]->computing = true;
     }
     return count;
 }
@@ -125,14 +137,16 @@ static void *compute_inputs(void *argument)
     prepared *p[TOGETHER];
     pthread_mutex_lock(&a->lock);
     while (!a->stop && a->done < a->count) {
-        size_t count = collect(a, n, p);
+        size_t count = collect(a, *w->busy > 0, n, p);
         if (!count) {
             pthread_cond_wait(&a->room, &a->lock);
             continue;
         }
+        ++*w->busy;
         pthread_mutex_unlock(&a->lock);
         a->work.compute(a->work.of, &w->view, count, n, p);
         pthread_mutex_lock(&a->lock);
+        --*w->busy;
         for (size_t k = 0; k < count; k++)
             set_stage(a, &a->slot[n[k] % a->slots], READY);
     }
@@ -163,11 +177,12 @@ static fmpnn_context *another(const batch *b, int threads, int device)
 }
 
 /* False if there is no thread to be had, or no context where one is needed. */
-static bool start_worker(ahead *a, const batch *b, fmpnn_context *ctx,
+static bool start_worker(ahead *a, const batch *b, fmpnn_context *ctx, size_t *busy,
                          void *(*run)(void *argument))
 {
     worker *w = &a->worker[a->workers];
     w->a = a;
+    w->busy = busy;
     w->view = *b;
     w->view.run = NULL;
     w->view.ctx = ctx;
@@ -192,7 +207,7 @@ static void start_preparing(ahead *a, const batch *b, size_t wanted)
     block_signals(&before);
     while (a->workers < wanted) {
         fmpnn_context *ctx = a->device ? NULL : another(b, 1, 0);
-        if ((!ctx && !a->device) || !start_worker(a, b, ctx, prepare_inputs))
+        if ((!ctx && !a->device) || !start_worker(a, b, ctx, NULL, prepare_inputs))
             break;
     }
     pthread_sigmask(SIG_SETMASK, &before, NULL);
@@ -204,11 +219,12 @@ ahead *ahead_compute(ahead *a, const batch *b)
     if (!a || !a->device)
         return a;
     size_t each = a->count < SEVERAL ? 1 : 2, devices = (size_t)b->devices, started = 0;
+    int threads = fmpnn_context_threads(b->ctx);
+    threads = threads > 8 ? threads / 4 : threads < 2 ? threads : 2;
     block_signals(&before);
     for (size_t k = 0; k < each * devices && k < MOST_COMPUTING; k++) {
-        fmpnn_context *ctx =
-            another(b, fmpnn_context_threads(b->ctx), b->first_device + (int)(k % devices));
-        started += ctx && start_worker(a, b, ctx, compute_inputs);
+        fmpnn_context *ctx = another(b, threads, b->first_device + (int)(k % devices));
+        started += ctx && start_worker(a, b, ctx, &a->busy[k % devices], compute_inputs);
     }
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (started)
@@ -243,7 +259,8 @@ ahead *ahead_start(const batch *b, ahead_work what)
     pthread_mutex_init(&a->lock, NULL);
     pthread_cond_init(&a->room, NULL);
     pthread_cond_init(&a->news, NULL);
-    start_preparing(a, b, threads);
+    /* with a device, cores are left for the caller and those that compute */
+    start_preparing(a, b, device && threads > 4 ? threads - 2 : threads);
     if (a->workers == 0) {
         ahead_stop(a);
         return NULL;
@@ -257,8 +274,7 @@ prepared *ahead_next(ahead *a)
     pthread_mutex_lock(&a->lock);
     if (a->done < a->given) {
         slot *last = &a->slot[a->done % a->slots];
-        a->bytes -= last->prepared.bytes;
-        last->prepared.bytes = 0;
+        a->bytes -= last->bytes;
         a->done++;
         set_stage(a, last, FREE);
     }

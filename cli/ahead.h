@@ -15,6 +15,7 @@ typedef struct prepared {
     outcome how;     /* of reading it and making its job */
     bool small;      /* its results may be made ahead of its turn */
     size_t bytes;    /* of memory that it and its results take, roughly */
+    bool computing;  /* a device has it */
     bool computed;   /* its results, too, are made: */
     outcome results; /* how that went */
     parcel parcel;
