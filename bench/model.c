@@ -6,7 +6,7 @@
 #include <string.h>
 
 const char *const bench_model_works[] = {"unconditional", "score", "sample", "conditional",
-                                         "scan", NULL};
+                                         "scan",          "pack",  NULL};
 
 enum { WARM = 2 }; /* runs before the clock starts: weights and code into caches */
 
@@ -38,6 +38,17 @@ static fmpnn_status scan(const bench_model_run *r, fmpnn_context *ctx, fmpnn_job
     return status;
 }
 
+static fmpnn_status pack(const bench_model_run *r, fmpnn_context *ctx, const fmpnn_job *job,
+                         fmpnn_error *err)
+{
+    fmpnn_packs *packs;
+    fmpnn_status status =
+        fmpnn_pack(ctx, job, job->model, NULL, 0, 0, NULL, 1, r->o->n, &packs, err);
+    if (!status)
+        fmpnn_packs_free(packs);
+    return status;
+}
+
 fmpnn_status bench_model_once(const bench_model_run *r, fmpnn_context *ctx, fmpnn_job *job,
                               fmpnn_error *err)
 {
@@ -53,6 +64,8 @@ fmpnn_status bench_model_once(const bench_model_run *r, fmpnn_context *ctx, fmpn
         return fmpnn_score(ctx, job, 1, NULL, r->o->n, &score, err);
     case BENCH_SCAN:
         return scan(r, ctx, job, err);
+    case BENCH_PACK:
+        return pack(r, ctx, job, err);
     case BENCH_SAMPLE:
         status =
             fmpnn_design(ctx, job, r->o->temperature, 1, r->o->n, false, &samples, err);
@@ -107,11 +120,13 @@ static fmpnn_status run_once(bench_model_run *r, const fmpnn_structure *st, time
     if (t->neighbours > t->job)
         t->neighbours = t->job;
     t->job -= t->neighbours;
-    /* all threads encode; what follows was timed by the one that waits for them */
+    /* all threads encode, and place side chains; what follows else was timed by the one that waits
+     * for them */
+    size_t shared = bench_stage_of(
+        r->o->work == BENCH_PACK ? FMPNN_STAGE_DECODE : FMPNN_STAGE_TABLES, 0);
     for (size_t s = 0; s < BENCH_STAGES; s++)
-        t->stage[s] = bench_watch_ms(&watch, s) / (s <= bench_stage_of(FMPNN_STAGE_TABLES, 0)
-                                         ? fmpnn_context_threads(r->ctx)
-                                         : 1);
+        t->stage[s] = bench_watch_ms(&watch, s) /
+                      (s <= shared ? fmpnn_context_threads(r->ctx) : 1);
     return status;
 }
 

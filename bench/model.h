@@ -24,7 +24,8 @@ typedef enum bench_model_work {
     BENCH_SCORE,
     BENCH_SAMPLE,
     BENCH_CONDITIONAL,
-    BENCH_SCAN
+    BENCH_SCAN,
+    BENCH_PACK
 } bench_model_work;
 
 extern const char *const bench_model_works[]; /* names, in this order; NULL ends the list */

@@ -257,7 +257,7 @@ fmpnn_status batch_create_job(const batch *b, const input *in, const fmpnn_struc
     settings.transmembrane_buried = o->transmembrane_buried;
     settings.transmembrane_interface = o->transmembrane_interface;
     settings.global_membrane = o->global_membrane;
-    settings.pack = b->verb->bit == VERB_PACK;
+    settings.pack = options_pack(b->verb, o);
     status = fmpnn_job_create(st, model, &settings, job, err);
     states_clear(&others);
     free(ties);

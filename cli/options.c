@@ -74,10 +74,10 @@ static const option_row table[] = {
     /* name, letter, kind, target, verbs, per structure, group, argument, choices, low, high, help */
     {"samples", 'n', WHOLE, AT(samples), D, true, SAMPLING, "N", NULL, 1, 1e9,
      "sequences for each structure and temperature (1)"},
-    {"work", 0, CHOICE, AT(work), M, false, WORK, "WORK", "unconditional|score|sample|conditional|scan", 0, 0,
-     "unconditional, score, sample, conditional or scan (unconditional)"},
+    {"work", 0, CHOICE, AT(work), M, false, WORK, "WORK", "unconditional|score|sample|conditional|scan|pack", 0, 0,
+     "unconditional, score, sample, conditional, scan or pack (unconditional)"},
     {"samples", 'n', WHOLE, AT(samples), M, false, WORK, "N", NULL, 1, 1e6,
-     "sequences (sample) or decoding orders (others) of one run (1)"},
+     "sequences (sample), packings (pack) or decoding orders (others) of one run (1)"},
     {"temperature", 'T', NUMBERS, AT(temperature), D | M, true, SAMPLING, "T[,T...]", NULL, 0, 1e6,
      "sampling temperatures; 0 takes the most probable letter (0.1)"},
     {"first-sample", 0, WHOLE, AT(first_sample), D, true, SAMPLING, "K", NULL, 1, SEED_MAX,
@@ -231,12 +231,14 @@ static const option_row table[] = {
 };
 /* clang-format on */
 
+#define DEFAULT_WEIGHTS "vanilla/v_48_020"
+
 enum { ROWS = sizeof table / sizeof table[0] };
 
 void options_init(options *o)
 {
     memset(o, 0, sizeof *o);
-    o->weights = "vanilla/v_48_020";
+    o->weights = DEFAULT_WEIGHTS;
     o->threads = -1;
     o->samples = 1;
     o->first_sample = 1;
@@ -645,15 +647,17 @@ static int check_together(const verb *v, const options *o)
     return -1;
 }
 
+bool options_pack(const verb *v, const options *o)
+{
+    return v->bit == VERB_PACK || (o->work && !strcmp(o->work, "pack"));
+}
+
 int options_parse(const verb *v, int argc, char **argv, options *o)
 {
     cursor c = {v, argc, 0, argv, o};
     bool only_structures = false;
     o->structure = checked_alloc((size_t)argc + 1, sizeof *o->structure);
-    if (v->bit == VERB_PACK) {
-        o->weights = o->pack_weights;
-        o->packings = 1;
-    }
+    o->packings = v->bit == VERB_PACK;
     while (c.at < argc) {
         const char *argument = argv[c.at++];
         int code = -1;
@@ -674,6 +678,8 @@ int options_parse(const verb *v, int argc, char **argv, options *o)
     }
     if (o->output && !strcmp(o->output, "-"))
         o->output = NULL; /* stdout, as usual */
+    if (options_pack(v, o) && !strcmp(o->weights, DEFAULT_WEIGHTS))
+        o->weights = o->pack_weights;
     int code = check_states(v, o);
     return code < 0 ? check_together(v, o) : code;
 }

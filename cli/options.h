@@ -91,6 +91,8 @@ void options_init(options *o);
 /* Parse argv[0..argc) (without program and verb) into `o`. Returns -1 to go on, else the exit
  * code: help was printed, or one line about what is wrong was. */
 int options_parse(const verb *v, int argc, char **argv, options *o);
+/* Whether the verb's own weights place side chains. */
+bool options_pack(const verb *v, const options *o);
 void options_clear(options *o);
 
 /* The option of that long name or letter, for this verb; NULL if there is none. */
