@@ -1,6 +1,6 @@
-/* Logits, conditionals, samples and the operation of a device against the plain formulas in
- * double, on generated structures and weights; the same bits whatever travels along, of other
- * structures too; contexts in several threads; and a failure planted into every CUDA call. Skipped where there is no device. */
+/* Logits, conditionals and samples of a device against the plain formulas in double, on generated
+ * structures and weights; the same bits whatever travels along, of other structures too; contexts
+ * in several threads. Skipped where there is no device. */
 #include "cuda/plugin.h"
 #include "generated_network.h"
 #include "reference/reference.h"
@@ -457,158 +457,6 @@ static void test_half(void **unused)
     check_precision("fp16", 1e-2);
 }
 
-/* ---- the operation ---- */
-
-typedef struct operation_case {
-    size_t B, L, D, k;
-    bool tanh_form;
-} operation_case;
-
-static float *random_floats(size_t count, double scale)
-{
-    float *data = room(count, sizeof *data);
-    for (size_t n = 0; n < count; n++)
-        data[n] = (float)(scale * normal());
-    return data;
-}
-
-static void check_operation(fmpnn_context *ctx, fmpnn_context *reference, operation_case c,
-                            double limit)
-{
-    size_t D = c.D, H = 2 * D, nodes = c.B * c.L;
-    fmpnn_error err;
-    float *array[] = {
-        random_floats(H * (H + 4), 1 / sqrt((double)H)), random_floats(H, 0.3),
-        random_floats(D * H, 1 / sqrt((double)H)),       random_floats(D, 0.3),
-        random_floats(H * D, 1 / sqrt((double)D)),       random_floats(H, 0.3),
-        random_floats(D * H, 1 / sqrt((double)H)),       random_floats(D, 0.3),
-        random_floats(D, 1),                             random_floats(D, 1),
-        random_floats(nodes * D, 1),                     random_floats(nodes * 3, 8),
-        random_floats(nodes, 1),                         room(nodes * D, sizeof(float)),
-        room(nodes * D, sizeof(float))};
-    fmpnn_message_weights w = {D,        array[0], array[1], array[2], array[3], array[4],
-                               array[5], array[6], array[7], array[8], array[9], c.tanh_form};
-    int32_t *E = room(nodes * c.k, sizeof *E);
-    float *mask = array[12], *got = array[13], *want = array[14];
-    fmpnn_message_pass *op;
-    comparison difference = {0};
-    for (size_t n = 0; n < nodes * c.k; n++)
-        E[n] = (int32_t)(uniform() * (double)c.L);
-    for (size_t n = 0; n < nodes; n++)
-        mask[n] = n % 5 == 3 ? 0 : 1;
-    memset(got, 0xff, nodes * D * sizeof *got);
-    for (int which = 0; which < 2; which++) {
-        fmpnn_context *on = which ? reference : ctx;
-        if (fmpnn_message_pass_create(on, &w, nodes, c.k, &op, &err) ||
-            fmpnn_message_pass_run(op, c.B, c.L, array[10], array[11], E, mask,
-                                   which ? want : got, &err))
-            fail_msg("%s", err.message);
-        fmpnn_message_pass_free(op);
-    }
-    for (size_t n = 0; n < nodes * D; n++)
-        compare(&difference, got[n], want[n]);
-    judge(&difference, "the operation", c.L, c.k, limit);
-    for (size_t n = 0; n < sizeof array / sizeof *array; n++)
-        free(array[n]);
-    free(E);
-}
-
-static void test_operation(void **unused)
-{
-    static const operation_case list[] = {
-        {1, 106, 64, 12, false}, {1, 106, 64, 12, true}, {1, 106, 128, 48, false},
-        {3, 37, 64, 7, false},   {2, 5, 64, 11, false},  {1, 1, 64, 1, false},
-        {1, 300, 64, 133, true}, {2, 61, 128, 5, true},  {1, 7, 128, 131, false},
-        {1, 700, 128, 3, false}, {4, 500, 64, 9, false}, {1, 19, 5, 3, false},
-        {2, 11, 33, 4, true},    {1, 9, 200, 6, false},  {1, 1, 1, 1, false}};
-    static const struct {
-        const char *name;
-        double limit;
-    } precisions[] = {{"fp32", 2e-6}, {"fp16", 1e-3}};
-    fmpnn_context_options plain = {.device = "reference", .threads = 1};
-    fmpnn_context *ctx, *reference;
-    fmpnn_error err;
-    (void)unused;
-    assert_int_equal(fmpnn_context_create(&plain, &reference, &err), 0);
-    for (int p = 0; p < 2; p++) {
-        assert_int_equal(open_device(precisions[p].name, &ctx, &err), 0);
-        for (size_t n = 0; n < sizeof list / sizeof *list; n++)
-            check_operation(ctx, reference, list[n], precisions[p].limit);
-        fmpnn_context_free(ctx);
-    }
-    fmpnn_context_free(reference);
-}
-
-/* ---- planted failures ---- */
-
-/* Everything that a program would ask for; the first failure ends it. */
-static fmpnn_status ask_everything(const fmpnn_model *model, const fmpnn_graph *graph,
-                                   fmpnn_error *err)
-{
-    enum { L = 20, D = 64 };
-    static float weights[4 * D * D + 8 * D], logits[L * FMPNN_LETTERS];
-    static uint8_t letters[L], ones[L];
-    static uint32_t order[L], start[L + 1];
-    fmpnn_context *ctx = NULL;
-    fmpnn_encoding *encoding = NULL;
-    fmpnn_message_pass *op = NULL;
-    fmpnn_message_weights w = {D,       weights, weights, weights, weights, weights,
-                               weights, weights, weights, weights, weights, false};
-    int32_t E[L] = {0};
-    fmpnn_status status = open_device("fp32", &ctx, err);
-    for (uint32_t i = 0; i < L; i++) {
-        order[i] = start[i] = i;
-        ones[i] = 1;
-    }
-    start[L] = L;
-    fmpnn_rules rules = {.L = L, .native = letters, .resolved = ones, .designed = ones,
-                         .groups = L, .start = start, .member = order, .group_of = order};
-    fmpnn_draw_request request = {
-        .order = order, .temperature = 1, .letters = letters, .logits = logits};
-    if (!status)
-        status = ctx->backend->encode(ctx, model, graph, &encoding, err);
-    if (!status)
-        status = ctx->backend->logits(ctx, encoding, 1, letters, order, logits, err);
-    if (!status)
-        status = ctx->backend->conditional(ctx, encoding, letters, order, ones, logits, err);
-    if (!status)
-        status = ctx->backend->sample(ctx, encoding, &rules, 0, 1, &request, err);
-    if (!status)
-        status = fmpnn_message_pass_create(ctx, &w, L, 1, &op, err);
-    if (!status)
-        status = fmpnn_message_pass_run(op, 1, L, weights, weights, E, weights, logits, err);
-    fmpnn_message_pass_free(op);
-    if (ctx)
-        ctx->backend->encoding_free(encoding);
-    fmpnn_context_free(ctx);
-    return status;
-}
-
-static void test_failures(void **unused)
-{
-    (void)unused;
-    fmpnn_error err;
-    const fmpnn_cuda_plugin *plugin = fmpnn_cuda_plugin_open(&err);
-    fmpnn_model *model = make_model(false);
-    fmpnn_graph *graph = make_graph(20, 48, 0, 1, false);
-    plugin->fail_at(0);
-    if (ask_everything(model, graph, &err))
-        fail_msg("%s", err.message);
-    size_t calls = plugin->calls();
-    assert_true(calls > 40);
-    for (size_t n = 1; n <= calls; n++) {
-        plugin->fail_at(n);
-        fmpnn_status status = ask_everything(model, graph, &err);
-        if (status != FMPNN_ECUDA || !strstr(err.message, "cudaErrorLaunchFailure"))
-            fail_msg("call %zu of %zu failed, status %d: %s", n, calls, (int)status,
-                     status ? err.message : "");
-    }
-    plugin->fail_at(0);
-    assert_int_equal(ask_everything(model, graph, &err), 0);
-    fmpnn_graph_free(graph);
-    fmpnn_model_free(model);
-}
-
 /* An argument chooses tests: "test_many". */
 int main(int argc, char **argv)
 {
@@ -617,8 +465,6 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_half),
         cmocka_unit_test(test_many),
         cmocka_unit_test(test_threads),
-        cmocka_unit_test(test_operation),
-        cmocka_unit_test(test_failures),
     };
     fmpnn_context *ctx;
     fmpnn_error err;

@@ -1,5 +1,5 @@
-/* cuda_figures FOLDER [fp32|fp16|all [BACKBONES [only]]]: times of a device as one JSON object. FOLDER holds
- * 5L33.pdb and 6EHB.pdb, BACKBONES the files of make_backbones ("all" stands for both precisions;
+/* cuda_figures FOLDER|- [fp32|fp16|all [BACKBONES [only]]]: times of a device as one JSON object. FOLDER
+ * holds 5L33.pdb and 6EHB.pdb (-: the operation alone), BACKBONES the files of make_backbones ("all" stands for both precisions;
  * a word after BACKBONES: only what has to do with many sequences). Medians; "graph_us" is one call
  * inside a graph of many, by device events; "device_ms"
  * is between events on the stream; "call_ms" is wall clock from call to result.
@@ -112,10 +112,26 @@ static float *random_floats(size_t count, double scale)
     return data;
 }
 
+/* Seconds of a call inside a graph. */
+static double time_graph(device *dev, fmpnn_operation *op, size_t B, size_t L)
+{
+    enum { CALLS = 20 };
+    cudaGraph_t graph;
+    cudaGraphExec_t exec;
+    CUDA(cudaStreamBeginCapture(dev->stream, cudaStreamCaptureModeThreadLocal));
+    for (int n = 0; n < CALLS; n++)
+        MUST(operation_launch(dev, &op->w, B, L, &op->a, &err));
+    CUDA(cudaStreamEndCapture(dev->stream, &graph));
+    CUDA(cudaGraphInstantiate(&exec, graph, 0));
+    double all = time_device(dev->stream, 30, [&] { CUDA(cudaGraphLaunch(exec, dev->stream)); });
+    CUDA(cudaGraphExecDestroy(exec));
+    CUDA(cudaGraphDestroy(graph));
+    return all / CALLS;
+}
+
 static void time_operation(fmpnn_context *ctx, const char *precision, size_t B, size_t L,
                            size_t D, size_t k)
 {
-    enum { CALLS = 20 };
     size_t H = 2 * D, nodes = B * L;
     device *dev = (device *)ctx->device;
     float *W1 = random_floats(H * (H + 4), 1 / sqrt((double)H)), *b = random_floats(H, 0.1),
@@ -125,8 +141,6 @@ static void time_operation(fmpnn_context *ctx, const char *precision, size_t B, 
     fmpnn_message_weights w = {D, W1, b, W2, b, W2, b, W2, b, b, b, false};
     std::vector<int32_t> E(nodes * k);
     fmpnn_operation *op;
-    cudaGraph_t graph;
-    cudaGraphExec_t exec;
     for (size_t n = 0; n < nodes; n++) {
         mask[n] = 1;
         for (size_t m = 0; m < k; m++) /* near in the chain, as in a protein, and some far */
@@ -136,22 +150,27 @@ static void time_operation(fmpnn_context *ctx, const char *precision, size_t B, 
     double call = time_call(B > 8 ? 5 : 200, [&] {
         MUST(ctx->backend->operation_run(op, B, L, h, X, E.data(), mask, out, &err));
     });
-    CUDA(cudaStreamBeginCapture(dev->stream, cudaStreamCaptureModeThreadLocal));
-    for (int n = 0; n < CALLS; n++)
-        MUST(operation_launch(dev, &op->w, B, L, &op->a, &err));
-    CUDA(cudaStreamEndCapture(dev->stream, &graph));
-    CUDA(cudaGraphInstantiate(&exec, graph, 0));
-    double inside =
-        time_device(dev->stream, 30, [&] { CUDA(cudaGraphLaunch(exec, dev->stream)); }) / CALLS;
+    double inside = time_graph(dev, op, B, L), few, many;
     double direct = time_call(100, [&] {
         MUST(operation_launch(dev, &op->w, B, L, &op->a, &err));
         CUDA(cudaStreamSynchronize(dev->stream));
     });
+    std::vector<float> way[2];
+    for (int n = 0; n < 2; n++) {
+        op->w.way = n ? WAY_MANY : WAY_FEW;
+        (n ? many : few) = time_graph(dev, op, B, L);
+        way[n].resize(nodes * D);
+        CUDA(cudaMemcpy(way[n].data(), op->a.out, nodes * D * sizeof(float),
+                        cudaMemcpyDeviceToHost));
+    }
+    if (memcmp(way[0].data(), way[1].data(), nodes * D * sizeof(float)) != 0)
+        fprintf(stderr, "cuda_figures: %s (%zu, %zu, %zu, %zu): ways differ\n", precision, B, L,
+                D, k);
     figure("{\"work\": \"operation\", \"precision\": \"%s\", \"size\": [%zu, %zu, %zu, %zu], "
-           "\"graph_us\": %.2f, \"launch_us\": %.2f, \"call_us\": %.2f}",
-           precision, B, L, D, k, inside * 1e6, direct * 1e6, call * 1e6);
-    CUDA(cudaGraphExecDestroy(exec));
-    CUDA(cudaGraphDestroy(graph));
+           "\"graph_us\": %.2f, \"launch_us\": %.2f, \"call_us\": %.2f, "
+           "\"graph_us_of_ways\": {\"few\": %.2f, \"many\": %.2f}}",
+           precision, B, L, D, k, inside * 1e6, direct * 1e6, call * 1e6, few * 1e6,
+           many * 1e6);
     ctx->backend->operation_free(op);
     for (float *block : {W1, b, W2, h, X, mask, out})
         free(block);
@@ -371,16 +390,17 @@ int main(int argc, char **argv)
     static const size_t small[] = {1, 16, 64, 512, 2112, 4096, 0}, large[] = {1, 16, 512, 0};
     static const size_t sizes[][4] = {{1, 106, 64, 12}, {1, 106, 128, 48}, {1, 500, 128, 48},
                                       {8, 500, 128, 48}, {64, 500, 128, 48}};
-    fmpnn_model *model;
+    fmpnn_model *model = NULL;
     cudaDeviceProp p;
     int driver;
     if (argc < 2) {
-        fprintf(stderr, "usage: cuda_figures FOLDER [fp32|fp16|all [BACKBONES [only]]]\n");
+        fprintf(stderr, "usage: cuda_figures FOLDER|- [fp32|fp16|all [BACKBONES [only]]]\n");
         return 2;
     }
     CUDA(cudaGetDeviceProperties(&p, 0));
     CUDA(cudaDriverGetVersion(&driver));
-    MUST(fmpnn_model_load("vanilla/v_48_020", &model, &err));
+    if (strcmp(argv[1], "-") != 0)
+        MUST(fmpnn_model_load("vanilla/v_48_020", &model, &err));
     printf("{\"card\": \"%s\", \"cuda_driver\": %d, \"commit\": \"%s\", \"figures\": [", p.name,
            driver, fmpnn_commit());
     for (const char *precision : {"fp32", "fp16"}) {
@@ -401,12 +421,13 @@ int main(int argc, char **argv)
                 fmpnn_structure_free(all.st[k]);
             }
         }
-        for (size_t n : {64, 4096})
-            time_design(&ctx, precision, model, argv[1], n);
+        if (model)
+            for (size_t n : {64, 4096})
+                time_design(&ctx, precision, model, argv[1], n);
         for (const auto &s : sizes)
             if (argc < 5)
                 time_operation(&ctx, precision, s[0], s[1], s[2], s[3]);
-        if (argc < 5) {
+        if (argc < 5 && model) {
             time_structure(&ctx, precision, model, argv[1], "5L33", small);
             time_structure(&ctx, precision, model, argv[1], "6EHB", large);
         }

@@ -11,7 +11,8 @@
  *   neighbours.cu, context.cu       the graph found on the device; what residues see of atoms
  *   decode.cu  rows through the decoder; logits.cu, sample.cu: which rows, and letters
  *   agenda.h, agenda.c      what sampling does when, found on the host
- *   message_pass.cu         the message-passing operation alone
+ *   message_pass*           the operation alone: _edges.cuh, _nodes.cuh its parts, _few.cu,
+ *                           _many.cu, _plain.cu its ways
  *   backend.cu              all this under the names of backend.h */
 #ifndef FMPNN_CUDA_PLUGIN_H
 #define FMPNN_CUDA_PLUGIN_H
