@@ -24,12 +24,7 @@
 #include "cuda/message_pass.cuh"
 #include "cuda/tile.cuh"
 
-enum { EDGES = 8 /* of a tile */ };
-
-/* Tiles whose rows are on the way while one is computed. */
-template <bool SPLIT> struct fetching {
-    static constexpr int AHEAD = SPLIT ? 1 : 3;
-};
+enum { EDGES = 8 /* of a tile */, AHEAD = 1 /* tiles whose rows are on the way */ };
 
 /* Kernels of one call start while their predecessor ends: what does not depend on it goes before
  * `launch_wait`. */
@@ -84,12 +79,19 @@ template <bool SPLIT> __device__ inline float activate(const gelu_form &f, float
 
 /* ---- geometry ---- */
 
-/* [distance | direction] of an edge. */
-__device__ inline float4 measure(const float *x, const float *y)
+/* [distance | direction] of an edge. In half precision the hardware's root is good enough: the
+ * 1e-8 beside the distance, which is at least 1e-4, is left out. */
+template <bool SPLIT> __device__ inline float4 measure(const float *x, const float *y)
 {
     float dx = y[0] - x[0], dy = y[1] - x[1], dz = y[2] - x[2];
-    float distance = sqrtf(fmaf(dx, dx, fmaf(dy, dy, fmaf(dz, dz, 1e-8f))));
-    float scale = 1 / (distance + 1e-8f);
+    float square = fmaf(dx, dx, fmaf(dy, dy, fmaf(dz, dz, 1e-8f))), distance, scale;
+    if (SPLIT) {
+        distance = sqrtf(square);
+        scale = 1 / (distance + 1e-8f);
+    } else {
+        scale = rsqrtf(square);
+        distance = square * scale;
+    }
     return make_float4(distance, dx * scale, dy * scale, dz * scale);
 }
 
@@ -132,7 +134,7 @@ template <> struct edge_operand<false> {
 /* Edges of a pass, in shared memory, and those that are only fetched ahead. */
 template <bool SPLIT, int ROOM> struct edge_room {
     edge_operand<SPLIT> operand[ROOM];
-    uint32_t row[ROOM + fetching<SPLIT>::AHEAD * EDGES]; /* of the neighbour; the row of zeros if there is none */
+    uint32_t row[ROOM + AHEAD * EDGES]; /* of the neighbour; the row of zeros if there is none */
 };
 
 __device__ inline uint32_t shared_word(uint32_t address)
@@ -412,7 +414,7 @@ __device__ inline void sum_edges(const operation_weights &w, const operation_arr
 {
     typedef edge_lane<SPLIT, WORDS> lane_type;
     typedef typename lane_type::table table;
-    constexpr int AHEAD = fetching<SPLIT>::AHEAD, TILES = ROOM / EDGES, H = 2 * D, LANE_BYTES = sizeof room.operand[0].of[0];
+    constexpr int TILES = ROOM / EDGES, H = 2 * D, LANE_BYTES = sizeof room.operand[0].of[0];
     constexpr uint64_t ROW = 2 * H * sizeof(table); /* bytes */
     const int lane = thread % LANES, g = lane / 4, q = lane % 4;
     const int tiles = (w.k + EDGES - 1) / EDGES, all = count * tiles;
@@ -437,7 +439,7 @@ __device__ inline void sum_edges(const operation_weights &w, const operation_arr
             float4 d = make_float4(0, 0, 0, 0);
             if (m < w.k && e < some * EDGES) {
                 row = (uint32_t)(i - i % L + a.E[(size_t)i * w.k + m]);
-                d = measure(a.X + (size_t)i * 3, a.X + (size_t)row * 3);
+                d = measure<SPLIT>(a.X + (size_t)i * 3, a.X + (size_t)row * 3);
             }
             room.row[e] = row;
             if (e < some * EDGES)

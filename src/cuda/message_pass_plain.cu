@@ -41,7 +41,7 @@ __global__ void plain_edges(operation_weights w, operation_arrays a, int L, int 
         int j = base + a.E[(size_t)node * w.k + m];
         __syncthreads();
         if (threadIdx.x == 0)
-            geometry = measure(a.X + (size_t)node * 3, a.X + (size_t)j * 3);
+            geometry = measure<true>(a.X + (size_t)node * 3, a.X + (size_t)j * 3);
         __syncthreads();
         float4 d = geometry;
         for (int c = threadIdx.x; c < H; c += blockDim.x) {
