@@ -61,16 +61,20 @@ __global__ void __launch_bounds__(THREADS, 1)
     copy_shared(weights, m.hi + (size_t)tile0 * BLOCKS * LANES, pieces);
     if (SPLIT)
         copy_shared(weights + pieces, m.lo + (size_t)tile0 * BLOCKS * LANES, pieces);
-    copies_wait();
     launch_wait();
     fragments_at<BLOCKS> all = {weights, weights + pieces, lane};
-    for (int at = blockIdx.x + gridDim.x * warp; at * TILE < nodes;
-         at += gridDim.x * (THREADS / LANES)) {
+    const int stride = gridDim.x * (THREADS / LANES);
+    operand<SPLIT> a[BLOCKS];
+    auto read = [&](int at) { /* the first rows while the weights come */
+        const float *row = src + (size_t)(at * TILE + g) * (32 * BLOCKS);
+        read_rows<SPLIT, BLOCKS>(a, at * TILE + g < nodes ? row : NULL,
+                                 at * TILE + g + 8 < nodes ? row + 8 * 32 * BLOCKS : NULL, q);
+    };
+    int at = blockIdx.x + gridDim.x * warp;
+    read(at);
+    copies_wait();
+    for (; at * TILE < nodes; at += stride, read(at)) {
         int upper = at * TILE + g, lower = upper + 8;
-        const float *row = src + (size_t)upper * (32 * BLOCKS);
-        operand<SPLIT> a[BLOCKS];
-        read_rows<SPLIT, BLOCKS>(a, upper < nodes ? row : NULL,
-                                 lower < nodes ? row + 8 * 32 * BLOCKS : NULL, q);
         for (int t = 0; t < share / 8; t += 4) {
             float acc[4][4], b[8], y[8];
             int c = 8 * (tile0 + t) + 8 * q;
@@ -121,7 +125,7 @@ template <bool SPLIT, int D, int THREADS>
 __global__ void __launch_bounds__(THREADS, 1)
     many_update(operation_weights w, operation_arrays a, int nodes)
 {
-    constexpr int H = 2 * D, BLOCKS = H / 32;
+    constexpr int H = 2 * D, BLOCKS = H / 32, NT = SPLIT ? 2 : 4; /* tiles at a time */
     constexpr int WIDE = SPLIT ? 0 : H / 8 * BLOCKS * LANES, NARROW = D / 8 * BLOCKS * LANES;
     extern __shared__ __align__(16) uint4 weights[];
     int lane = threadIdx.x % LANES, warp = threadIdx.x / LANES, g = lane / 4, q = lane % 4;
@@ -129,32 +133,36 @@ __global__ void __launch_bounds__(THREADS, 1)
     copy_shared(weights + WIDE, w.out.hi, NARROW);
     if (SPLIT)
         copy_shared(weights + WIDE + NARROW, w.out.lo, NARROW);
-    const void *src = SPLIT ? w.parts : w.mean;
-    const int row_bytes = H * (SPLIT ? sizeof(float) : sizeof(__half));
+    typedef typename table_of<SPLIT>::type table;
     const int stride = gridDim.x * (THREADS / LANES);
     launch_wait();
-    prefetch_rows(src, (blockIdx.x + gridDim.x * warp) * TILE, nodes, row_bytes, lane);
-    copies_wait();
     fragments_at<BLOCKS> wide = {weights, NULL, lane};
     fragments_at<BLOCKS> narrow = {weights + WIDE, weights + WIDE + NARROW, lane};
-    for (int at = blockIdx.x + gridDim.x * warp; at * TILE < nodes; at += stride) {
-        int upper = at * TILE + g, lower = upper + 8;
+    operand<SPLIT> src[BLOCKS]; /* means, or what is hidden already */
+    auto read = [&](int at) {   /* the first rows while the weights come */
+        const table *row = (const table *)(SPLIT ? w.parts : w.mean) + (size_t)(at * TILE + g) * H;
+        if constexpr (SPLIT)
+            read_rows<SPLIT, BLOCKS>(src, at * TILE + g < nodes ? row : NULL,
+                                     at * TILE + g + 8 < nodes ? row + 8 * H : NULL, q);
+        else
+            read_rows<BLOCKS>(src, at * TILE + g < nodes ? row : NULL,
+                              at * TILE + g + 8 < nodes ? row + 8 * H : NULL, q);
+    };
+    int at = blockIdx.x + gridDim.x * warp;
+    read(at);
+    copies_wait();
+    for (; at * TILE < nodes; at += stride, read(at)) {
         prefetch_rows(a.h, at * TILE, nodes, D * sizeof(float), lane);
-        prefetch_rows(src, (at + stride) * TILE, nodes, row_bytes, lane);
+        prefetch_rows(SPLIT ? w.parts : w.mean, (at + stride) * TILE, nodes, H * sizeof(table),
+                      lane);
         operand<SPLIT> hidden[BLOCKS];
-        if constexpr (SPLIT) {
-            const float *row = (const float *)w.parts + (size_t)upper * H;
-            read_rows<SPLIT, BLOCKS>(hidden, upper < nodes ? row : NULL,
-                                     lower < nodes ? row + 8 * H : NULL, q);
-        } else {
-            operand<SPLIT> mean[BLOCKS];
-            const __half *row = (const __half *)w.mean + (size_t)upper * H;
-            read_rows<BLOCKS>(mean, upper < nodes ? row : NULL,
-                              lower < nodes ? row + 8 * H : NULL, q);
 #pragma unroll
-            for (int b = 0; b < BLOCKS; b++) {
+        for (int b = 0; b < BLOCKS; b++) {
+            if constexpr (SPLIT) {
+                hidden[b] = src[b];
+            } else {
                 float acc[4][4], c[8], u[8], v[8];
-                multiply_tiles<SPLIT, 4, BLOCKS>(acc, mean, wide.from(4 * b));
+                multiply_tiles<SPLIT, 4, BLOCKS>(acc, src, wide.from(4 * b));
                 read8(c, w.b_update + 32 * b + 8 * q);
 #pragma unroll
                 for (int n = 0; n < 8; n++) {
@@ -167,12 +175,12 @@ __global__ void __launch_bounds__(THREADS, 1)
         }
         float acc[D / 8][4];
 #pragma unroll
-        for (int t = 0; t < D / 8; t += 2) {
-            float two[2][4];
-            multiply_tiles<SPLIT, 2, BLOCKS>(two, hidden, narrow.from(t));
+        for (int t = 0; t < D / 8; t += NT) {
+            float some[NT][4];
+            multiply_tiles<SPLIT, NT, BLOCKS>(some, hidden, narrow.from(t));
 #pragma unroll
-            for (int n = 0; n < 8; n++)
-                acc[t + n / 4][n % 4] = two[n / 4][n % 4];
+            for (int n = 0; n < 4 * NT; n++)
+                acc[t + n / 4][n % 4] = some[n / 4][n % 4];
         }
         finish_rows<D>(acc, w, a, at * TILE, nodes, lane);
     }
@@ -257,7 +265,7 @@ static fmpnn_status launch(device *dev, const operation_weights *w, int L, int n
              err);
     TRY(start(dev, many_edges<SPLIT, D, EDGE_THREADS>, dim3(blocks), EDGE_THREADS,
               TEAMS * sizeof(edge_room<SPLIT, ROOM>), true, err, *w, *a, L, nodes, per_block));
-    if (SPLIT)
+    if constexpr (SPLIT)
         TRY((launch_rows<SPLIT, H / 32, ROWS_HIDDEN>(dev, w, (const float *)w->mean, nodes, H,
                                                      true, err)));
     return start(dev, many_update<SPLIT, D, UPDATE_THREADS>,
