@@ -268,10 +268,13 @@ static fmpnn_status edge_states(fmpnn_context *ctx, device *dev, const fmpnn_enc
     fmpnn_encoding *again = NULL;
     TRY(device_array(dev, e->L * tile, &edges, err));
     fmpnn_status status = encode_with(ctx, dev, e->model, 1, &e->graph, &edges, &again, err);
-    for (size_t n = 0; n < n_rows && !status; n++)
-        if (cudaMemcpyAsync(h_E + n * tile, edges + rows[n] * tile, tile * sizeof *h_E,
-                            cudaMemcpyDeviceToHost, dev->stream) != cudaSuccess)
-            status = fmpnn_fail(err, FMPNN_ECUDA, "edge states cannot be copied");
+    for (size_t n = 0; n < n_rows && !status; n++) {
+        cudaError_t code = cuda_checked(
+            cudaMemcpyAsync(h_E + n * tile, edges + rows[n] * tile, tile * sizeof *h_E,
+                            cudaMemcpyDeviceToHost, dev->stream));
+        if (code != cudaSuccess)
+            status = cuda_failed(code, "cudaMemcpyAsync", __FILE__, __LINE__, err);
+    }
     if (!status)
         status = device_wait(dev, err);
     encoding_free(again);

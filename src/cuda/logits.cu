@@ -249,9 +249,9 @@ static fmpnn_status conditional_of(device *dev, const fmpnn_encoding *en, positi
         status = decode_layer(dev, en->weights, layer, b.all, b.list + p->start[layer] - first,
                               p->start[layer + 1] - p->start[layer], &b.work, (int)en->K, err);
     for (size_t s = 0; s < p->count && !status; s++) {
-        cudaError_t code = cudaMemcpyAsync(
+        cudaError_t code = cuda_checked(cudaMemcpyAsync(
             logits + p->at[s] * LETTERS, b.logits + (s * L + p->at[s]) * LETTERS,
-            LETTERS * sizeof *logits, cudaMemcpyDeviceToHost, dev->stream);
+            LETTERS * sizeof *logits, cudaMemcpyDeviceToHost, dev->stream));
         if (code != cudaSuccess)
             status = cuda_failed(code, "cudaMemcpyAsync", __FILE__, __LINE__, err);
     }
