@@ -135,7 +135,7 @@ static void test_operation(void **unused)
     static const operation_case list[] = {
         {1, 106, 64, 12, false}, {1, 106, 64, 12, true},   {1, 106, 128, 48, false},
         {3, 37, 64, 7, false},   {2, 5, 64, 11, false},    {1, 1, 64, 1, false},
-        {1, 90, 64, 133, true}, {2, 61, 128, 5, true},    {1, 7, 128, 131, false},
+        {1, 90, 64, 133, true},  {2, 61, 128, 5, true},    {1, 7, 128, 131, false},
         {1, 700, 128, 3, false}, {3, 400, 64, 9, false},   {1, 19, 5, 3, false},
         {2, 11, 33, 4, true},    {1, 9, 200, 6, false},    {1, 1, 1, 1, false},
         {1, 40, 64, 15, false},  {1, 40, 64, 16, false},   {1, 40, 64, 17, false},
@@ -276,8 +276,14 @@ static fmpnn_status ask_everything(const char *precision, const fmpnn_model *mod
         ones[i] = 1;
     }
     start[L] = L;
-    fmpnn_rules rules = {.L = L, .native = letters, .resolved = ones, .designed = ones,
-                         .groups = L, .start = start, .member = order, .group_of = order};
+    fmpnn_rules rules = {.L = L,
+                         .native = letters,
+                         .resolved = ones,
+                         .designed = ones,
+                         .groups = L,
+                         .start = start,
+                         .member = order,
+                         .group_of = order};
     for (size_t b = 0; b < sequences; b++)
         request[b] = (fmpnn_draw_request){.order = order,
                                           .temperature = 1,
@@ -292,7 +298,8 @@ static fmpnn_status ask_everything(const char *precision, const fmpnn_model *mod
     if (!status && sequences)
         status = ctx->backend->logits(ctx, encoding, 1, letters, order, logits, err);
     if (!status && sequences)
-        status = ctx->backend->conditional(ctx, encoding, letters, order, ones, logits, err);
+        status =
+            ctx->backend->conditional(ctx, encoding, letters, order, ones, logits, err);
     if (!status && sequences)
         status = ctx->backend->sample(ctx, encoding, &rules, 0, sequences, request, err);
     if (ctx)
@@ -310,7 +317,8 @@ static void test_failures(void **unused)
     fmpnn_graph *graph = make_graph(20, 48, 0, 1, false);
     for (int p = 0; p < 2; p++) {
         const char *precision = precisions[p].name;
-        size_t sequences = p == 0; /* the same calls in the other precision, but for the operation */
+        size_t sequences =
+            p == 0; /* the same calls in the other precision, but for the operation */
         plugin->fail_at(0);
         if (ask_everything(precision, model, graph, sequences, &err))
             fail_msg("%s", err.message);
@@ -334,8 +342,10 @@ static void test_failures(void **unused)
 
 static void test_operation_once(void **unused)
 {
-    static const operation_case list[] = {{1, 9, 64, 19, false},  {1, 9, 128, 19, false},
-                                          {1, 9, 24, 3, true},    {4, 325, 64, 9, false},
+    static const operation_case list[] = {{1, 9, 64, 19, false},
+                                          {1, 9, 128, 19, false},
+                                          {1, 9, 24, 3, true},
+                                          {4, 325, 64, 9, false},
                                           {4, 325, 128, 3, true}};
     (void)unused;
     check_list(list, sizeof list / sizeof *list);

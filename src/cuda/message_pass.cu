@@ -51,8 +51,8 @@ static fmpnn_status send_vectors(fmpnn_operation *op, const fmpnn_message_weight
                                  fmpnn_error *err)
 {
     size_t D = w->D, H = 2 * D, width = 2 * D + INPUTS;
-    size_t b_nodes = 0, edge = 2 * H, update = edge + 4 * H, out = update + H, gamma = out + D,
-           beta = gamma + D, total = beta + D;
+    size_t b_nodes = 0, edge = 2 * H, update = edge + 4 * H, out = update + H,
+           gamma = out + D, beta = gamma + D, total = beta + D;
     memset(host, 0, total * sizeof *host);
     for (size_t n = 0; n < H; n++) {
         host[b_nodes + n] = factor * w->b1[n];
@@ -98,11 +98,12 @@ static fmpnn_status send_weights(fmpnn_operation *op, const fmpnn_message_weight
     }
     if (!status) {
         fold_update(w, plain, bias);
-        status = device_matrix(op->dev, plain, (int)H, (int)H, &op->w.update, &op->matrices[1],
-                               err);
+        status = device_matrix(op->dev, plain, (int)H, (int)H, &op->w.update,
+                               &op->matrices[1], err);
     }
     if (!status)
-        status = device_matrix(op->dev, w->U2, (int)D, (int)H, &op->w.out, &op->matrices[2], err);
+        status = device_matrix(op->dev, w->U2, (int)D, (int)H, &op->w.out, &op->matrices[2],
+                               err);
     if (!status)
         status = send_vectors(op, w, factor, bias, plain, err);
     fmpnn_release(bias);
@@ -118,11 +119,12 @@ static fmpnn_status take_block(fmpnn_operation *op, size_t bytes, fmpnn_error *e
     if (status != FMPNN_ENOMEM)
         return status;
     CUDA_TRY(cudaMemGetInfo(&left, &all), err);
-    return fmpnn_fail(err, FMPNN_ENOMEM,
-                      "device %d: message passing of %zu nodes takes %zu bytes, %zu of %zu are "
-                      "free: %zu nodes would fit",
-                      op->dev->number, op->nodes, bytes, left, all,
-                      (size_t)((double)left / (double)bytes * (double)op->nodes));
+    return fmpnn_fail(
+        err, FMPNN_ENOMEM,
+        "device %d: message passing of %zu nodes takes %zu bytes, %zu of %zu are "
+        "free: %zu nodes would fit",
+        op->dev->number, op->nodes, bytes, left, all,
+        (size_t)((double)left / (double)bytes * (double)op->nodes));
 }
 
 /* Arrays of one call; those that are sent come first, in the order of the host's memory. */
@@ -130,7 +132,8 @@ static fmpnn_status make_room(fmpnn_operation *op, fmpnn_error *err)
 {
     size_t used = 0, n = op->nodes, D = (size_t)op->w.D;
     size_t h = take(&used, n * D, sizeof(float)), X = take(&used, n * 3, sizeof(float));
-    size_t E = take(&used, n * (size_t)op->w.k, sizeof(int)), mask = take(&used, n, sizeof(float));
+    size_t E = take(&used, n * (size_t)op->w.k, sizeof(int)),
+           mask = take(&used, n, sizeof(float));
     op->sent = used;
     size_t out = take(&used, n * D, sizeof(float)), pinned = used;
     bool half = !op->dev->split && operation_has_tiles(op->w.D);
@@ -158,10 +161,11 @@ fmpnn_status cuda_operation_create(fmpnn_context *ctx, const fmpnn_message_weigh
     device *dev;
     TRY(device_enter(ctx, &dev, err));
     if (w->D > LARGEST_WIDTH || nodes > INT32_MAX / 2)
-        return fmpnn_fail(err, FMPNN_EDEVICE,
-                          "message passing of width %zu for %zu nodes: device cuda has at most "
-                          "%d and %d",
-                          w->D, nodes, LARGEST_WIDTH, INT32_MAX / 2);
+        return fmpnn_fail(
+            err, FMPNN_EDEVICE,
+            "message passing of width %zu for %zu nodes: device cuda has at most "
+            "%d and %d",
+            w->D, nodes, LARGEST_WIDTH, INT32_MAX / 2);
     fmpnn_operation *op = (fmpnn_operation *)fmpnn_alloc_zero(1, sizeof *op);
     if (!op)
         return fmpnn_fail_memory(err, "preparing message passing");
@@ -248,14 +252,15 @@ static void copy_spans(fmpnn_context *ctx, const copying *c)
 
 /* Elements b0 .. b0 + B - 1 on their way: to pinned memory, to the device, through the kernels, to
  * pinned memory. */
-static fmpnn_status send_group(fmpnn_operation *op, size_t b0, size_t B, size_t L, const float *h,
-                               const float *X, const int32_t *E, const float *mask,
-                               cudaEvent_t back, fmpnn_error *err)
+static fmpnn_status send_group(fmpnn_operation *op, size_t b0, size_t B, size_t L,
+                               const float *h, const float *X, const int32_t *E,
+                               const float *mask, cudaEvent_t back, fmpnn_error *err)
 {
     device *dev = op->dev;
     const size_t first = b0 * L, n = B * L, D = (size_t)op->w.D, k = (size_t)op->w.k;
-    const operation_arrays a = {op->a.h + first * D, op->a.X + first * 3, op->a.mask + first,
-                                op->a.E + first * k, op->a.out + first * D};
+    const operation_arrays a = {op->a.h + first * D, op->a.X + first * 3,
+                                op->a.mask + first, op->a.E + first * k,
+                                op->a.out + first * D};
     char *base = (char *)op->block;
 #define HERE(array) (op->host + ((const char *)(array)-base))
     copying c = {{{HERE(a.h), (const char *)(h + first * D), n * D * sizeof *h},
@@ -265,12 +270,13 @@ static fmpnn_status send_group(fmpnn_operation *op, size_t b0, size_t B, size_t 
                  4};
     copy_spans(op->ctx, &c);
     if (n == op->nodes) { /* all that there is room for lies side by side */
-        CUDA_TRY(cudaMemcpyAsync(base, op->host, op->sent, cudaMemcpyHostToDevice, dev->stream),
-                 err);
+        CUDA_TRY(
+            cudaMemcpyAsync(base, op->host, op->sent, cudaMemcpyHostToDevice, dev->stream),
+            err);
     } else {
         for (int s = 0; s < c.spans; s++)
-            CUDA_TRY(cudaMemcpyAsync(base + (c.of[s].to - op->host), c.of[s].to, c.of[s].bytes,
-                                     cudaMemcpyHostToDevice, dev->stream),
+            CUDA_TRY(cudaMemcpyAsync(base + (c.of[s].to - op->host), c.of[s].to,
+                                     c.of[s].bytes, cudaMemcpyHostToDevice, dev->stream),
                      err);
     }
     TRY(operation_launch(dev, &op->w, B, L, &a, err));
@@ -285,8 +291,8 @@ static fmpnn_status send_group(fmpnn_operation *op, size_t b0, size_t B, size_t 
 /* Elements go in groups, so that while one is computed the next is copied and the one before
  * comes back. */
 static fmpnn_status run_groups(fmpnn_operation *op, size_t B, size_t L, const float *h,
-                               const float *X, const int32_t *E, const float *mask, float *out,
-                               fmpnn_error *err)
+                               const float *X, const int32_t *E, const float *mask,
+                               float *out, fmpnn_error *err)
 {
     const size_t D = (size_t)op->w.D, each = L * (D + 4 + (size_t)op->w.k) * sizeof(float);
     size_t groups = B * each / GROUP_BYTES + 1;
@@ -297,7 +303,8 @@ static fmpnn_status run_groups(fmpnn_operation *op, size_t B, size_t L, const fl
         TRY(send_group(op, g * step, g + 1 < groups ? step : B - g * step, L, h, X, E, mask,
                        op->back[g], err));
     for (size_t g = 0; g < groups; g++) {
-        size_t first = g * step * L * D, count = (g + 1 < groups ? step : B - g * step) * L * D;
+        size_t first = g * step * L * D,
+               count = (g + 1 < groups ? step : B - g * step) * L * D;
         const float *from = op->a.out + first;
         CUDA_TRY(cudaEventSynchronize(op->back[g]), err);
         const copying c = {{{(char *)(out + first),
@@ -310,8 +317,8 @@ static fmpnn_status run_groups(fmpnn_operation *op, size_t B, size_t L, const fl
 }
 
 fmpnn_status cuda_operation_run(fmpnn_operation *op, size_t B, size_t L, const float *h,
-                                const float *X, const int32_t *E, const float *mask, float *out,
-                                fmpnn_error *err)
+                                const float *X, const int32_t *E, const float *mask,
+                                float *out, fmpnn_error *err)
 {
     CUDA_TRY(cudaSetDevice(op->dev->number), err);
     fmpnn_status status = run_groups(op, B, L, h, X, E, mask, out, err);

@@ -71,7 +71,8 @@ template <bool SQUARED> __device__ inline float gelu_factor(const gelu_form &f, 
 template <bool SPLIT> __device__ inline float activate(const gelu_form &f, float x)
 {
     if (SPLIT)
-        return fmaf(fabsf(x), f.squared ? gelu_factor<true>(f, x) : gelu_factor<false>(f, x),
+        return fmaf(fabsf(x),
+                    f.squared ? gelu_factor<true>(f, x) : gelu_factor<false>(f, x),
                     0.5f * x);
     float h = 0.125f * x;
     return 4 * fmaf(h, gelu_tanh(f, h), h);
@@ -126,15 +127,17 @@ template <> struct edge_operand<false> {
     __device__ void set(float4 d, bool edge)
     {
         float far = fminf(d.x, 6e4f), high = __half2float(__float2half_rn(far));
-        *(uint4 *)of = make_uint4(half_pair(high, far - high), half_pair(high, edge ? 1.0f : 0.0f),
-                                  half_pair(d.y, d.z), half_pair(d.w, 0));
+        *(uint4 *)of =
+            make_uint4(half_pair(high, far - high), half_pair(high, edge ? 1.0f : 0.0f),
+                       half_pair(d.y, d.z), half_pair(d.w, 0));
     }
 };
 
 /* Edges of a pass, in shared memory, and those that are only fetched ahead. */
 template <bool SPLIT, int ROOM> struct edge_room {
     edge_operand<SPLIT> operand[ROOM];
-    uint32_t row[ROOM + AHEAD * EDGES]; /* of the neighbour; the row of zeros if there is none */
+    uint32_t
+        row[ROOM + AHEAD * EDGES]; /* of the neighbour; the row of zeros if there is none */
 };
 
 __device__ inline uint32_t shared_word(uint32_t address)
@@ -147,7 +150,10 @@ __device__ inline uint32_t shared_word(uint32_t address)
 __device__ inline uint2 shared_pair(uint32_t address)
 {
     uint2 x;
-    asm volatile("ld.shared.v2.b32 {%0, %1}, [%2];" : "=r"(x.x), "=r"(x.y) : "r"(address) : "memory");
+    asm volatile("ld.shared.v2.b32 {%0, %1}, [%2];"
+                 : "=r"(x.x), "=r"(x.y)
+                 : "r"(address)
+                 : "memory");
     return x;
 }
 
@@ -181,7 +187,8 @@ __device__ inline void mma_tf32(float c[4], uint32_t a, uint32_t b0, uint32_t b1
 
 /* COUNT values a lane become one (or two, of COUNT 8 and two steps): lanes that differ in `bit`,
  * then in the bits below it, exchange halves, and whole sums where one value is left. */
-template <int COUNT, int STEPS> __device__ inline void sum_lanes(float *v, int bit, int lane)
+template <int COUNT, int STEPS>
+__device__ inline void sum_lanes(float *v, int bit, int lane)
 {
 #pragma unroll
     for (int step = 0; step < STEPS; step++, bit /= 2) {
@@ -303,7 +310,7 @@ template <int WORDS> struct edge_lane<true, WORDS> {
     typedef uint2 input;
     static constexpr int RAW = 2 * WORDS, RESULTS = WORDS < 4 ? 1 : WORDS / 4;
     uint32_t high[WORDS], low[WORDS], own[WORDS]; /* of this lane's input and column */
-    float sum[2 * WORDS], line[2 * WORDS]; /* of the curved part and of z */
+    float sum[2 * WORDS], line[2 * WORDS];        /* of the curved part and of z */
 
     __device__ void weights(const float *edge, int H, int lane)
     {
@@ -349,7 +356,8 @@ template <int WORDS> struct edge_lane<true, WORDS> {
     }
 
     template <bool SQUARED>
-    __device__ void add_form(const uint32_t (&v)[RAW], input x, uint32_t one, const gelu_form &f)
+    __device__ void add_form(const uint32_t (&v)[RAW], input x, uint32_t one,
+                             const gelu_form &f)
     {
 #pragma unroll
         for (int w = 0; w < WORDS; w += 2) {
@@ -407,14 +415,15 @@ __device__ inline void team_barrier(int id, int threads)
  * being number `thread`; `channel` is the warp's first. store(n, channel, mean) keeps the mean of
  * the team's n-th node. Tiles of all nodes are one list, taken ROOM edges at a time. */
 template <bool SPLIT, int D, int WORDS, int ROOM, typename STORE>
-__device__ inline void sum_edges(const operation_weights &w, const operation_arrays &a, int L,
-                                 edge_room<SPLIT, ROOM> &room, int barrier, int threads,
-                                 int thread, int first, int step, int count, int channel,
-                                 STORE store)
+__device__ inline void sum_edges(const operation_weights &w, const operation_arrays &a,
+                                 int L, edge_room<SPLIT, ROOM> &room, int barrier,
+                                 int threads, int thread, int first, int step, int count,
+                                 int channel, STORE store)
 {
     typedef edge_lane<SPLIT, WORDS> lane_type;
     typedef typename lane_type::table table;
-    constexpr int TILES = ROOM / EDGES, H = 2 * D, LANE_BYTES = sizeof room.operand[0].of[0];
+    constexpr int TILES = ROOM / EDGES, H = 2 * D,
+                  LANE_BYTES = sizeof room.operand[0].of[0];
     constexpr uint64_t ROW = 2 * H * sizeof(table); /* bytes */
     const int lane = thread % LANES, g = lane / 4, q = lane % 4;
     const int tiles = (w.k + EDGES - 1) / EDGES, all = count * tiles;
@@ -452,14 +461,16 @@ __device__ inline void sum_edges(const operation_weights &w, const operation_arr
         }
         uint32_t rows[AHEAD + 1][lane_type::RAW];
         auto fetch = [&](uint32_t(&v)[lane_type::RAW], int t) {
-            lane_type::read(v, (const table *)(near + shared_word(names + t * EDGES * 4) * ROW));
+            lane_type::read(
+                v, (const table *)(near + shared_word(names + t * EDGES * 4) * ROW));
         };
 #pragma unroll
         for (int t = 0; t < AHEAD; t++)
             fetch(rows[t], t);
         if (!t0) {
             sums.begin(next, lane);
-            lane_type::read(next, (const table *)(own + (first + (count > 1) * step) * ROW));
+            lane_type::read(next,
+                            (const table *)(own + (first + (count > 1) * step) * ROW));
         }
         for (int t1 = 0; t1 < some; t1 += AHEAD + 1) {
 #pragma unroll
@@ -468,8 +479,8 @@ __device__ inline void sum_edges(const operation_weights &w, const operation_arr
                 if (t >= some)
                     break;
                 fetch(rows[(d + AHEAD) % (AHEAD + 1)], t + AHEAD);
-                bool edge = !SPLIT ||
-                            shared_word(names + t * EDGES * 4) != (uint32_t)w.zero_row;
+                bool edge =
+                    !SPLIT || shared_word(names + t * EDGES * 4) != (uint32_t)w.zero_row;
                 sums.add(rows[d], lane_type::take(operands + t * EDGES * 4 * LANE_BYTES),
                          q < 2 && edge ? 0x3f800000 : 0, w.gelu);
                 if (++tile < tiles)
@@ -484,7 +495,8 @@ __device__ inline void sum_edges(const operation_weights &w, const operation_arr
                 n++;
                 sums.begin(next, lane);
                 lane_type::read(
-                    next, (const table *)(own + (first + min(n + 1, count - 1) * step) * ROW));
+                    next,
+                    (const table *)(own + (first + min(n + 1, count - 1) * step) * ROW));
             }
         }
     }

@@ -58,7 +58,7 @@ template <bool SPLIT, int D>
 __global__ void __launch_bounds__(THREADS)
     few_edges(operation_weights w, operation_arrays a, int L, int nodes, int per_block)
 {
-    constexpr int H = 2 * D, WORDS = D / 32;             /* pairs of channels a lane, edges */
+    constexpr int H = 2 * D, WORDS = D / 32; /* pairs of channels a lane, edges */
     constexpr int WIDE = H / 8 / WARPS, NARROW = D / 8 / WARPS; /* tiles a warp, update */
     constexpr bool HELD = D == 64;
     extern __shared__ __align__(16) char shared[];
@@ -77,8 +77,9 @@ __global__ void __launch_bounds__(THREADS)
     for (int at = threadIdx.x; at < (TILE - count) * H; at += THREADS)
         r.mean[count + at / H][at % H] = 0;
     int channel = WORDS == 4 ? 32 * warp : 32 * (warp / 2) + 4 * (warp % 2);
-    sum_edges<SPLIT, D, WORDS>(w, a, L, r.edges, 0, THREADS, threadIdx.x, first, 1, count, channel,
-                            [&](int n, int c, float mean) { r.mean[n][c] = mean; });
+    sum_edges<SPLIT, D, WORDS>(w, a, L, r.edges, 0, THREADS, threadIdx.x, first, 1, count,
+                               channel,
+                               [&](int n, int c, float mean) { r.mean[n][c] = mean; });
     __syncthreads();
 
     operand<SPLIT> rows[H / 32];
@@ -93,8 +94,8 @@ __global__ void __launch_bounds__(THREADS)
 #pragma unroll
         for (int e = 0; e < 4; e++) {
             int c = channel_of(WIDE * warp + n, e, lane);
-            r.hidden[g + 8 * (e / 2)][c] = activate<SPLIT>(
-                w.gelu, fmaf(wide[n][e], w.update.inverse, w.b_update[c]));
+            r.hidden[g + 8 * (e / 2)][c] =
+                activate<SPLIT>(w.gelu, fmaf(wide[n][e], w.update.inverse, w.b_update[c]));
         }
     __syncthreads();
     read_rows<SPLIT, H / 32>(rows, r.hidden[g], r.hidden[g + 8], q);
@@ -143,7 +144,8 @@ static fmpnn_status launch(device *dev, const operation_weights *w, int L, int n
     int per_block = 1;
     while (per_block < TILE && nodes > per_block * RESIDENT * dev->multiprocessors)
         per_block *= 2;
-    CUDA_TRY(cudaFuncSetAttribute(few_edges<SPLIT, D>, cudaFuncAttributeMaxDynamicSharedMemorySize,
+    CUDA_TRY(cudaFuncSetAttribute(few_edges<SPLIT, D>,
+                                  cudaFuncAttributeMaxDynamicSharedMemorySize,
                                   (int)sizeof(few_room<SPLIT, D>)),
              err);
     dim3 grid((unsigned)((nodes + TILE - 1) / TILE), 4 * D / (16 * WARPS));
@@ -159,7 +161,8 @@ static fmpnn_status launch(device *dev, const operation_weights *w, int L, int n
     edges.stream = dev->stream;
     edges.attrs = &early;
     edges.numAttrs = dev->major >= 9;
-    CUDA_TRY(cudaLaunchKernelEx(&edges, few_edges<SPLIT, D>, *w, *a, L, nodes, per_block), err);
+    CUDA_TRY(cudaLaunchKernelEx(&edges, few_edges<SPLIT, D>, *w, *a, L, nodes, per_block),
+             err);
     return FMPNN_OK;
 }
 

@@ -10,9 +10,12 @@
  *                  are twice as large, its second half */
 #include "cuda/message_pass_nodes.cuh"
 
-enum {
-    ROOM = 256, /* edges of a team */
-    TEAM_WORDS = 8 /* pairs of channels a lane: 64 channels a warp */
+enum { TEAM_WORDS = 8 /* pairs of channels a lane: 64 channels a warp */ };
+
+/* Edges of a team at a time. */
+template <bool SPLIT> struct team {
+    static constexpr int ROOM = SPLIT ? 256 : 512;
+    typedef edge_room<SPLIT, ROOM> room;
 };
 
 /* ---- weights in shared memory ---- */
@@ -28,7 +31,8 @@ __device__ inline void copy_shared(uint4 *to, const uint4 *from, int count)
 }
 
 /* Rows that are needed soon; 128 bytes a lane, `bytes` a row of 16. */
-__device__ inline void prefetch_rows(const void *table, int first, int nodes, int bytes, int lane)
+__device__ inline void prefetch_rows(const void *table, int first, int nodes, int bytes,
+                                     int lane)
 {
     const char *from = (const char *)table + (size_t)first * bytes;
     int some = min(TILE, nodes - first) * bytes;
@@ -65,11 +69,13 @@ __global__ void __launch_bounds__(THREADS, 1)
     fragments_at<BLOCKS> all = {weights, weights + pieces, lane};
     const int stride = gridDim.x * (THREADS / LANES);
     operand<SPLIT> a[BLOCKS];
-    auto read = [&](int at) { /* the first rows while the weights come */
-        const float *row = src + (size_t)(at * TILE + g) * (32 * BLOCKS);
-        read_rows<SPLIT, BLOCKS>(a, at * TILE + g < nodes ? row : NULL,
-                                 at * TILE + g + 8 < nodes ? row + 8 * 32 * BLOCKS : NULL, q);
-    };
+    auto read =
+        [&](int at) { /* the first rows while the weights come */
+                      const float *row = src + (size_t)(at * TILE + g) * (32 * BLOCKS);
+                      read_rows<SPLIT, BLOCKS>(
+                          a, at * TILE + g < nodes ? row : NULL,
+                          at * TILE + g + 8 < nodes ? row + 8 * 32 * BLOCKS : NULL, q);
+        };
     int at = blockIdx.x + gridDim.x * warp;
     read(at);
     copies_wait();
@@ -106,15 +112,15 @@ __global__ void __launch_bounds__(THREADS, 1)
     typedef typename table_of<SPLIT>::type table;
     constexpr int H = 2 * D, TEAM = H / (8 * TEAM_WORDS) * LANES, TEAMS = THREADS / TEAM;
     extern __shared__ __align__(16) char shared[];
-    int team = threadIdx.x / TEAM, thread = threadIdx.x % TEAM;
+    int at = threadIdx.x / TEAM, thread = threadIdx.x % TEAM;
     int first = blockIdx.x * per_block, last = min(first + per_block, nodes);
-    edge_room<SPLIT, ROOM> &room = ((edge_room<SPLIT, ROOM> *)shared)[team];
-    int count = (last - first - team + TEAMS - 1) / TEAMS;
+    typename team<SPLIT>::room &room = ((typename team<SPLIT>::room *)shared)[at];
+    int count = (last - first - at + TEAMS - 1) / TEAMS;
     table *mean = (table *)w.mean;
     sum_edges<SPLIT, D, TEAM_WORDS>(
-        w, a, L, room, 1 + team, TEAM, thread, first + team, TEAMS, max(count, 0),
+        w, a, L, room, 1 + at, TEAM, thread, first + at, TEAMS, max(count, 0),
         thread / LANES * (8 * TEAM_WORDS), [&](int n, int c, float x) {
-            mean[(size_t)(first + team + n * TEAMS) * H + c] = (table)x;
+            mean[(size_t)(first + at + n * TEAMS) * H + c] = (table)x;
         });
     launch_next();
 }
@@ -126,7 +132,8 @@ __global__ void __launch_bounds__(THREADS, 1)
     many_update(operation_weights w, operation_arrays a, int nodes)
 {
     constexpr int H = 2 * D, BLOCKS = H / 32, NT = SPLIT ? 2 : 4; /* tiles at a time */
-    constexpr int WIDE = SPLIT ? 0 : H / 8 * BLOCKS * LANES, NARROW = D / 8 * BLOCKS * LANES;
+    constexpr int WIDE = SPLIT ? 0 : H / 8 * BLOCKS * LANES,
+                  NARROW = D / 8 * BLOCKS * LANES;
     extern __shared__ __align__(16) uint4 weights[];
     int lane = threadIdx.x % LANES, warp = threadIdx.x / LANES, g = lane / 4, q = lane % 4;
     copy_shared(weights, w.update.hi, WIDE);
@@ -140,21 +147,24 @@ __global__ void __launch_bounds__(THREADS, 1)
     fragments_at<BLOCKS> narrow = {weights + WIDE, weights + WIDE + NARROW, lane};
     operand<SPLIT> src[BLOCKS]; /* means, or what is hidden already */
     auto read = [&](int at) {   /* the first rows while the weights come */
-        const table *row = (const table *)(SPLIT ? w.parts : w.mean) + (size_t)(at * TILE + g) * H;
-        if constexpr (SPLIT)
-            read_rows<SPLIT, BLOCKS>(src, at * TILE + g < nodes ? row : NULL,
-                                     at * TILE + g + 8 < nodes ? row + 8 * H : NULL, q);
-        else
-            read_rows<BLOCKS>(src, at * TILE + g < nodes ? row : NULL,
-                              at * TILE + g + 8 < nodes ? row + 8 * H : NULL, q);
+                              const table *row = (const table *)(SPLIT ? w.parts : w.mean) +
+                                                 (size_t)(at * TILE + g) * H;
+                              if constexpr (SPLIT)
+                                  read_rows<SPLIT, BLOCKS>(
+                                      src, at * TILE + g < nodes ? row : NULL,
+                                      at * TILE + g + 8 < nodes ? row + 8 * H : NULL, q);
+                              else
+                                  read_rows<BLOCKS>(
+                                      src, at * TILE + g < nodes ? row : NULL,
+                                      at * TILE + g + 8 < nodes ? row + 8 * H : NULL, q);
     };
     int at = blockIdx.x + gridDim.x * warp;
     read(at);
     copies_wait();
     for (; at * TILE < nodes; at += stride, read(at)) {
         prefetch_rows(a.h, at * TILE, nodes, D * sizeof(float), lane);
-        prefetch_rows(SPLIT ? w.parts : w.mean, (at + stride) * TILE, nodes, H * sizeof(table),
-                      lane);
+        prefetch_rows(SPLIT ? w.parts : w.mean, (at + stride) * TILE, nodes,
+                      H * sizeof(table), lane);
         operand<SPLIT> hidden[BLOCKS];
 #pragma unroll
         for (int b = 0; b < BLOCKS; b++) {
@@ -166,9 +176,10 @@ __global__ void __launch_bounds__(THREADS, 1)
                 read8(c, w.b_update + 32 * b + 8 * q);
 #pragma unroll
                 for (int n = 0; n < 8; n++) {
-                    u[n] = activate<SPLIT>(w.gelu, fmaf(acc[n / 2][n % 2], w.update.inverse, c[n]));
-                    v[n] = activate<SPLIT>(w.gelu,
-                                           fmaf(acc[n / 2][2 + n % 2], w.update.inverse, c[n]));
+                    u[n] = activate<SPLIT>(w.gelu,
+                                           fmaf(acc[n / 2][n % 2], w.update.inverse, c[n]));
+                    v[n] = activate<SPLIT>(
+                        w.gelu, fmaf(acc[n / 2][2 + n % 2], w.update.inverse, c[n]));
                 }
                 operand_make<SPLIT>(hidden[b], u, v);
             }
@@ -229,7 +240,8 @@ static unsigned shares(size_t bytes)
 
 static size_t update_bytes(bool split, int D)
 {
-    return fragment_bytes(split, D, 2 * D) + (split ? 0 : fragment_bytes(split, 2 * D, 2 * D));
+    return fragment_bytes(split, D, 2 * D) +
+           (split ? 0 : fragment_bytes(split, 2 * D, 2 * D));
 }
 
 bool operation_many_fits(const device *dev, const operation_weights *w)
@@ -246,8 +258,8 @@ static fmpnn_status launch_rows(device *dev, const operation_weights *w, const f
     size_t bytes = fragment_bytes(SPLIT, columns, 32 * BLOCKS);
     unsigned y = shares(bytes);
     return start(dev, many_rows<SPLIT, BLOCKS, KIND, THREADS>,
-                 dim3((unsigned)dev->multiprocessors / y, y), THREADS, bytes / y, early, err, *w,
-                 src, nodes, columns);
+                 dim3((unsigned)dev->multiprocessors / y, y), THREADS, bytes / y, early,
+                 err, *w, src, nodes, columns);
 }
 
 template <bool SPLIT, int D>
@@ -264,10 +276,11 @@ static fmpnn_status launch(device *dev, const operation_weights *w, int L, int n
                                   cudaSharedmemCarveoutMaxL1),
              err);
     TRY(start(dev, many_edges<SPLIT, D, EDGE_THREADS>, dim3(blocks), EDGE_THREADS,
-              TEAMS * sizeof(edge_room<SPLIT, ROOM>), true, err, *w, *a, L, nodes, per_block));
+              TEAMS * sizeof(typename team<SPLIT>::room), true, err, *w, *a, L, nodes,
+              per_block));
     if constexpr (SPLIT)
-        TRY((launch_rows<SPLIT, H / 32, ROWS_HIDDEN>(dev, w, (const float *)w->mean, nodes, H,
-                                                     true, err)));
+        TRY((launch_rows<SPLIT, H / 32, ROWS_HIDDEN>(dev, w, (const float *)w->mean, nodes,
+                                                     H, true, err)));
     return start(dev, many_update<SPLIT, D, UPDATE_THREADS>,
                  dim3((unsigned)dev->multiprocessors), UPDATE_THREADS,
                  update_bytes(SPLIT, D), true, err, *w, *a, nodes);

@@ -57,8 +57,8 @@ template <bool SPLIT, int NT, int BLOCKS> struct fragments_held {
 
 /* acc = a W of NT tiles. */
 template <bool SPLIT, int NT, int BLOCKS, typename W>
-__device__ inline void multiply_tiles(float (&acc)[NT][4], const operand<SPLIT> (&a)[BLOCKS],
-                                      const W &w)
+__device__ inline void multiply_tiles(float (&acc)[NT][4],
+                                      const operand<SPLIT> (&a)[BLOCKS], const W &w)
 {
     constexpr int PIECE = BLOCKS < 4 ? BLOCKS : 4;
 #pragma unroll
@@ -151,7 +151,8 @@ __device__ inline float norm_scale(float square, int D)
 /* out of rows first + g and first + g + 8 from the accumulators of all D channels. */
 template <int D>
 __device__ inline void finish_rows(float (&acc)[D / 8][4], const operation_weights &w,
-                                   const operation_arrays &a, int first, int nodes, int lane)
+                                   const operation_arrays &a, int first, int nodes,
+                                   int lane)
 {
     int q = lane % 4;
 #pragma unroll
@@ -180,7 +181,8 @@ __device__ inline void finish_rows(float (&acc)[D / 8][4], const operation_weigh
                 x[b][u] -= mean;
                 square[u] = fmaf(x[b][u], x[b][u], square[u]);
             }
-        float scale = norm_scale(row_sum(square), D), mask = a.mask[mine ? node : nodes - 1];
+        float scale = norm_scale(row_sum(square), D),
+              mask = a.mask[mine ? node : nodes - 1];
         if (!mine)
             continue;
 #pragma unroll

@@ -9,7 +9,8 @@ __global__ void plain_parts(operation_weights w, const float *h, int nodes)
     for (int c = threadIdx.x; c < 4 * w.D; c += blockDim.x) {
         float sum = w.b_nodes[c];
         for (int q = 0; q < w.D; q++)
-            sum = fmaf(h[(size_t)node * w.D + q], w.nodes.plain[(size_t)q * 4 * w.D + c], sum);
+            sum = fmaf(h[(size_t)node * w.D + q], w.nodes.plain[(size_t)q * 4 * w.D + c],
+                       sum);
         ((float *)w.parts)[(size_t)node * 4 * w.D + c] = sum;
     }
 }
@@ -97,8 +98,9 @@ fmpnn_status operation_launch(device *dev, const operation_weights *w, size_t B,
                               const operation_arrays *a, fmpnn_error *err)
 {
     int nodes = (int)(B * L), length = (int)L;
-    bool many = w->way == WAY_MANY ||
-                (w->way == WAY_ANY && nodes > NODES_A_MULTIPROCESSOR * dev->multiprocessors);
+    bool many =
+        w->way == WAY_MANY ||
+        (w->way == WAY_ANY && nodes > NODES_A_MULTIPROCESSOR * dev->multiprocessors);
     if (!operation_has_tiles(w->D))
         return operation_plain(dev, w, length, nodes, a, err);
     if (many && operation_many_fits(dev, w))
