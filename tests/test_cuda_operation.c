@@ -2,8 +2,8 @@
  * lost for any k, the same bits whatever travels along. And a failure planted into every CUDA call
  * of every question. Skipped where there is no device.
  *
- * With --once operation, --once questions: each kind of kernel a time or two and nothing else, which is what compute-sanitizer
- * has the patience for (tests/cuda_sanitize.sh). */
+ * Tests whose names end in _once run each kind of kernel a time or two, which is what
+ * compute-sanitizer has the patience for (tests/cuda_sanitize.sh). */
 #include "cuda/plugin.h"
 #include "generated_network.h"
 
@@ -365,13 +365,13 @@ static void test_questions_once(void **unused)
     fmpnn_model_free(model);
 }
 
+/* An argument chooses tests: "*_once". */
 int main(int argc, char **argv)
 {
-    const struct CMUnitTest operation[] = {cmocka_unit_test(test_operation_once)};
-    const struct CMUnitTest questions[] = {cmocka_unit_test(test_questions_once)};
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_operation),     cmocka_unit_test(test_repeated_neighbours),
-        cmocka_unit_test(test_bits_of_batch), cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_operation_once), cmocka_unit_test(test_questions_once),
+        cmocka_unit_test(test_operation),      cmocka_unit_test(test_repeated_neighbours),
+        cmocka_unit_test(test_bits_of_batch),  cmocka_unit_test(test_no_memory),
         cmocka_unit_test(test_failures),
     };
     fmpnn_context *ctx;
@@ -381,8 +381,7 @@ int main(int argc, char **argv)
         return 77;
     }
     fmpnn_context_free(ctx);
-    if (argc > 2 && !strcmp(argv[1], "--once"))
-        return strcmp(argv[2], "operation") ? cmocka_run_group_tests(questions, NULL, NULL)
-                                            : cmocka_run_group_tests(operation, NULL, NULL);
+    if (argc > 1)
+        cmocka_set_test_filter(argv[1]);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
