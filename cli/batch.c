@@ -257,7 +257,8 @@ fmpnn_status batch_create_job(const batch *b, const input *in, const fmpnn_struc
     settings.transmembrane_buried = o->transmembrane_buried;
     settings.transmembrane_interface = o->transmembrane_interface;
     settings.global_membrane = o->global_membrane;
-    settings.pack = options_pack(b->verb, o);
+    settings.pack = options_pack(b->verb, o) ||
+                    (b->verb->bit == VERB_INSPECT && !strcmp(info.kind, "packer"));
     status = fmpnn_job_create(st, model, &settings, job, err);
     states_clear(&others);
     free(ties);

@@ -2,7 +2,9 @@
  *
  * The draws were recorded from a second implementation, in Python integers and floats, written
  * from the description of the stream alone; the numbers of seed 0 and 42 are those that any
- * PyTorch prints for torch.manual_seed(0); torch.randn(16) and for seed 42, torch.randn(3). */
+ * PyTorch prints for torch.manual_seed(0); torch.randn(16) and for seed 42, torch.randn(3). Angles
+ * are those of torch.distributions 2.15. */
+#include "compat/torch_mixture.h"
 #include "compat/torch_random.h"
 #include "design/rules.h"
 
@@ -120,6 +122,32 @@ static void equal_quotients_give_the_first_letter(void **state)
     assert_int_equal(fmpnn_draw_race(p, q), 4);
 }
 
+/* torch.manual_seed(5), then twice MixtureSameFamily(Categorical(logits), VonMises(mean,
+ * concentration)).sample([n]) of which the likeliest is kept, n = 16 and 1. */
+static void angles_of_mixtures(void **state)
+{
+    static const fmpnn_mixture mixture[5] = {
+        {{0.3, -2.0, 2.5}, {0.2, 3, 60}, {0, 1, -1}},
+        {{3, 0.1, -1}, {300, 0.5, 8}, {-1, 2, 0.5}},
+        {{0, 1, 2}, {1, 1, 1}, {0, 0, 0}},
+        {{1.5, 1.5, -3}, {0.1, 25, 4}, {3, -1, 1}},
+        {{-0.7, 2.2, 0.4}, {12, 0.11, 90}, {0.2, 0.3, -0.4}},
+    };
+    static const double best[5] = {-1.982839, -0.9292925, 0.9769654, 3.004206, 0.3994168};
+    static const double only[5] = {-1.611994, -1.163347, 2.083256, 0.6886171, -0.9739552};
+    fmpnn_torch torch = seeded(5);
+    double angle[5];
+    (void)state;
+    assert_true(fmpnn_torch_angles(&torch, 16, 5, mixture, angle));
+    for (size_t k = 0; k < 5; k++)
+        near(angle[k], best[k], 2e-6);
+    near(fmpnn_torch_double(&torch), 0.323530088336188, 1e-15);
+    assert_true(fmpnn_torch_angles(&torch, 1, 5, mixture, angle));
+    for (size_t k = 0; k < 5; k++)
+        near(angle[k], only[k], 2e-6);
+    near(fmpnn_torch_double(&torch), 0.02139339241749194, 1e-15);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -129,6 +157,7 @@ int main(void)
         cmocka_unit_test(few_normals_come_in_pairs),
         cmocka_unit_test(exponentials_and_the_letters_they_draw),
         cmocka_unit_test(equal_quotients_give_the_first_letter),
+        cmocka_unit_test(angles_of_mixtures),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
