@@ -1,6 +1,6 @@
-/* The message-passing operation of a device against the plain formulas in double: no neighbour
- * lost for any k, the same bits whatever travels along. And a failure planted into every CUDA call
- * of every question. Skipped where there is no device.
+/* The message-passing operation of a device against the plain formulas in double: no
+ * neighbour lost for any k, the same bits whatever travels along. And a failure planted
+ * into every CUDA call of every question. Skipped where there is no device.
  *
  * Tests whose names end in _once run each kind of kernel a time or two, which is what
  * compute-sanitizer has the patience for (tests/cuda_sanitize.sh). */
@@ -128,8 +128,8 @@ static void check_list(const operation_case *list, size_t cases)
     fmpnn_context_free(reference);
 }
 
-/* Widths with and without matrix instructions; few nodes and many; k about multiples of a tile's
- * 16 edges, about those of a pass, and more than there are residues. */
+/* Widths with and without matrix instructions; few nodes and many; k about multiples of a
+ * tile's 16 edges, about those of a pass, and more than there are residues. */
 static void test_operation(void **unused)
 {
     static const operation_case list[] = {
@@ -257,7 +257,8 @@ static fmpnn_status ask_operation(fmpnn_context *ctx, fmpnn_error *err)
     return status;
 }
 
-/* Everything that a program would ask for, `sequences` sampled, or, with 0, the operation alone. */
+/* Everything that a program would ask for, `sequences` sampled, or, with 0, the operation
+ * alone. */
 static fmpnn_status ask_everything(const char *precision, const fmpnn_model *model,
                                    const fmpnn_graph *graph, size_t sequences,
                                    fmpnn_error *err)

@@ -238,7 +238,7 @@ static void copy_piece(void *of, size_t n)
     }
 }
 
-/* Between the caller's memory and pinned memory, by the context's threads where it is much. */
+/* Between the caller's memory and pinned memory, by the context's threads if it is much. */
 static void copy_spans(fmpnn_context *ctx, const copying *c)
 {
     size_t bytes = 0, pieces = 0;
@@ -250,8 +250,8 @@ static void copy_spans(fmpnn_context *ctx, const copying *c)
                     (void *)c);
 }
 
-/* Elements b0 .. b0 + B - 1 on their way: to pinned memory, to the device, through the kernels, to
- * pinned memory. */
+/* Elements b0 .. b0 + B - 1 on their way: to pinned memory, to the device, through the
+ * kernels, to pinned memory. */
 static fmpnn_status send_group(fmpnn_operation *op, size_t b0, size_t B, size_t L,
                                const float *h, const float *X, const int32_t *E,
                                const float *mask, cudaEvent_t back, fmpnn_error *err)
@@ -288,8 +288,8 @@ static fmpnn_status send_group(fmpnn_operation *op, size_t b0, size_t B, size_t 
     return FMPNN_OK;
 }
 
-/* Elements go in groups, so that while one is computed the next is copied and the one before
- * comes back. */
+/* Elements go in groups, so that while one is computed the next is copied and the one
+ * before comes back. */
 static fmpnn_status run_groups(fmpnn_operation *op, size_t B, size_t L, const float *h,
                                const float *X, const int32_t *E, const float *mask,
                                float *out, fmpnn_error *err)

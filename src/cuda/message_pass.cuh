@@ -1,11 +1,12 @@
-/* The message-passing operation alone (docs/math.md, "The operation alone"), for arrays that are
- * on the device already. message_pass.cu adds the copies that backend.h asks for. */
+/* The message-passing operation alone (docs/math.md, "The operation alone"), for arrays
+ * that are on the device already. message_pass.cu adds the copies backend.h asks for. */
 #ifndef FMPNN_CUDA_MESSAGE_PASS_CUH
 #define FMPNN_CUDA_MESSAGE_PASS_CUH
 
 #include "cuda/device.cuh"
 
-/* GELU's coefficients: under the hardware's tanh, and by multiply-adds (message_pass_edges.cuh). */
+/* GELU's coefficients: under the hardware's tanh, and by multiply-adds
+ * (message_pass_edges.cuh). */
 typedef struct gelu_form {
     float fast[3], end, c[10];
     bool squared; /* four squarings, not three */
@@ -47,8 +48,8 @@ static inline bool operation_has_tiles(int D)
 fmpnn_status operation_launch(device *dev, const operation_weights *w, size_t B, size_t L,
                               const operation_arrays *a, fmpnn_error *err);
 
-/* By kind (message_pass_few.cu, _many.cu, _plain.cu). `fits` says whether the device has the
- * shared memory that many nodes at a time ask for. */
+/* By kind (message_pass_few.cu, _many.cu, _plain.cu). `fits` says whether the device has
+ * the shared memory that many nodes at a time ask for. */
 bool operation_many_fits(const device *dev, const operation_weights *w);
 fmpnn_status operation_many(device *dev, const operation_weights *w, int L, int nodes,
                             const operation_arrays *a, fmpnn_error *err);

@@ -1,23 +1,24 @@
-/* s_i = sum_j g(A_i + P_j + We [distance | direction]) of whole tiles of 8 edges, by one warp for
- * some channels of its node.
+/* s_i = sum_j g(A_i + P_j + We [distance | direction]) of whole tiles of 8 edges, by one
+ * warp for some channels of its node.
  *
  * The matrix unit makes z, so that the vector units do nothing but GELU and its sum: 7
- * instructions a GELU instead of 15 in fp16 mode, 12 instead of 19 in fp32. Not more than that:
- * the matrix instruction of a warp keeps the others from issuing for 4 to 7 cycles (seen when it
- * also summed z: 320 us instead of 297 for 64 x 500 x 48 edges of 256 channels).
+ * instructions a GELU instead of 15 in fp16 mode, 12 instead of 19 in fp32. Not more than
+ * that: a matrix instruction seems to keep other warps from issuing for 4 to 7 cycles (when
+ * it also summed z, fewer instructions took 320 us instead of 297 for 64 x 500 x 48 edges
+ * of 256 channels).
  *
  * fp16: rows are channels, columns are edges. P_j times the identity, then We and A_i times
- * geometry and one, the distance in two halves. Lane 4g + q reads of edge g the eight channels
- * 8q .. 8q + 7 of each 32, as it lies in memory, and receives of edges 2q and 2q + 1 one
- * channel of each pair.
+ * geometry and one, the distance in two halves. Lane 4g + q reads of edge g the eight
+ * channels 8q .. 8q + 7 of each 32, as it lies in memory, and receives of edges 2q and 2q +
+ * 1 one channel of each pair.
  *
- * fp32: rows are edges, columns channels, tf32 in two parts each; accumulators begin as P_j.
- * Row g is edge g with one pair of channels a lane, row g + 8 the same edge with the next pair:
- * 16 bytes of a table are four accumulators as they stand. Each half of K belongs to one of the
- * rows (operand (x, 0, 0, x)).
+ * fp32: rows are edges, columns channels, tf32 in two parts each; accumulators begin as
+ * P_j. Row g is edge g with one pair of channels a lane, row g + 8 the same edge with the
+ * next pair: 16 bytes of a table are four accumulators as they stand. Each half of K
+ * belongs to one of the rows (operand (x, 0, 0, x)).
  *
- * Sums run over tiles in order, then over lanes by halves: bits of a node depend on nothing but
- * the node, whatever warp takes whichever channels. */
+ * Sums run over tiles in order, then over lanes by halves: bits of a node depend on nothing
+ * but the node, whatever warp takes whichever channels. */
 #ifndef FMPNN_CUDA_MESSAGE_PASS_EDGES_CUH
 #define FMPNN_CUDA_MESSAGE_PASS_EDGES_CUH
 
@@ -26,8 +27,8 @@
 
 enum { EDGES = 8 /* of a tile */, AHEAD = 1 /* tiles whose rows are on the way */ };
 
-/* Kernels of one call start while their predecessor ends: what does not depend on it goes before
- * `launch_wait`. */
+/* Kernels of one call start while their predecessor ends: what does not depend on it goes
+ * before `launch_wait`. */
 __device__ inline void launch_wait(void)
 {
 #if __CUDA_ARCH__ >= 900
@@ -44,17 +45,17 @@ __device__ inline void launch_next(void)
 
 /* ---- GELU: coefficients of the form at hand are in constant memory ---- */
 
-/* What tanh is taken of for h = x / 8: an odd polynomial in h whose even part stays as it is from
- * |x| = 8 on (the saturation of a product costs nothing); g(x) = 4 (h + h tanh), 3e-5 in the erf
- * form. */
+/* What tanh is taken of for h = x / 8: an odd polynomial in h whose even part stays as it
+ * is from |x| = 8 on (the saturation of a product costs nothing); g(x) = 4 (h + h tanh),
+ * 3e-5 in the erf form. */
 __device__ inline float gelu_tanh(const gelu_form &f, float h)
 {
     float v = __saturatef(h * h);
     return tanh_fast(h * fmaf(fmaf(f.fast[2], v, f.fast[1]), v, f.fast[0]));
 }
 
-/* g(x) = |x| q(|x|) + x / 2, as src/kernels/gelu.h has it: the tanh form has one coefficient more
- * before the squarings, and one squaring less. */
+/* g(x) = |x| q(|x|) + x / 2, as src/kernels/gelu.h has it: the tanh form has one
+ * coefficient more before the squarings, and one squaring less. */
 template <bool SQUARED> __device__ inline float gelu_factor(const gelu_form &f, float x)
 {
     float t = fminf(fabsf(x), f.end), q = fmaf(f.c[0], t, f.c[1]);
@@ -80,8 +81,8 @@ template <bool SPLIT> __device__ inline float activate(const gelu_form &f, float
 
 /* ---- geometry ---- */
 
-/* [distance | direction] of an edge. In half precision the hardware's root is good enough: the
- * 1e-8 beside the distance, which is at least 1e-4, is left out. */
+/* [distance | direction] of an edge. In half precision the hardware's root is good enough:
+ * the 1e-8 beside the distance, which is at least 1e-4, is left out. */
 template <bool SPLIT> __device__ inline float4 measure(const float *x, const float *y)
 {
     float dx = y[0] - x[0], dy = y[1] - x[1], dz = y[2] - x[2];
@@ -110,7 +111,8 @@ __device__ inline void cut_tf32(float x, uint32_t &hi, uint32_t &lo)
 }
 
 /* What the lanes q of an edge multiply. split: [4] numbers cut in two; half: [4] pairs,
- * (high and low distance), (high distance, one), (x, y), (z, 0), one standing against A_i. */
+ * (high and low distance), (high distance, one), (x, y), (z, 0), one standing against A_i.
+ */
 template <bool SPLIT> struct edge_operand;
 template <> struct edge_operand<true> {
     uint2 of[4];
@@ -185,8 +187,9 @@ __device__ inline void mma_tf32(float c[4], uint32_t a, uint32_t b0, uint32_t b1
         : "r"(a), "r"(0), "r"(b0), "r"(b1));
 }
 
-/* COUNT values a lane become one (or two, of COUNT 8 and two steps): lanes that differ in `bit`,
- * then in the bits below it, exchange halves, and whole sums where one value is left. */
+/* COUNT values a lane become one (or two, of COUNT 8 and two steps): lanes that differ in
+ * `bit`, then in the bits below it, exchange halves, and whole sums where one value is
+ * left. */
 template <int COUNT, int STEPS>
 __device__ inline void sum_lanes(float *v, int bit, int lane)
 {
@@ -206,7 +209,8 @@ __device__ inline void sum_lanes(float *v, int bit, int lane)
     }
 }
 
-/* ---- a warp's channels: WORDS pairs a lane, 2 (half a block of 32), 4 or 8 (two blocks) ---- */
+/* ---- a warp's channels: WORDS pairs a lane, 2 (half a block of 32), 4 or 8 (two blocks)
+ * ---- */
 
 /* Channel of row or column g of pair w, counted from the warp's first. */
 __device__ inline int channel_at(int w, int g)
@@ -346,7 +350,8 @@ template <int WORDS> struct edge_lane<true, WORDS> {
         return shared_pair(address);
     }
 
-    /* `one` stands against A_i: 1.0f in two lanes, 0 in the others or where there is no edge. */
+    /* `one` stands against A_i: 1.0f in two lanes, 0 in the others or where there is no
+     * edge. */
     __device__ void add(const uint32_t (&v)[RAW], input x, uint32_t one, const gelu_form &f)
     {
         if (f.squared)
@@ -411,9 +416,10 @@ __device__ inline void team_barrier(int id, int threads)
     asm volatile("bar.sync %0, %1;" ::"r"(id), "r"(threads) : "memory");
 }
 
-/* Sums of nodes first, first + step, .. (`count` of them) by a team of `threads` threads, this one
- * being number `thread`; `channel` is the warp's first. store(n, channel, mean) keeps the mean of
- * the team's n-th node. Tiles of all nodes are one list, taken ROOM edges at a time. */
+/* Sums of nodes first, first + step, .. (`count` of them) by a team of `threads` threads,
+ * this one being number `thread`; `channel` is the warp's first. store(n, channel, mean)
+ * keeps the mean of the team's n-th node. Tiles of all nodes are one list, taken ROOM edges
+ * at a time. */
 template <bool SPLIT, int D, int WORDS, int ROOM, typename STORE>
 __device__ inline void sum_edges(const operation_weights &w, const operation_arrays &a,
                                  int L, edge_room<SPLIT, ROOM> &room, int barrier,

@@ -1,10 +1,11 @@
-/* The message-passing operation where nodes are few: two kernels, the second starting while the
- * first ends; what waits is latency.
+/* The message-passing operation where nodes are few: two kernels, the second starting while
+ * the first ends; what waits is latency.
  *
  *     few_parts   A = Wi h + b1 and P = Wj h of every node, [nodes][4D]
- *     few_edges   the mean of s_i, then the update MLP, the residual, LayerNorm and mask of up to
- *                 16 nodes a block. Eight warps share a node's channels. At D = 64 the weights
- *                 of the update are in registers before the first kernel has ended. */
+ *     few_edges   the mean of s_i, then the update MLP, the residual, LayerNorm and mask of
+ *                 up to 16 nodes a block. Eight warps share a node's channels. At D = 64
+ *                 the weights of the update are in registers before the first kernel has
+ *                 ended. */
 #include "cuda/message_pass_nodes.cuh"
 
 enum { WARPS = 8, THREADS = WARPS * LANES, ROOM = 128 };

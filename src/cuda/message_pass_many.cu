@@ -1,13 +1,13 @@
-/* The message-passing operation where nodes are many: a block for each multiprocessor, weights in
- * shared memory for as long as the kernel runs.
+/* The message-passing operation where nodes are many: a block for each multiprocessor,
+ * weights in shared memory for as long as the kernel runs.
  *
- *     many_rows    products of node rows: A and P of every node; in fp32 mode also the hidden
- *                  rows of the update, gelu(U1 W2 mean + ..), in place of A and P
- *     many_edges   means of s_i. A block has neighbouring nodes, so that P of their neighbours
- *                  is found in the first-level cache: from the second it would come at 4.6 TB/s,
- *                  171 us for 64 x 500 x 48 rows
- *     many_update  the update MLP from means to the end in registers; in fp32 mode, whose weights
- *                  are twice as large, its second half */
+ *     many_rows    products of node rows: A and P of every node; in fp32 mode also the
+ *                  hidden rows of the update, gelu(U1 W2 mean + ..), in place of A and P
+ *     many_edges   means of s_i. A block has neighbouring nodes, so that P of their
+ *                  neighbours is found in the first-level cache: from the second it would
+ *                  come at 4.6 TB/s, 171 us for 64 x 500 x 48 rows
+ *     many_update  the update MLP from means to the end in registers; in fp32 mode, whose
+ *                  weights are twice as large, its second half */
 #include "cuda/message_pass_nodes.cuh"
 
 enum { TEAM_WORDS = 8 /* pairs of channels a lane: 64 channels a warp */ };
@@ -50,7 +50,8 @@ __device__ inline void copies_wait(void)
 
 enum rows_kind { ROWS_PARTS, ROWS_HIDDEN };
 
-/* dst [nodes][columns] from src [nodes][32 BLOCKS]; blockIdx.y has its share of the columns. */
+/* dst [nodes][columns] from src [nodes][32 BLOCKS]; blockIdx.y has its share of the
+ * columns. */
 template <bool SPLIT, int BLOCKS, rows_kind KIND, int THREADS>
 __global__ void __launch_bounds__(THREADS, 1)
     many_rows(operation_weights w, const float *src, int nodes, int columns)

@@ -1,7 +1,7 @@
-/* What the operation does with nodes, 16 a warp: products with weights as fragments (device.cuh,
- * matrix), and the end: residual, LayerNorm, mask. Every output is one chain over K in pieces of
- * 128, whoever computes it, and a row's sums run as one tree (`row_sum`), so that the ways for
- * few and for many nodes give the same bits. */
+/* What the operation does with nodes, 16 a warp: products with weights as fragments
+ * (device.cuh, matrix), and the end: residual, LayerNorm, mask. Every output is one chain
+ * over K in pieces of 128, whoever computes it, and a row's sums run as one tree
+ * (`row_sum`), so that the ways for few and for many nodes give the same bits. */
 #ifndef FMPNN_CUDA_MESSAGE_PASS_NODES_CUH
 #define FMPNN_CUDA_MESSAGE_PASS_NODES_CUH
 
@@ -82,7 +82,8 @@ __device__ inline void multiply_tiles(float (&acc)[NT][4],
     }
 }
 
-/* Rows g and g + 8 of a table as an operand; NULL: zeros. Float rows may be in shared memory. */
+/* Rows g and g + 8 of a table as an operand; NULL: zeros. Float rows may be in shared
+ * memory. */
 template <bool SPLIT, int BLOCKS>
 __device__ inline void read_rows(operand<SPLIT> (&a)[BLOCKS], const float *upper,
                                  const float *lower, int q)

@@ -1,4 +1,5 @@
-/* The message-passing operation in plain float loops, for any width, and the choice of the way. */
+/* The message-passing operation in plain float loops, for any width, and the choice of the
+ * way. */
 #include "cuda/message_pass_edges.cuh"
 
 enum { THREADS = 256, NODES_A_MULTIPROCESSOR = 8 /* from here on they are many */ };
