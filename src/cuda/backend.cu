@@ -37,8 +37,9 @@ static places lay_out(bool split, const fmpnn_model *model, const fmpnn_graph *g
     p.label = take(sent, graph->label ? L : 0);
     p.h = take(made, L * C * sizeof(float));
     p.own_part = take(made, L * C * sizeof(float));
-    p.blind = take(made, layers * L * C * sizeof(float));
-    p.edge_part = take(made, layers * L * K * C * (split ? sizeof(float) : sizeof(__half)));
+    size_t table = split ? sizeof(float) : sizeof(__half);
+    p.blind = take(made, layers * L * C * table);
+    p.edge_part = take(made, layers * L * K * C * table);
     return p;
 }
 

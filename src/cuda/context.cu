@@ -10,7 +10,8 @@ extern "C" {
 enum { ROWS = 8 }; /* a block's residues: they share each reading of a weight */
 
 /* dst [L][WIDTH] = h W, `plain` being W [in][out]; a thread a channel. */
-static __global__ void multiply_rows(const float *h, const float *plain, int L, float *dst)
+template <typename table>
+static __global__ void multiply_rows(const float *h, const float *plain, int L, table *dst)
 {
     __shared__ float row[ROWS][WIDTH];
     int first = (int)blockIdx.x * ROWS, c = (int)threadIdx.x;
@@ -24,7 +25,7 @@ static __global__ void multiply_rows(const float *h, const float *plain, int L, 
             sum[m] = fmaf(row[m][k], w, sum[m]);
     }
     for (int m = 0; m < ROWS && first + m < L; m++)
-        dst[(size_t)(first + m) * WIDTH + c] = sum[m];
+        dst[(size_t)(first + m) * WIDTH + c] = (table)sum[m];
 }
 
 static fmpnn_status make_tables(device *dev, const model_weights *w, const structure *item,
@@ -35,9 +36,13 @@ static fmpnn_status make_tables(device *dev, const model_weights *w, const struc
                                                      item->L, item->own_part);
     CUDA_LAUNCHED(err);
     for (int l = 0; l < w->decoder_layers; l++) {
-        multiply_rows<<<blocks, WIDTH, 0, dev->stream>>>(
-            item->h, w->decoder[l].near.plain, item->L,
-            item->blind + (size_t)l * item->L * WIDTH);
+        size_t at = (size_t)l * item->L * WIDTH;
+        if (dev->split)
+            multiply_rows<<<blocks, WIDTH, 0, dev->stream>>>(
+                item->h, w->decoder[l].near.plain, item->L, (float *)item->blind + at);
+        else
+            multiply_rows<<<blocks, WIDTH, 0, dev->stream>>>(
+                item->h, w->decoder[l].near.plain, item->L, (__half *)item->blind + at);
         CUDA_LAUNCHED(err);
     }
     return FMPNN_OK;

@@ -4,7 +4,7 @@
  *     edges   s = sum over neighbours of g(W2 g(z) + b2), z = own + edge + near + letter
  *     nodes   h <- LN2(x + FFN(x)), x = LN1(h + W3 s / 30 ...); then what the next layer needs
  *
- * A block of `edges` has one row, a block of `nodes` sixteen. Algebra: docs/math.md, "Decoder". */
+ * A warp of `edges` has 16 neighbours of a row, a block of `nodes` 16 rows or 32. Algebra: docs/math.md, "Decoder". */
 #ifndef FMPNN_CUDA_DECODE_CUH
 #define FMPNN_CUDA_DECODE_CUH
 
@@ -29,15 +29,26 @@ typedef struct sequence {
 typedef fmpnn_agenda_row row; /* place: in the work memory, the same from layer to layer */
 
 typedef struct row_work {
-    float *h, *own, *s; /* [places][C] */
+    float *h, *own; /* [places][C] */
+    float *s;       /* [places][tiles][C], sums of 16 neighbours each */
+    int tiles;      /* of the structure with most neighbours */
 } row_work;
 
+inline int work_tiles(size_t K)
+{
+    return (int)((K + 15) / 16);
+}
+
 /* Decoder layer `layer` for n rows, on the device's stream. Layer 0 reads h from the encoding;
- * after the last layer the logits are written. K: the largest of
- * their structures. */
-fmpnn_status decode_layer(device *dev, const model_weights *w, int layer, const sequence *all,
-                          const row *rows, size_t n, const row_work *work, int K,
-                          fmpnn_error *err);
+ * after the last layer the logits are written. */
+fmpnn_status decode_layer(device *dev, const model_weights *w, int layer,
+                          const sequence *all, const row *rows, size_t n,
+                          const row_work *work, fmpnn_error *err);
+
+/* Its second half (decode_nodes.cu). */
+fmpnn_status decode_nodes(device *dev, const model_weights *w, int layer,
+                          const sequence *all, const row *rows, size_t n,
+                          const row_work *work, fmpnn_error *err);
 
 /* Bytes of one sequence's states. */
 size_t decode_state_bytes(const device *dev, const model_weights *w, size_t L);

@@ -78,10 +78,14 @@ typedef struct encoder_weights {
     const float *b12, *b13, *gain3, *bias3;
 } encoder_weights;
 
+/* What the letter of a neighbour adds: rows of the letters, then of one that is not to be seen,
+ * then of a neighbour of which nothing but the bias counts. */
+enum { NO_LETTER = LETTERS, ONLY_BIAS, EDGE_TABLE };
+
 typedef struct decoder_weights {
     matrix own, edge, near; /* W1; what acts on letters is folded into a table */
     const float *bias;
-    const float *letters; /* [21][C] */
+    const void *letters; /* [EDGE_TABLE][C]: float if split, half if not */
     matrix w2;
     const float *b2;
     node_weights node;
@@ -120,8 +124,8 @@ typedef struct structure {
     const uint8_t *label;  /* [L], where the weights have labels */
     float *h;        /* [L][C] encoder output, 0 where masked */
     float *own_part; /* [L][C] Wv h_i of the first decoder layer */
-    float *blind;    /* [layers][L][C] Wn h_j */
-    void *edge_part; /* [layers][L][K][C] We e_ij + b1: float if split, half if not */
+    void *blind;     /* [layers][L][C] Wn h_j: float if split, half if not */
+    void *edge_part; /* [layers][L][K][C] We e_ij + b1: likewise */
 } structure;
 
 /* ---- a device opened for a context (device.cu) ---- */

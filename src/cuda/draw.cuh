@@ -27,6 +27,7 @@ typedef fmpnn_agenda_unit unit;
 __device__ static inline double sum_letters(double x)
 {
     double sum = 0;
+#pragma unroll
     for (int a = 0; a < LETTERS; a++)
         sum = __dadd_rn(sum, __shfl_sync(~0u, x, a));
     return sum;
@@ -47,24 +48,38 @@ __device__ static inline int best_letter(double x)
     return best;
 }
 
-/* The lane's probability at position t (fmpnn_rules_distribution); false if nothing remains. */
-__device__ static inline bool distribution(const device_rules &r, uint32_t t, double z, double T,
-                                    int lane, double *out)
+/* The draw of a group, as far as it is known before its logits. */
+typedef struct drawing {
+    uint32_t first, end, lead, last; /* members, and the first and the last residue */
+    bool designed, greedy;
+    bool settled; /* `letter` is given, nothing is drawn */
+    uint8_t letter, native;
+    bool omitted;              /* the lane's letter, where the last residue is */
+    double bias;               /* likewise, over T */
+    double T, uniform, weight; /* weight: of the first residue */
+    const double *exponential;
+    double *probs;
+} drawing;
+
+/* The lane's probability (fmpnn_rules_distribution); false if nothing remains. */
+__device__ static inline bool distribution(const device_rules &r, const drawing &d,
+                                           double z, int lane, double *out)
 {
-    size_t at = (size_t)t * LETTERS + lane;
-    bool letter = lane < LETTERS, omitted = !letter || (r.omit && r.omit[at]);
-    double y = letter ? __dadd_rn(z, r.bias ? r.bias[at] / T : 0) : 0, top = -INFINITY;
-    for (int a = 0; a < LETTERS; a++) {
-        double other = __shfl_sync(~0u, y, a);
-        if (!__shfl_sync(~0u, (int)omitted, a) && other > top)
-            top = other;
+    size_t at = (size_t)d.last * LETTERS + lane;
+    bool letter = lane < LETTERS;
+    double y = letter ? __dadd_rn(z, d.bias) : 0;
+    double top = !d.omitted && y > -INFINITY ? y : -INFINITY; /* a NaN is passed over */
+#pragma unroll
+    for (int n = 16; n; n /= 2) {
+        double other = __shfl_xor_sync(~0u, top, n);
+        top = other > top ? other : top;
     }
-    double q = omitted ? 0 : exp(__dadd_rn(y, -top));
+    double q = d.omitted ? 0 : exp(__dadd_rn(y, -top));
     double sum = sum_letters(q);
     bool good = sum > 0;
     q /= sum;
     if (good && r.pssm_bias && r.pssm_coef) {
-        double share = __dmul_rn(r.pssm_multi, r.pssm_coef[t]);
+        double share = __dmul_rn(r.pssm_multi, r.pssm_coef[d.last]);
         if (letter)
             q = __dadd_rn(__dmul_rn(__dadd_rn(1, -share), q), __dmul_rn(share, r.pssm_bias[at]));
     }
@@ -90,6 +105,7 @@ __device__ static inline int draw_uniform(double p, double u)
 {
     double sum = 0;
     int possible = LETTERS - 1, letter = -1;
+#pragma unroll
     for (int a = 0; a < LETTERS; a++) {
         double other = __shfl_sync(~0u, p, a);
         sum = __dadd_rn(sum, other);
@@ -127,51 +143,86 @@ __device__ static inline void give(const device_rules &r, uint32_t first, uint32
     }
 }
 
-/* Draw the letter of a group by one warp. *failed: ~ of the smallest position without a
- * distribution; 0 if there is none. */
+__device__ static inline drawing draw_prepare(const device_request &request,
+                                              const device_rules &rules, uint32_t group,
+                                              int lane)
+{
+    drawing d;
+    d.first = rules.start[group];
+    d.end = rules.start[group + 1];
+    d.lead = rules.member[d.first];
+    d.last = rules.member[d.end - 1];
+    d.designed = draws(rules, d.first, d.end);
+    d.native = rules.native[d.last];
+    d.letter = d.native;
+    d.exponential = request.exponential;
+    d.probs = request.probs;
+    d.settled = !d.designed && !d.probs;
+    /* an unresolved member decides: the first of them */
+    for (uint32_t m = d.end; m-- > d.first && !rules.carry_letters;)
+        if (!rules.resolved[rules.member[m]]) {
+            d.letter = rules.native[rules.member[m]];
+            d.settled = true;
+        }
+    d.greedy = !request.uniform && !request.exponential;
+    d.T = d.greedy ? 1 : request.temperature;
+    d.uniform = request.uniform && !request.exponential ? request.uniform[d.lead] : 0;
+    d.weight = rules.weight ? rules.weight[d.lead] : 1;
+    size_t at = (size_t)d.last * LETTERS + lane;
+    d.omitted = lane >= LETTERS || (rules.omit && rules.omit[at]);
+    d.bias = lane < LETTERS && rules.bias ? rules.bias[at] / d.T : 0;
+    return d;
+}
+
+/* The lane's share of the logits of a group of one residue. */
+__device__ static inline double draw_single(const drawing &d, float logit)
+{
+    return __dadd_rn(0, __dmul_rn(d.weight, (double)logit) / d.T);
+}
+
+/* The letter, from the mean logits z, and the lane's probability. *failed: ~ of the smallest
+ * position without a distribution; 0 if there is none. */
+__device__ static inline int draw_letter(const drawing &d, double z,
+                                         const device_rules &rules, unsigned *failed,
+                                         int lane, double *out)
+{
+    double p = 0;
+    *out = 0;
+    if (d.settled)
+        return d.letter;
+    bool good = distribution(rules, d, z, lane, &p);
+    if (!good && d.designed) {
+        if (lane == 0)
+            atomicMax(failed, ~d.last); /* the smallest position */
+        return d.native;
+    }
+    *out = good ? p : 0;
+    if (!d.designed)
+        return d.native;
+    if (d.exponential)
+        return best_letter(
+            p / (lane < LETTERS ? d.exponential[(size_t)d.lead * LETTERS + lane] : 1));
+    return d.greedy ? best_letter(p) : draw_uniform(p, d.uniform);
+}
+
+/* Draw the letter of a group by one warp. */
 __device__ static inline void draw_group(const sequence &q, const device_request &request,
                                          const device_rules &rules, uint32_t group,
                                          unsigned *failed, int lane)
 {
-    uint32_t first = rules.start[group], end = rules.start[group + 1];
-    uint32_t lead = rules.member[first], last = rules.member[end - 1];
-    bool designed = draws(rules, first, end);
-    /* an unresolved member decides: the first of them */
-    for (uint32_t m = first; m < end && !rules.carry_letters; m++)
-        if (!rules.resolved[rules.member[m]]) {
-            give(rules, first, end, rules.native[rules.member[m]], q.letters, lane);
-            return;
-        }
-    if (!designed && !request.probs) {
-        give(rules, first, end, rules.native[last], q.letters, lane);
-        return;
-    }
-    bool greedy = !request.uniform && !request.exponential;
-    double T = greedy ? 1 : request.temperature, z = 0, p;
-    for (uint32_t m = first; m < end && lane < LETTERS; m++) {
+    drawing d = draw_prepare(request, rules, group, lane);
+    double z = 0;
+    for (uint32_t m = d.first; m < d.end && lane < LETTERS && !d.settled; m++) {
         uint32_t i = rules.member[m];
         double weight = rules.weight ? rules.weight[i] : 1;
         double term = __dmul_rn(weight, (double)q.logits[(size_t)i * LETTERS + lane]);
-        z = __dadd_rn(z, term / T / (double)(end - first));
+        z = __dadd_rn(z, term / d.T / (double)(d.end - d.first));
     }
-    bool good = distribution(rules, last, z, T, lane, &p);
-    if (!good && designed) {
-        if (lane == 0)
-            atomicMax(failed, ~last); /* the smallest position */
-        return;
-    }
-    if (!good)
-        p = 0;
-    int letter;
-    if (request.exponential) {
-        double q_lane = lane < LETTERS ? request.exponential[(size_t)lead * LETTERS + lane] : 1;
-        letter = best_letter(p / q_lane);
-    } else {
-        letter = greedy ? best_letter(p) : draw_uniform(p, request.uniform[lead]);
-    }
-    give(rules, first, end, designed ? letter : rules.native[last], q.letters, lane);
-    for (uint32_t m = first; request.probs && lane < LETTERS && m < end; m++)
-        request.probs[(size_t)rules.member[m] * LETTERS + lane] = p;
+    double p;
+    int letter = draw_letter(d, z, rules, failed, lane, &p);
+    give(rules, d.first, d.end, letter, q.letters, lane);
+    for (uint32_t m = d.first; !d.settled && d.probs && lane < LETTERS && m < d.end; m++)
+        d.probs[(size_t)rules.member[m] * LETTERS + lane] = p;
 }
 
 #endif

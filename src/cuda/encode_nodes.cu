@@ -239,8 +239,11 @@ static __device__ inline void store_product(const batch &b, const node_product &
     }
     int2 place = b.place[node];
     const structure &s = b.item[place.x];
-    float *dst = p.blind < 0 ? s.own_part : s.blind + (size_t)p.blind * s.L * WIDTH;
-    *(float4 *)(dst + (size_t)place.y * WIDTH + column) = v;
+    size_t at = (size_t)place.y * WIDTH + column;
+    if (p.blind < 0)
+        *(float4 *)(s.own_part + at) = v;
+    else
+        store_table((T *)s.blind + (size_t)p.blind * s.L * WIDTH + at, v);
 }
 
 /* CLUSTER: blocks that share ROWS nodes, 1 or QUARTERS. */

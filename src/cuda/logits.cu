@@ -32,15 +32,16 @@ static size_t take(size_t *used, size_t bytes)
 }
 
 /* Bytes that a sequence of L residues needs, with its rows. */
-static size_t bytes_each(const device *dev, const model_weights *w, size_t L)
+static size_t bytes_each(const device *dev, const model_weights *w, size_t L, size_t K)
 {
     return decode_state_bytes(dev, w, L) +
-           L * (3 * WIDTH * sizeof(float) + LETTERS * sizeof(float) + sizeof(row) + 5);
+           L * ((2 + work_tiles(K)) * WIDTH * sizeof(float) + LETTERS * sizeof(float) +
+                sizeof(row) + 5);
 }
 
 static size_t batch_size(const device *dev, const fmpnn_encoding *en, size_t B)
 {
-    size_t most = BATCH_BYTES / bytes_each(dev, en->weights, en->L);
+    size_t most = BATCH_BYTES / bytes_each(dev, en->weights, en->L, en->K);
     if (most > MOST_ROWS / en->L)
         most = MOST_ROWS / en->L;
     most = most ? most : 1;
@@ -61,7 +62,8 @@ static fmpnn_status send(device *dev, const fmpnn_encoding *en, batch *b, const 
     size_t at_state = take(&used, b->B * state);
     size_t at_work[3];
     for (int n = 0; n < 3; n++)
-        at_work[n] = take(&used, places * WIDTH * sizeof(float));
+        at_work[n] =
+            take(&used, places * (n < 2 ? 1 : work_tiles(en->K)) * WIDTH * sizeof(float));
     char *host, *block;
     TRY(device_alloc(dev, used, &b->block, err));
     block = (char *)b->block;
@@ -71,7 +73,7 @@ static fmpnn_status send(device *dev, const fmpnn_encoding *en, batch *b, const 
     b->list = (row *)(block + at_list);
     b->logits = (float *)(block + at_logits);
     b->work = (row_work){(float *)(block + at_work[0]), (float *)(block + at_work[1]),
-                         (float *)(block + at_work[2])};
+                         (float *)(block + at_work[2]), work_tiles(en->K)};
     memcpy(host + at_list, list, list_size * sizeof(row));
     if (rank)
         memcpy(host + at_rank, rank, cells * sizeof *rank);
@@ -116,8 +118,7 @@ static fmpnn_status logits_of(device *dev, const fmpnn_encoding *en, batch *b,
     fmpnn_status status = send(dev, en, b, rank, letters, n, list, n, err);
     fmpnn_release(list);
     for (int layer = 0; layer < en->weights->decoder_layers && !status; layer++)
-        status = decode_layer(dev, en->weights, layer, b->all, b->list, n, &b->work, (int)en->K,
-                              err);
+        status = decode_layer(dev, en->weights, layer, b->all, b->list, n, &b->work, err);
     if (status)
         return status;
     CUDA_TRY(cudaMemcpyAsync(logits, b->logits, b->B * L * LETTERS * sizeof *logits,
@@ -246,8 +247,9 @@ static fmpnn_status conditional_of(device *dev, const fmpnn_encoding *en, positi
     fmpnn_status status = send(dev, en, &b, p->rank, p->letters, places, p->list + first,
                                p->start[layers] - first, err);
     for (int layer = 0; layer < layers && !status; layer++)
-        status = decode_layer(dev, en->weights, layer, b.all, b.list + p->start[layer] - first,
-                              p->start[layer + 1] - p->start[layer], &b.work, (int)en->K, err);
+        status =
+            decode_layer(dev, en->weights, layer, b.all, b.list + p->start[layer] - first,
+                         p->start[layer + 1] - p->start[layer], &b.work, err);
     for (size_t s = 0; s < p->count && !status; s++) {
         cudaError_t code = cuda_checked(cudaMemcpyAsync(
             logits + p->at[s] * LETTERS, b.logits + (s * L + p->at[s]) * LETTERS,

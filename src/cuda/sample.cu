@@ -45,10 +45,9 @@ enum {
  * first; what it gets back begins with the last of that. */
 typedef struct places {
     size_t rules, rules_of, all, requests, rank, rows, units, groups, arrays;
-    size_t marks, letters, sent; /* marks: `failed`, `done` */
+    size_t failed, letters, sent;
     size_t logits, probs, state, work[3], total;
 } places;
-enum { DONE_MARK = 64 };
 
 typedef struct flight {
     fmpnn_agenda agenda;
@@ -92,7 +91,8 @@ static size_t bytes_each(const sampler *s, const fmpnn_sampling *item)
 {
     size_t L = item->encoding->L;
     return decode_state_bytes(s->dev, item->encoding->weights, L) +
-           L * (3 * WIDTH * sizeof(float) + LETTERS * 12 + 64);
+           L * ((2 + work_tiles(item->encoding->K)) * WIDTH * sizeof(float) + LETTERS * 12 +
+                64);
 }
 
 static void flight_clear(sampler *s, flight *f)
@@ -234,7 +234,7 @@ static void lay_out(const sampler *s, flight *f)
     at->units = take(&used, agenda->unit_start[agenda->levels] * sizeof(unit));
     at->groups = take(&used, f->n_groups * sizeof(wave_group));
     at->arrays = take(&used, arrays.used);
-    at->marks = take(&used, DONE_MARK + sizeof(unsigned));
+    at->failed = take(&used, sizeof(unsigned));
     at->letters = take(&used, agenda->cells);
     at->sent = used;
     /* these start as 0 */
@@ -242,7 +242,8 @@ static void lay_out(const sampler *s, flight *f)
     at->probs = take(&used, f->any_probs ? agenda->cells * LETTERS * sizeof(double) : 0);
     at->state = take(&used, states);
     for (int n = 0; n < 3; n++)
-        at->work[n] = take(&used, agenda->most * WIDTH * sizeof(float));
+        at->work[n] = take(&used, agenda->most * (n < 2 ? 1 : work_tiles((size_t)f->K)) *
+                                      WIDTH * sizeof(float));
     at->total = used;
 }
 
@@ -295,7 +296,7 @@ static void fill_host(sampler *s, flight *f)
                        (unit *)(f->host + f->at.units));
     if (f->n_groups)
         memcpy(f->host + f->at.groups, f->groups, f->n_groups * sizeof *f->groups);
-    memset(f->host + f->at.marks, 0, DONE_MARK + sizeof(unsigned));
+    memset(f->host + f->at.failed, 0, sizeof(unsigned));
 }
 
 /* Few rows a level of one structure: all levels in one launch, in groups of rows of one level. */
@@ -316,9 +317,11 @@ static fmpnn_status plan_wave(sampler *s, flight *f, fmpnn_error *err)
              at += WAVE_ROWS) {
             size_t left = agenda->row_start[v + 1] - at;
             f->groups[f->n_groups++] =
-                (wave_group){(uint32_t)at, (uint32_t)(left < WAVE_ROWS ? left : WAVE_ROWS),
-                             (uint32_t)agenda->row_start[v]};
+                (wave_group){(uint32_t)at, (uint32_t)(left < WAVE_ROWS ? left : WAVE_ROWS)};
         }
+    for (size_t n = 0; n < agenda->cells; n++)
+        if (agenda->level[n])
+            f->agenda.letters[n] |= WAVE_UNTOLD;
     return FMPNN_OK;
 }
 
@@ -334,10 +337,10 @@ static fmpnn_status compute(sampler *s, flight *f, fmpnn_error *err)
     const uint32_t *rules_of = (const uint32_t *)(f->block + f->at.rules_of);
     const row *rows = (const row *)(f->block + f->at.rows);
     const unit *units = (const unit *)(f->block + f->at.units);
-    unsigned *failed = (unsigned *)(f->block + f->at.marks);
+    unsigned *failed = (unsigned *)(f->block + f->at.failed);
     row_work work = {(float *)(f->block + f->at.work[0]),
                      (float *)(f->block + f->at.work[1]),
-                     (float *)(f->block + f->at.work[2])};
+                     (float *)(f->block + f->at.work[2]), work_tiles((size_t)f->K)};
     if (f->carry) {
         fill_unresolved<<<(unsigned)agenda->B, 256, 0, dev->stream>>>(all, rules, rules_of,
                                                                       f->w->b_logits);
@@ -350,8 +353,7 @@ static fmpnn_status compute(sampler *s, flight *f, fmpnn_error *err)
                              rows,
                              (const wave_group *)(f->block + f->at.groups),
                              (uint32_t)f->n_groups,
-                             failed,
-                             (unsigned *)(f->block + f->at.marks + DONE_MARK)};
+                             failed};
         return decode_wave(dev, f->w, &t, err);
     }
     for (uint32_t v = 0; v < agenda->levels; v++) {
@@ -359,7 +361,7 @@ static fmpnn_status compute(sampler *s, flight *f, fmpnn_error *err)
         uint32_t n_units = (uint32_t)(agenda->unit_start[v + 1] - agenda->unit_start[v]);
         for (int layer = 0; layer < f->w->decoder_layers; layer++)
             TRY(decode_layer(dev, f->w, layer, all, rows + agenda->row_start[v], n_rows,
-                             &work, f->K, err));
+                             &work, err));
         if (!n_units)
             continue;
         enum { UNITS = 4 }; /* a block */
@@ -389,7 +391,7 @@ static fmpnn_status take_off(sampler *s, flight *f, fmpnn_error *err)
     int which = (int)(f - s->flight);
     const places *at = &f->at;
     TRY(device_stage(dev, which, at->sent, (void **)&f->host, err));
-    TRY(device_stage(dev, 2 + which, back_end(f) - at->marks, (void **)&f->back, err));
+    TRY(device_stage(dev, 2 + which, back_end(f) - at->failed, (void **)&f->back, err));
     fill_host(s, f);
     if (dev->timed[0] && !s->started)
         cudaEventRecord(dev->timed[0], dev->stream);
@@ -404,7 +406,7 @@ static fmpnn_status take_off(sampler *s, flight *f, fmpnn_error *err)
     TRY(compute(s, f, err));
     if (dev->timed[1])
         cudaEventRecord(dev->timed[1], dev->stream);
-    CUDA_TRY(cudaMemcpyAsync(f->back, f->block + at->marks, back_end(f) - at->marks,
+    CUDA_TRY(cudaMemcpyAsync(f->back, f->block + at->failed, back_end(f) - at->failed,
                              cudaMemcpyDeviceToHost, dev->stream),
              err);
     CUDA_TRY(cudaEventRecord(landing(s, f), dev->stream), err);
@@ -419,8 +421,10 @@ static void hand_out(void *of, size_t b)
     const fmpnn_agenda_sequence *q = &f->sequence[b];
     const places *at = &f->at;
     size_t L = q->rules->L, cells = L * LETTERS;
-    const char *back = f->back - at->marks;
+    const char *back = f->back - at->failed;
     memcpy(q->request->letters, back + at->letters + q->cell, L);
+    for (size_t i = 0; f->groups && i < L; i++)
+        q->request->letters[i] &= (uint8_t)~WAVE_UNTOLD; /* in case nothing was computed */
     memcpy(q->request->logits, (const float *)(back + at->logits) + q->cell * LETTERS,
            cells * sizeof(float));
     if (q->request->probs)

@@ -103,6 +103,15 @@ __device__ inline void read8(float v[8], const __half *src)
     }
 }
 
+/* 16 bytes into shared memory, on their way until cp.async.wait; `zero`: zeros instead. */
+__device__ inline void copy16(uint4 *dst, const void *src, bool zero)
+{
+    asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(
+                     (uint32_t)__cvta_generic_to_shared(dst)),
+                 "l"(src), "r"(zero ? 0 : 16)
+                 : "memory");
+}
+
 /* ---- operands ---- */
 
 __device__ inline uint32_t half_pair(float x, float y)
@@ -267,24 +276,18 @@ __device__ inline float warp_sum(float x)
     return x;
 }
 
-/* A row of WIDTH in shared memory, in place, by one warp; the lane's four gains and biases. */
-__device__ inline void layer_norm(float *row, float4 g, float4 b, int lane)
+/* A row of WIDTH, four channels a lane; the lane's gains and biases. */
+__device__ inline float4 normed(float4 x, float4 g, float4 b)
 {
-    float4 x = ((float4 *)row)[lane];
     float mean = warp_sum((x.x + x.y) + (x.z + x.w)) * (1.0f / WIDTH);
     x.x -= mean, x.y -= mean, x.z -= mean, x.w -= mean;
     float square = warp_sum((x.x * x.x + x.y * x.y) + (x.z * x.z + x.w * x.w));
-    float scale = 1 / sqrtf(square * (1.0f / WIDTH) + 1e-5f);
+    float scale = rsqrtf(square * (1.0f / WIDTH) + 1e-5f);
     x.x = fmaf(x.x * scale, g.x, b.x);
     x.y = fmaf(x.y * scale, g.y, b.y);
     x.z = fmaf(x.z * scale, g.z, b.z);
     x.w = fmaf(x.w * scale, g.w, b.w);
-    ((float4 *)row)[lane] = x;
-}
-
-__device__ inline void layer_norm(float *row, const float *gain, const float *bias, int lane)
-{
-    layer_norm(row, ((const float4 *)gain)[lane], ((const float4 *)bias)[lane], lane);
+    return x;
 }
 
 #endif

@@ -1,27 +1,18 @@
 /* Sampling of a few sequences in one launch. A cluster of eight blocks takes up to two rows of a
- * level through all layers and draws their letters; clusters wait for each other by a count of
- * finished rows, so no launch and no host stands between levels.
+ * level through all layers and draws their letters; other clusters see a letter as soon as it is
+ * there and wait for nothing else, so no launch and no host stands between levels.
  *
  *     edges   four blocks a row, a tile of 16 neighbours each; W2 stays in shared memory
- *     nodes   all blocks: W3 and the norms in each, a 64th part .. an eighth of the rest; what
- *             one block finds, it writes into the shared memory of all
+ *     nodes   all blocks: W3 and the norms in each, an eighth of the rest; what one block finds,
+ *             it writes into the shared memory of all, where a barrier counts the bytes
+ *
+ * Between a letter and the next, all is latency. So whatever does not depend on the letters of
+ * the level before is read before they are there, weights that do not fit into shared memory
+ * come one layer ahead, and blocks wait for data, never for each other. Only block 0 of a
+ * cluster writes what other clusters read.
  *
  * Sums have the order of decode.cu, so both ways give the same bits. */
-#include "cuda/wave.cuh"
-#include "cuda/tile.cuh"
-
-enum {
-    CLUSTER = 8,
-    WARPS = 8,
-    THREADS = WARPS * LANES,
-    ROWS = WAVE_ROWS,
-    TILES = CLUSTER / ROWS, /* of 16 neighbours, at most */
-    SLICE = FEED_FORWARD / CLUSTER,
-    MOST_LAYERS = 4,
-    STRIDE = WIDTH + 4,
-    SLICE_STRIDE = SLICE + 4,
-    QUARTERS = 4
-};
+#include "cuda/wave_parts.cuh"
 
 typedef struct wave_weights {
     int layers;
@@ -30,358 +21,374 @@ typedef struct wave_weights {
     const float *b_logits;
 } wave_weights;
 
-/* A neighbour of the block's tile. */
-typedef struct wave_edge {
-    uint32_t j;
-    int decoded; /* 0 no, 1 yes, 2 yes and its letter is not to be seen */
-    int letter;
-} wave_edge;
+/* What blocks send each other, a buffer and a barrier each. A buffer is not written again before
+ * every block has read it: each sends PARTS after it read the last PIECES, and those after it
+ * read PARTS; and each needs those of all. */
+enum { PARTS, PIECES, AFTER, EXCHANGES };
+
+enum { SUM, NORMED, HIDDEN };
 
 typedef struct wave_shared {
-    uint4 hi[QUARTERS][2][LANES], lo[QUARTERS][2][LANES]; /* operands of a tile */
-    float parts[ROWS][TILES][WIDTH];                      /* sums of tiles, from all blocks */
-    float pieces[CLUSTER][ROWS][WIDTH];                   /* of the feed-forward's output */
-    float own[ROWS][WIDTH];
-    float x[ROWS][STRIDE], s[ROWS][STRIDE], hidden[ROWS][SLICE_STRIDE];
-    wave_edge edge[TILE];
+    uint64_t arrived[EXCHANGES + 1]; /* mbarriers; one for alignment */
+    union {
+        uint4 hi[QUARTERS][2][LANES]; /* operands of a tile */
+        row_words row[3];             /* then of the node: SUM, NORMED, HIDDEN */
+    };
+    float parts[ROWS][TILES][WIDTH]; /* sums of tiles, from all blocks */
+    union {
+        float pieces[CLUSTER][ROWS][WIDTH]; /* of the feed-forward's output */
+        row_words last;                     /* the layer's result, as an operand */
+    };
+    float own[ROWS][WIDTH];  /* for the next layer; after the last: logits */
+    float near[ROWS][WIDTH]; /* likewise, in block 0 */
+    float x[ROWS][WIDTH];
+    float letters[LETTERS][WIDTH]; /* of the first layer */
+    int letter[TILE];              /* of the tile's neighbours */
 } wave_shared;
 
 #if __CUDA_ARCH__ >= 900 || !defined(__CUDA_ARCH__)
-
-__device__ inline uint32_t cluster_rank(void)
-{
-    uint32_t rank;
-    asm("mov.u32 %0, %%cluster_ctarank;" : "=r"(rank));
-    return rank;
-}
-
-__device__ inline void cluster_sync(void)
-{
-    asm volatile("barrier.cluster.arrive.release.aligned;\n"
-                 "barrier.cluster.wait.acquire.aligned;" ::: "memory");
-}
-
-/* Four floats into the same place of another block's shared memory. */
-__device__ inline void send4(float *place, uint32_t rank, float4 v)
-{
-    uint32_t local = (uint32_t)__cvta_generic_to_shared(place), remote;
-    asm("mapa.shared::cluster.u32 %0, %1, %2;" : "=r"(remote) : "r"(local), "r"(rank));
-    asm volatile("st.shared::cluster.v4.f32 [%0], {%1,%2,%3,%4};" ::"r"(remote), "f"(v.x),
-                 "f"(v.y), "f"(v.z), "f"(v.w) : "memory");
-}
-
-__device__ inline void send2(float *place, uint32_t rank, float x, float y)
-{
-    uint32_t local = (uint32_t)__cvta_generic_to_shared(place), remote;
-    asm("mapa.shared::cluster.u32 %0, %1, %2;" : "=r"(remote) : "r"(local), "r"(rank));
-    asm volatile("st.shared::cluster.v2.f32 [%0], {%1,%2};" ::"r"(remote), "f"(x), "f"(y)
-                 : "memory");
-}
-
-__device__ inline void wait_for(const unsigned *done, unsigned before)
-{
-    unsigned now;
-    do {
-        asm volatile("ld.acquire.gpu.global.u32 %0, [%1];" : "=r"(now) : "l"(done) : "memory");
-    } while (now < before);
-}
-
-/* Past the first cache, which does not see what other blocks write. */
-__device__ inline float4 fresh4(const float *src)
-{
-    return __ldcg((const float4 *)src);
-}
-__device__ inline float4 unpack4(uint2 word)
-{
-    float2 a = __half22float2(*(__half2 *)&word.x), b = __half22float2(*(__half2 *)&word.y);
-    return make_float4(a.x, a.y, b.x, b.y);
-}
-__device__ inline float4 fresh4(const __half *src)
-{
-    return unpack4(__ldcg((const uint2 *)src));
-}
-__device__ inline float4 plain4(const float *src)
-{
-    return __ldg((const float4 *)src);
-}
-__device__ inline float4 plain4(const __half *src)
-{
-    return unpack4(__ldg((const uint2 *)src));
-}
-
-/* Fragments of a warp's tiles, fetched ahead of their use. */
-template <bool SPLIT, int NT, int BLOCKS> struct fetched {
-    uint4 hi[NT][BLOCKS], lo[SPLIT ? NT : 1][SPLIT ? BLOCKS : 1];
-
-    __device__ inline void fetch(const matrix &w, int first, int block, int lane)
-    {
-#pragma unroll
-        for (int n = 0; n < NT; n++)
-#pragma unroll
-            for (int b = 0; b < BLOCKS; b++) {
-                size_t at = fragment_at(w, first + n, block + b, lane);
-                hi[n][b] = __ldg(w.hi + at);
-                if constexpr (SPLIT)
-                    lo[n][b] = __ldg(w.lo + at);
-            }
-    }
-};
-
-/* Rows of shared memory as an operand: rows beyond ROWS are 0. */
-template <bool SPLIT>
-__device__ inline void operand_of_rows(operand<SPLIT> &a, const float *rows, int stride, int b,
-                                       int lane)
-{
-    float upper[8] = {}, lower[8] = {};
-    if (lane / 4 < ROWS)
-        read8(upper, rows + lane / 4 * stride + 32 * b + 8 * (lane % 4));
-    operand_make<SPLIT>(a, upper, lower);
-}
-
-template <bool SPLIT, int NT, int BLOCKS>
-__device__ inline void rows_product(chains<SPLIT> (&acc)[NT], const float *rows, int stride,
-                                    const fetched<SPLIT, NT, BLOCKS> &w, int lane)
-{
-#pragma unroll
-    for (int n = 0; n < NT; n++)
-        acc[n].clear();
-#pragma unroll
-    for (int b = 0; b < BLOCKS; b++) {
-        operand<SPLIT> a;
-        operand_of_rows<SPLIT>(a, rows, stride, b, lane);
-#pragma unroll
-        for (int n = 0; n < NT; n++) {
-            if constexpr (SPLIT)
-                multiply(acc[n], a, w.hi[n][b], w.lo[n][b]);
-            else
-                multiply(acc[n], a, w.hi[n][b], w.hi[n][b]);
-        }
-    }
-}
 
 /* ---- the phases; every thread of a block walks through them ---- */
 
 template <bool SPLIT> struct wave {
     typedef typename table_of<SPLIT>::type table;
     wave_shared *sh;
-    const uint4 *w2; /* [layers][hi, lo][16][4][32], in shared memory */
+    uint4 *lo;                 /* of operands, if split */
+    const uint4 *w2;           /* [layers][hi, lo][16][4][32], in shared memory */
+    const uint4 *w_in, *w_out; /* [layers][8][4][32], [layers][16][2][32], if not split */
     int lane, warp, g, q, rank;
-    int slot, tile;            /* the block's row and tile of neighbours */
-    /* of the sequence of that row; in registers, since every barrier empties the first cache */
-    const table *edges, *state;
-    const float *blind, *own_part;
-    const uint8_t *letters;
-    int i, K, L;
-    bool working;              /* the block has a tile */
-    float4 edge_upper, edge_lower;
+    int slot, tile; /* the block's row and tile of neighbours */
+    unsigned phase[EXCHANGES];
+
+    /* of the block's row and the lane's two neighbours */
+    const table *edges[2], *nears[2]; /* of the layer at hand; + the strides: of the next */
+    size_t edges_stride, nears_stride;
+    bool working; /* the block has a tile */
+    int letter[2];
+    bool there[2], decoded[2];
+    /* of the row whose channel the thread keeps in `x` */
+    table *place_state;
+    int place_K, place_L, place_i;
+    bool placed;
+
+    /* read ahead, for the next layer */
+    four_of<SPLIT> edge[2], near[2], letter_row[2];
+    float b2[4], inverse_w2;
+
+    __device__ int place(void) const
+    {
+        return threadIdx.x / WIDTH;
+    }
+    __device__ int place_channel(void) const
+    {
+        return threadIdx.x % WIDTH;
+    }
 
     /* The lane's place in a tile's operand: block b, step of k, channel. */
-    __device__ int block(void) const { return warp % QUARTERS; }
-    __device__ int step(void) const { return warp / QUARTERS; }
-    __device__ int channel(void) const { return 32 * block() + 8 * q + 4 * step(); }
-
-    /* Edge parts do not depend on anything decoded: fetched ahead. */
-    __device__ void fetch_edges(int layer)
+    __device__ int block(void) const
     {
-        const table *edge = edges + ((size_t)layer * L + i) * K * WIDTH + channel();
-        int upper = tile * TILE + g, lower = upper + 8;
-        edge_upper = edge_lower = make_float4(0, 0, 0, 0);
-        if (working && upper < K)
-            edge_upper = plain4(edge + (size_t)upper * WIDTH);
-        if (working && lower < K)
-            edge_lower = plain4(edge + (size_t)lower * WIDTH);
+        return warp % QUARTERS;
+    }
+    __device__ int step(void) const
+    {
+        return warp / QUARTERS;
+    }
+    __device__ int channel(void) const
+    {
+        return 32 * block() + 8 * q + 4 * step();
     }
 
-    /* g(z) of four channels of neighbour m of the tile. */
-    __device__ float4 input(int m, float4 edge, float4 own, const decoder_weights &w, int layer)
+    __device__ void wait(int exchange, int bytes)
     {
-        wave_edge e = sh->edge[m];
-        int at = channel();
-        float4 v, z;
-        if (tile * TILE + m >= K)
-            return make_float4(0, 0, 0, 0);
-        if (layer && e.decoded)
-            v = fresh4(state + ((size_t)(layer - 1) * L + e.j) * WIDTH + at);
-        else
-            v = plain4(blind + ((size_t)layer * L + e.j) * WIDTH + at);
-        z.x = edge.x + (own.x + v.x), z.y = edge.y + (own.y + v.y);
-        z.z = edge.z + (own.z + v.z), z.w = edge.w + (own.w + v.w);
-        if (e.decoded == 1) {
-            v = plain4(w.letters + e.letter * WIDTH + at);
-            z.x += v.x, z.y += v.y, z.z += v.z, z.w += v.w;
+        barrier_wait(&sh->arrived[exchange], phase[exchange]);
+        phase[exchange] ^= 1;
+        if (threadIdx.x == 0)
+            barrier_expect(&sh->arrived[exchange], bytes);
+    }
+
+    /* What the lane's two neighbours add in the first layer: known before any letter. */
+    __device__ void find_inputs(const sequence &q, int i)
+    {
+        int K = q.item.K, L = q.item.L, at = channel();
+        nears_stride = (size_t)L * WIDTH;
+        edges_stride = nears_stride * K;
+#pragma unroll
+        for (int h = 0; h < 2; h++) {
+            int m = tile * TILE + g + 8 * h;
+            there[h] = working && m < K;
+            decoded[h] = false;
+            edge[h].zero();
+            near[h].zero();
+            if (!there[h])
+                continue;
+            int j = q.item.neighbour[(size_t)i * K + m];
+            const table *blind = (const table *)q.item.blind + (size_t)j * WIDTH + at;
+            decoded[h] = q.rank[j] < q.rank[i];
+            edges[h] = (const table *)q.item.edge_part + ((size_t)i * K + m) * WIDTH + at;
+            edge[h].read(edges[h]);
+            near[h].read(blind);
+            /* of the second layer are the first states */
+            nears[h] = decoded[h]
+                           ? (const table *)q.state + (size_t)j * WIDTH + at - nears_stride
+                           : blind;
         }
-        return make_float4(gelu<SPLIT>(z.x), gelu<SPLIT>(z.y), gelu<SPLIT>(z.z),
-                           gelu<SPLIT>(z.w));
     }
 
-    __device__ void gather(const decoder_weights &w, int layer)
+    /* Likewise in a later one. */
+    __device__ void fetch_inputs(const decoder_weights &w, int layer)
     {
-        int at = channel();
-        float4 own = layer ? *(const float4 *)&sh->own[slot][at]
-                           : plain4(own_part + (size_t)i * WIDTH + at);
-        float4 u = input(g, edge_upper, own, w, layer);
-        float4 l = input(g + 8, edge_lower, own, w, layer);
+        if (layer)
+#pragma unroll
+            for (int h = 0; h < 2; h++)
+                if (there[h]) {
+                    edges[h] += edges_stride;
+                    nears[h] += nears_stride;
+                    edge[h].read(edges[h]);
+                    near[h].read_fresh(nears[h]);
+                    if (decoded[h])
+                        letter_row[h].read((const table *)w.letters + letter[h] * WIDTH +
+                                           channel());
+                }
+        float4 b = ahead4(w.b2 + channel_of(2 * warp, 0, lane));
+        b2[0] = b.x, b2[1] = b.y, b2[2] = b.z, b2[3] = b.w;
+        inverse_w2 = w.w2.inverse;
+    }
+
+    __device__ void gather(float4 own, int layer)
+    {
         operand<SPLIT> a;
-        operand_pair(a, 0, 0, u.x, u.y);
-        operand_pair(a, 0, 1, l.x, l.y);
-        operand_pair(a, 0, 2, u.z, u.w);
-        operand_pair(a, 0, 3, l.z, l.w);
+        float4 z[2];
+#pragma unroll
+        for (int h = 0; h < 2; h++) {
+            float4 e = edge[h].get(), v = near[h].get();
+            z[h].x = e.x + (own.x + v.x), z[h].y = e.y + (own.y + v.y);
+            z[h].z = e.z + (own.z + v.z), z[h].w = e.w + (own.w + v.w);
+            if (decoded[h]) {
+                v = layer ? letter_row[h].get()
+                          : *(const float4 *)&sh->letters[letter[h]][channel()];
+                z[h].x += v.x, z[h].y += v.y, z[h].z += v.z, z[h].w += v.w;
+            }
+            z[h].x = there[h] ? gelu<SPLIT>(z[h].x) : 0;
+            z[h].y = there[h] ? gelu<SPLIT>(z[h].y) : 0;
+            z[h].z = there[h] ? gelu<SPLIT>(z[h].z) : 0;
+            z[h].w = there[h] ? gelu<SPLIT>(z[h].w) : 0;
+        }
+        operand_pair(a, 0, 0, z[0].x, z[0].y);
+        operand_pair(a, 0, 1, z[1].x, z[1].y);
+        operand_pair(a, 0, 2, z[0].z, z[0].w);
+        operand_pair(a, 0, 3, z[1].z, z[1].w);
         sh->hi[block()][step()][lane] = *(uint4 *)a.hi[0];
         if constexpr (SPLIT)
-            sh->lo[block()][step()][lane] = *(uint4 *)a.lo[0];
+            lo[(block() * 2 + step()) * LANES + lane] = *(uint4 *)a.lo[0];
     }
 
-    /* The tile times W2, GELU, sum over its neighbours, to every block. */
-    __device__ void sum_tile(const decoder_weights &w, int layer)
+    /* The tile times W2, GELU, sum over its neighbours, to every block; 0 if there is none. */
+    __device__ void sum_tile(int layer)
     {
-        constexpr int FRAGMENTS = WIDTH / 8 * QUARTERS * LANES;
         const uint4 *hi = w2 + (size_t)layer * FRAGMENTS * (SPLIT ? 2 : 1);
-        chains<SPLIT> acc[2];
-        acc[0].clear();
-        acc[1].clear();
+        float sum[4] = {};
+        if (working) {
+            chains<SPLIT> acc[2];
+            acc[0].clear();
+            acc[1].clear();
 #pragma unroll
-        for (int b = 0; b < QUARTERS; b++) {
-            operand<SPLIT> a;
+            for (int b = 0; b < QUARTERS; b++) {
+                operand<SPLIT> a;
 #pragma unroll
-            for (int k = 0; k < 2; k++) {
-                *(uint4 *)a.hi[k] = sh->hi[b][k][lane];
-                if constexpr (SPLIT)
-                    *(uint4 *)a.lo[k] = sh->lo[b][k][lane];
+                for (int k = 0; k < 2; k++) {
+                    *(uint4 *)a.hi[k] = sh->hi[b][k][lane];
+                    if constexpr (SPLIT)
+                        *(uint4 *)a.lo[k] = lo[(b * 2 + k) * LANES + lane];
+                }
+#pragma unroll
+                for (int n = 0; n < 2; n++) {
+                    const uint4 *f = hi + ((2 * warp + n) * QUARTERS + b) * LANES + lane;
+                    multiply(acc[n], a, f[0], SPLIT ? f[FRAGMENTS] : f[0]);
+                }
             }
 #pragma unroll
-            for (int n = 0; n < 2; n++) {
-                const uint4 *f = hi + ((2 * warp + n) * QUARTERS + b) * LANES + lane;
-                multiply(acc[n], a, f[0], SPLIT ? f[FRAGMENTS] : f[0]);
+            for (int n = 0; n < 2; n++)
+#pragma unroll
+                for (int e = 0; e < 2; e++) {
+                    float b = b2[2 * n + e];
+                    float x = gelu<SPLIT>(fmaf(acc[n].sum(e), inverse_w2, b));
+                    float y = gelu<SPLIT>(fmaf(acc[n].sum(e + 2), inverse_w2, b));
+                    sum[2 * n + e] = (there[0] ? x : 0) + (there[1] ? y : 0);
+                }
+#pragma unroll
+            for (int e = 0; e < 4; e++) {
+                sum[e] += __shfl_xor_sync(~0u, sum[e], 4);
+                sum[e] += __shfl_xor_sync(~0u, sum[e], 8);
+                sum[e] += __shfl_xor_sync(~0u, sum[e], 16);
             }
-        }
-        bool upper = tile * TILE + g < K, lower = tile * TILE + g + 8 < K;
-        float sum[4];
-#pragma unroll
-        for (int n = 0; n < 2; n++)
-#pragma unroll
-            for (int e = 0; e < 2; e++) {
-                float bias = w.b2[channel_of(2 * warp + n, e, lane)];
-                float x = gelu<SPLIT>(fmaf(acc[n].sum(e), w.w2.inverse, bias));
-                float y = gelu<SPLIT>(fmaf(acc[n].sum(e + 2), w.w2.inverse, bias));
-                sum[2 * n + e] = (upper ? x : 0) + (lower ? y : 0);
-            }
-#pragma unroll
-        for (int e = 0; e < 4; e++) {
-            sum[e] += __shfl_xor_sync(~0u, sum[e], 4);
-            sum[e] += __shfl_xor_sync(~0u, sum[e], 8);
-            sum[e] += __shfl_xor_sync(~0u, sum[e], 16);
         }
         /* every lane has the sums of its four channels: lane g sends them to block g */
-        send4(&sh->parts[slot][tile][channel_of(2 * warp, 0, lane)], g,
+        send4(&sh->parts[slot][tile][channel_of(2 * warp, 0, lane)], &sh->arrived[PARTS], g,
               make_float4(sum[0], sum[1], sum[2], sum[3]));
     }
 
-    /* A result of two tiles, rows 0 .. ROWS-1, as the four channels of each row. */
-    __device__ float4 four(const chains<SPLIT> (&acc)[2]) const
-    {
-        return make_float4(acc[0].sum(0), acc[0].sum(1), acc[1].sum(0), acc[1].sum(1));
-    }
-
     /* Vectors of one layer, the thread's places, fetched ahead. */
-    float bias3, bias_out, bias_in[2];
+    float bias3, bias_out, inverse_w3, inverse_in, inverse_out;
+    float2 bias_in;
     float4 gain1, bias1, gain2, bias2;
 
     __device__ void fetch_vectors(const node_weights &n)
     {
-        int c = threadIdx.x % WIDTH;
-        bias3 = __ldg(n.b3 + c);
-        bias_out = __ldg(n.b_out + c);
-        for (int e = 0; e < 2; e++)
-            bias_in[e] = __ldg(n.b_in + channel_of(rank * (SLICE / 8) + warp, e, lane));
-        gain1 = __ldg((const float4 *)n.gain1 + lane);
-        bias1 = __ldg((const float4 *)n.bias1 + lane);
-        gain2 = __ldg((const float4 *)n.gain2 + lane);
-        bias2 = __ldg((const float4 *)n.bias2 + lane);
+        bias3 = ahead(n.b3 + place_channel());
+        bias_out = ahead(n.b_out + place_channel());
+        bias_in = ahead2(n.b_in + channel_of(rank * (SLICE / 8) + warp, 0, lane));
+        if (warp < ROWS) {
+            gain1 = ahead4(n.gain1 + 4 * lane);
+            bias1 = ahead4(n.bias1 + 4 * lane);
+            gain2 = ahead4(n.gain2 + 4 * lane);
+            bias2 = ahead4(n.bias2 + 4 * lane);
+        }
+        inverse_w3 = n.w3.inverse;
+        inverse_in = n.w_in.inverse;
+        inverse_out = n.w_out.inverse;
+    }
+
+    /* The warp's row, normed, there and as an operand. */
+    __device__ void norm(float4 gain, float4 bias, row_words *to)
+    {
+        float4 v = normed(((float4 *)sh->x[warp])[lane], gain, bias);
+        ((float4 *)sh->x[warp])[lane] = v;
+        put_pair<SPLIT>(to, warp, 4 * lane, v.x, v.y);
+        put_pair<SPLIT>(to, warp, 4 * lane + 2, v.z, v.w);
     }
 
     /* x <- LN1(h + W3 s / 30 + share b3) in every block. */
-    __device__ void message(const decoder_weights &w, const fetched<SPLIT, 2, 4> &w3)
+    template <typename WEIGHTS> __device__ void message(const WEIGHTS &w3)
     {
         static_assert(ROWS * WIDTH == THREADS, "a thread has one place");
         const float SCALE = 1.0f / 30;
-        float share = (float)K * SCALE;
-        int tiles = (K + TILE - 1) / TILE;
-        for (int at = threadIdx.x; at < ROWS * WIDTH; at += THREADS) {
-            int r = at / WIDTH, c = at % WIDTH;
-            float s = 0;
-            for (int t = 0; t < tiles; t++)
+        float share = (float)place_K * SCALE, s = 0;
+        int tiles = (place_K + TILE - 1) / TILE, r = place(), c = place_channel();
+#pragma unroll
+        for (int t = 0; t < TILES; t++)
+            if (t < tiles)
                 s += sh->parts[r][t][c];
-            sh->s[r][c] = s * SCALE;
-            sh->x[r][c] = fmaf(share, bias3, sh->x[r][c]);
-        }
+        s *= SCALE;
+        float other = __shfl_xor_sync(~0u, s, 1);
+        if (lane % 2 == 0)
+            put_pair<SPLIT>(&sh->row[SUM], r, c, s, other);
+        sh->x[r][c] = fmaf(share, bias3, sh->x[r][c]);
         __syncthreads();
-        chains<SPLIT> acc[2];
-        rows_product<SPLIT, 2, 4>(acc, &sh->s[0][0], STRIDE, w3, lane);
+        float2 y[2];
+        rows_product<SPLIT, 2, QUARTERS>(y, &sh->row[SUM], w3, lane);
         if (g < ROWS) {
-            float4 *x = (float4 *)&sh->x[g][channel_of(2 * warp, 0, lane)], v = *x, y = four(acc);
-            float k = w.node.w3.inverse;
-            *x = make_float4(fmaf(y.x, k, v.x), fmaf(y.y, k, v.y), fmaf(y.z, k, v.z),
-                             fmaf(y.w, k, v.w));
+            float4 *x = (float4 *)&sh->x[g][channel_of(2 * warp, 0, lane)], v = *x;
+            float k = inverse_w3;
+            *x = make_float4(fmaf(y[0].x, k, v.x), fmaf(y[0].y, k, v.y),
+                             fmaf(y[1].x, k, v.z), fmaf(y[1].y, k, v.w));
         }
         __syncthreads();
         if (warp < ROWS)
-            layer_norm(sh->x[warp], gain1, bias1, lane);
+            norm(gain1, bias1, &sh->row[NORMED]);
         __syncthreads();
     }
 
-    /* The block's eighth of the feed-forward: its piece of the output goes to every block. */
-    __device__ void feed(const decoder_weights &w, const fetched<SPLIT, 1, 4> &w_in,
-                         const fetched<SPLIT, 2, CHUNK> &w_out)
+    /* The block's eighth of the feed-forward, hidden values. */
+    template <typename WEIGHTS> __device__ void feed_in(const WEIGHTS &w_in)
     {
-        chains<SPLIT> acc[1], out[2];
-        int first = rank * (SLICE / 8) + warp;
-        rows_product<SPLIT, 1, 4>(acc, &sh->x[0][0], STRIDE, w_in, lane);
+        float2 y[1];
+        rows_product<SPLIT, 1, QUARTERS>(y, &sh->row[NORMED], w_in, lane);
         if (g < ROWS)
-#pragma unroll
-            for (int e = 0; e < 2; e++) {
-                int c = channel_of(first, e, lane);
-                sh->hidden[g][c - rank * SLICE] =
-                    gelu<SPLIT>(fmaf(acc[0].sum(e), w.node.w_in.inverse, bias_in[e]));
-            }
+            put_pair<SPLIT>(&sh->row[HIDDEN], g, channel_of(warp, 0, lane),
+                            gelu<SPLIT>(fmaf(y[0].x, inverse_in, bias_in.x)),
+                            gelu<SPLIT>(fmaf(y[0].y, inverse_in, bias_in.y)));
         __syncthreads();
-        rows_product<SPLIT, 2, CHUNK>(out, &sh->hidden[0][0], SLICE_STRIDE, w_out, lane);
-        float4 v = four(out);
+    }
+
+    /* Its piece of the output goes to every block. */
+    template <typename WEIGHTS> __device__ void feed_out(const WEIGHTS &w_out)
+    {
+        float2 out[2];
+        rows_product<SPLIT, 2, CHUNK>(out, &sh->row[HIDDEN], w_out, lane);
+        float4 v = make_float4(out[0].x, out[0].y, out[1].x, out[1].y);
 #pragma unroll
         for (int r = 0; r < ROWS; r++) {
-            float4 y = make_float4(__shfl_sync(~0u, v.x, 4 * r + q), __shfl_sync(~0u, v.y, 4 * r + q),
-                                   __shfl_sync(~0u, v.z, 4 * r + q), __shfl_sync(~0u, v.w, 4 * r + q));
-            send4(&sh->pieces[rank][r][channel_of(2 * warp, 0, lane)], g, y);
+            float4 y = make_float4(
+                __shfl_sync(~0u, v.x, 4 * r + q), __shfl_sync(~0u, v.y, 4 * r + q),
+                __shfl_sync(~0u, v.z, 4 * r + q), __shfl_sync(~0u, v.w, 4 * r + q));
+            send4(&sh->pieces[rank][r][channel_of(2 * warp, 0, lane)], &sh->arrived[PIECES],
+                  g, y);
         }
     }
 
     /* x <- LN2(x + FFN(x)) in every block. */
-    __device__ void finish(const decoder_weights &w)
+    __device__ void finish(void)
     {
-        for (int at = threadIdx.x; at < ROWS * WIDTH; at += THREADS) {
-            int r = at / WIDTH, c = at % WIDTH;
-            float sum = 0;
+        int r = place(), c = place_channel();
+        float sum = 0;
 #pragma unroll
-            for (int p = 0; p < CLUSTER; p++)
-                sum += sh->pieces[p][r][c];
-            sh->x[r][c] += fmaf(sum, w.node.w_out.inverse, bias_out);
-        }
+        for (int p = 0; p < CLUSTER; p++)
+            sum += sh->pieces[p][r][c];
+        sh->x[r][c] += fmaf(sum, inverse_out, bias_out);
         __syncthreads();
         if (warp < ROWS)
-            layer_norm(sh->x[warp], gain2, bias2, lane);
+            norm(gain2, bias2, &sh->last);
         __syncthreads();
+    }
+
+    /* What the next layer needs of x: `own` to all blocks, `near` to block 0; a tile a warp. */
+    __device__ void send_after(float2 v, float k, int n)
+    {
+        bool own = n < WIDTH / 8;
+        float x = v.x * k, y = v.y * k;
+        int c = channel_of(n % (WIDTH / 8), 0, lane);
+        if (own) {
+#pragma unroll
+            for (int r = 0; r < ROWS; r++) {
+                float a = __shfl_sync(~0u, x, 4 * r + q),
+                      b = __shfl_sync(~0u, y, 4 * r + q);
+                send2(&sh->own[r][c], &sh->arrived[AFTER], g, a, b);
+            }
+        } else if (g < ROWS) {
+            send2(&sh->near[g][c], &sh->arrived[AFTER], 0, x, y);
+        }
+    }
+
+    __device__ int after_bytes(void) const
+    {
+        return (rank ? 1 : 2) * ROWS * WIDTH * (int)sizeof(float);
     }
 };
 
+/* The fragments that stay, from device memory. */
+template <bool SPLIT>
+__device__ inline void load_resident(uint4 *w2, uint4 *w_in, uint4 *w_out,
+                                     const wave_weights &w, int rank)
+{
+    constexpr int HALVES = SPLIT ? 2 : 1, PIECE = CHUNK * LANES;
+    for (int layer = 0; layer < w.layers; layer++) {
+        const decoder_weights &d = w.layer[layer];
+        for (int at = threadIdx.x; at < FRAGMENTS * HALVES; at += THREADS)
+            w2[layer * FRAGMENTS * HALVES + at] =
+                at < FRAGMENTS ? d.w2.hi[at] : d.w2.lo[at - FRAGMENTS];
+        for (int at = threadIdx.x; !SPLIT && at < SLICE_FRAGMENTS; at += THREADS) {
+            w_in[layer * SLICE_FRAGMENTS + at] =
+                d.node.w_in.hi[rank * SLICE_FRAGMENTS + at];
+            w_out[layer * SLICE_FRAGMENTS + at] =
+                d.node.w_out.hi[fragment_at(d.node.w_out, at / PIECE, CHUNK * rank, 0) +
+                                at % PIECE];
+        }
+    }
+}
+
 template <bool SPLIT>
 __global__ void __cluster_dims__(CLUSTER, 1, 1) __launch_bounds__(THREADS, 1)
-    decode_wave_kernel(const __grid_constant__ wave_task t, const __grid_constant__ wave_weights w)
+    decode_wave_kernel(const __grid_constant__ wave_task t,
+                       const __grid_constant__ wave_weights w)
 {
     typedef typename table_of<SPLIT>::type table;
-    constexpr int FRAGMENTS = WIDTH / 8 * QUARTERS * LANES, HALVES = SPLIT ? 2 : 1;
     extern __shared__ uint4 memory[];
     wave<SPLIT> v;
-    v.sh = (wave_shared *)memory;
+    wave_shared *sh = v.sh = (wave_shared *)memory;
     uint4 *w2 = memory + sizeof(wave_shared) / sizeof(uint4);
+    uint4 *w_in = w2 + w.layers * FRAGMENTS * (SPLIT ? 2 : 1);
+    uint4 *w_out = w_in + w.layers * SLICE_FRAGMENTS;
+    v.lo = w_in; /* if split */
     v.w2 = w2;
     v.lane = threadIdx.x % LANES;
     v.warp = threadIdx.x / LANES;
@@ -390,15 +397,39 @@ __global__ void __cluster_dims__(CLUSTER, 1, 1) __launch_bounds__(THREADS, 1)
     v.rank = (int)cluster_rank();
     v.slot = v.rank / TILES;
     v.tile = v.rank % TILES;
-    for (int layer = 0; layer < w.layers; layer++)
-        for (int at = threadIdx.x; at < FRAGMENTS * HALVES; at += THREADS) {
-            const matrix &m = w.layer[layer].w2;
-            w2[layer * FRAGMENTS * HALVES + at] =
-                at < FRAGMENTS ? m.hi[at] : m.lo[at - FRAGMENTS];
-        }
-    for (int at = threadIdx.x; at < ROWS * STRIDE; at += THREADS)
-        (&v.sh->x[0][0])[at] = 0;
-    cluster_sync(); /* every block of the cluster is there */
+    v.w_in = w_in + v.warp * QUARTERS * LANES + v.lane;
+    v.w_out = w_out + 2 * v.warp * CHUNK * LANES + v.lane;
+    const int PARTS_BYTES = CLUSTER * WIDTH * sizeof(float),
+              PIECES_BYTES = CLUSTER * ROWS * WIDTH * sizeof(float);
+    if (threadIdx.x == 0) {
+        for (int n = 0; n < EXCHANGES; n++)
+            barrier_init(&sh->arrived[n]);
+        asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
+        barrier_expect(&sh->arrived[PARTS], PARTS_BYTES);
+        barrier_expect(&sh->arrived[PIECES], PIECES_BYTES);
+        barrier_expect(&sh->arrived[AFTER], v.after_bytes());
+    }
+    for (int n = 0; n < EXCHANGES; n++)
+        v.phase[n] = 0;
+    load_resident<SPLIT>(w2, w_in, w_out, w, v.rank);
+    for (int at = threadIdx.x; at < LETTERS * WIDTH; at += THREADS)
+        (&sh->letters[0][0])[at] = (float)((const table *)w.layer[0].letters)[at];
+
+    /* The block's part of [own | near], 32 tiles, four a block; or of the logits. */
+    const int after = 4 * v.rank + v.warp % 4;
+    fetched<SPLIT, 2, QUARTERS, QUARTERS> w3;
+    fetched<SPLIT, 1, QUARTERS, QUARTERS> next, f_in;
+    fetched<SPLIT, 2, CHUNK, FEED_FORWARD / 32> f_out;
+    w3.fetch(w.layer[0].node.w3, 2 * v.warp, 0, v.lane);
+    if constexpr (SPLIT)
+        f_in.fetch(w.layer[0].node.w_in, v.rank * (SLICE / 8) + v.warp, 0, v.lane);
+    v.fetch_vectors(w.layer[0].node);
+    float2 b_logits = make_float2(0, 0); /* 21, padded to 22 */
+    int c_logits = channel_of(v.warp % 4, 0, v.lane);
+    if (c_logits < LETTERS)
+        b_logits = make_float2(w.b_logits[c_logits],
+                               c_logits + 1 < LETTERS ? w.b_logits[c_logits + 1] : 0);
+    cluster_sync(); /* every block of the cluster is there, and its barriers */
 
     uint32_t cluster = blockIdx.x / CLUSTER, clusters = gridDim.x / CLUSTER;
     for (uint32_t n = cluster; n < t.n_groups; n += clusters) {
@@ -406,124 +437,116 @@ __global__ void __cluster_dims__(CLUSTER, 1, 1) __launch_bounds__(THREADS, 1)
         /* the block's row; one without a row walks along with the first */
         bool has_row = (uint32_t)v.slot < group.count;
         row r = t.rows[group.first + (has_row ? v.slot : 0)];
-        const sequence mine = t.all[r.sequence];
-        v.i = (int)r.i;
-        v.K = mine.item.K;
-        v.L = mine.item.L;
-        v.edges = (const table *)mine.item.edge_part;
-        v.state = (const table *)mine.state;
-        v.blind = mine.item.blind;
-        v.own_part = mine.item.own_part;
-        v.letters = mine.letters;
-        v.working = has_row && v.tile * TILE < v.K;
-        v.fetch_edges(0);
-        uint32_t j = 0;
-        int decoded = 0, m = v.tile * TILE + (int)threadIdx.x;
-        if (v.working && threadIdx.x < TILE && m < v.K) {
-            j = (uint32_t)mine.item.neighbour[(size_t)v.i * v.K + m];
-            decoded = mine.rank[j] < mine.rank[v.i];
+        const sequence &mine = t.all[r.sequence];
+        v.working = has_row && v.tile * TILE < mine.item.K;
+        v.find_inputs(mine, (int)r.i);
+        v.fetch_inputs(w.layer[0], 0);
+        float4 own =
+            __ldg((const float4 *)(mine.item.own_part + (size_t)r.i * WIDTH + v.channel()));
+        const uint8_t *awaited = NULL; /* the letter of the thread's neighbour */
+        int m = v.tile * TILE + (int)threadIdx.x;
+        if (v.working && threadIdx.x < TILE && m < mine.item.K) {
+            int j = mine.item.neighbour[(size_t)r.i * mine.item.K + m];
+            if (mine.rank[j] < mine.rank[r.i])
+                awaited = mine.letters + j;
         }
-        for (int at = threadIdx.x; at < ROWS * WIDTH; at += THREADS) {
-            uint32_t place = at / WIDTH;
-            if (place >= group.count)
-                continue;
-            row other = t.rows[group.first + place];
-            v.sh->x[place][at % WIDTH] =
-                t.all[other.sequence].item.h[(size_t)other.i * WIDTH + at % WIDTH];
+        /* the thread's place among the rows; one without walks along with the first */
+        v.placed = (uint32_t)v.place() < group.count;
+        row other = t.rows[group.first + (v.placed ? v.place() : 0)];
+        const sequence &placed = t.all[other.sequence];
+        v.place_state = (table *)placed.state;
+        v.place_K = placed.item.K;
+        v.place_L = placed.item.L;
+        v.place_i = (int)other.i;
+        sh->x[v.place()][v.place_channel()] =
+            placed.item.h[(size_t)other.i * WIDTH + v.place_channel()];
+        drawing d;
+        bool draws_letter = v.rank == 0 && (uint32_t)v.warp < group.count;
+        float *logits = NULL;
+        double *probs = NULL;
+        uint8_t *place_letter = NULL;
+        if (draws_letter) {
+            row drawn = t.rows[group.first + v.warp];
+            const sequence &q = t.all[drawn.sequence];
+            d = draw_prepare(t.requests[drawn.sequence], t.rules, t.rules.group_of[drawn.i],
+                             v.lane);
+            logits = q.logits + (size_t)drawn.i * LETTERS;
+            place_letter = q.letters + drawn.i;
+            probs = d.probs && !d.settled ? d.probs + (size_t)drawn.i * LETTERS : NULL;
         }
-        if (threadIdx.x == 0)
-            wait_for(t.done, group.before);
+        if (threadIdx.x < TILE)
+            sh->letter[threadIdx.x] = awaited ? await_letter(awaited) : 0;
         __syncthreads();
-        if (threadIdx.x < TILE) {
-            int letter = decoded ? (int)__ldcg(v.letters + j) : 0;
-            v.sh->edge[threadIdx.x] = (wave_edge){j, decoded, letter};
-        }
-        __syncthreads();
+        v.letter[0] = sh->letter[v.g];
+        v.letter[1] = sh->letter[v.g + 8];
 
         for (int layer = 0; layer < w.layers; layer++) {
-            const decoder_weights &d = w.layer[layer];
             bool last = layer + 1 == w.layers;
-            fetched<SPLIT, 2, 4> w3;
-            fetched<SPLIT, 1, 4> w_in, next;
-            fetched<SPLIT, 2, CHUNK> w_out;
-            if (v.working)
-                v.gather(d, layer);
+            const decoder_weights &now = w.layer[layer];
+            const decoder_weights &following = w.layer[last ? 0 : layer + 1];
+            if (layer)
+                own = *(const float4 *)&sh->own[v.slot][v.channel()];
+            v.gather(own, layer);
             __syncthreads();
-            w3.fetch(d.node.w3, 2 * v.warp, 0, v.lane);
-            w_in.fetch(d.node.w_in, v.rank * (SLICE / 8) + v.warp, 0, v.lane);
-            v.fetch_vectors(d.node);
+            const matrix &m = last                ? w.logits
+                              : after < WIDTH / 8 ? following.own
+                                                  : following.near;
+            const int next_tile = last ? v.warp % 4 : after % (WIDTH / 8);
+            v.sum_tile(layer);
+            /* loads stand in the way of what is asked for after them: while others work */
             if (!last)
-                v.fetch_edges(layer + 1);
-            if (v.working)
-                v.sum_tile(d, layer);
-            cluster_sync();
-            w_out.fetch(d.node.w_out, 2 * v.warp, CHUNK * v.rank, v.lane);
-            /* of [own | near], 32 tiles, four a block; or of the logits */
-            int tile = 4 * v.rank + v.warp % 4;
-            if (last)
-                next.fetch(w.logits, v.warp % 4, 0, v.lane);
-            else if (tile < 16)
-                next.fetch(w.layer[layer + 1].own, tile, 0, v.lane);
-            else
-                next.fetch(w.layer[layer + 1].near, tile - 16, 0, v.lane);
-            v.message(d, w3);
-            v.feed(d, w_in, w_out);
-            cluster_sync();
-            v.finish(d);
-            chains<SPLIT> acc[1];
+                v.fetch_inputs(following, layer + 1);
+            if constexpr (!SPLIT)
+                next.fetch(m, next_tile, 0, v.lane);
+            v.wait(PARTS, PARTS_BYTES);
+            v.message(w3);
+            if constexpr (SPLIT) { /* as early as registers allow */
+                f_out.fetch(now.node.w_out, 2 * v.warp, CHUNK * v.rank, v.lane);
+                v.feed_in(f_in);
+                f_in.fetch(following.node.w_in, v.rank * (SLICE / 8) + v.warp, 0, v.lane);
+                v.feed_out(f_out);
+                next.fetch(m, next_tile, 0, v.lane);
+            } else {
+                v.feed_in(resident<4>{v.w_in + layer * SLICE_FRAGMENTS});
+                v.feed_out(resident<CHUNK>{v.w_out + layer * SLICE_FRAGMENTS});
+            }
+            w3.fetch(following.node.w3, 2 * v.warp, 0, v.lane);
+            v.wait(PIECES, PIECES_BYTES);
+            v.finish();
+            v.fetch_vectors(following.node);
+            if (last && v.rank)
+                break; /* block 0 does the rest */
+            float2 y[1];
             if (v.warp < 4)
-                rows_product<SPLIT, 1, 4>(acc, &v.sh->x[0][0], STRIDE, next, v.lane);
+                rows_product<SPLIT, 1, QUARTERS>(y, &sh->last, next, v.lane);
             if (last) {
-                if (v.rank == 0 && v.warp < 4 && (uint32_t)v.g < group.count) {
-                    row other = t.rows[group.first + v.g];
-#pragma unroll
-                    for (int e = 0; e < 2; e++) {
-                        int c = channel_of(v.warp, e, v.lane);
-                        if (c < LETTERS)
-                            t.all[other.sequence].logits[(size_t)other.i * LETTERS + c] =
-                                fmaf(acc[0].sum(e), w.logits.inverse, w.b_logits[c]);
-                    }
-                }
+                int c = channel_of(v.warp, 0, v.lane);
+                if (v.warp < 4 && v.g < ROWS)
+                    *(float2 *)&sh->own[v.g][c] =
+                        make_float2(fmaf(y[0].x, m.inverse, b_logits.x),
+                                    fmaf(y[0].y, m.inverse, b_logits.y));
+                __syncthreads();
                 break;
             }
-            if (v.warp < 4) {
-                const decoder_weights &following = w.layer[layer + 1];
-                bool own = tile < 16;
-                float k = own ? following.own.inverse : following.near.inverse;
-                float x = acc[0].sum(0) * k, y = acc[0].sum(1) * k;
-                int c = channel_of(own ? tile : tile - 16, 0, v.lane);
-                if (own) {
-#pragma unroll
-                    for (int to = 0; to < ROWS; to++) {
-                        float a = __shfl_sync(~0u, x, 4 * to + v.q),
-                              b = __shfl_sync(~0u, y, 4 * to + v.q);
-                        send2(&v.sh->own[to][c], v.g, a, b);
-                    }
-                } else if ((uint32_t)v.g < group.count) {
-                    row other = t.rows[group.first + v.g];
-                    const sequence &q = t.all[other.sequence];
-                    table *state =
-                        (table *)q.state + ((size_t)layer * q.item.L + other.i) * WIDTH + c;
-                    state[0] = (table)x;
-                    state[1] = (table)y; /* seen by others through the barrier, then `done` */
-                }
-            }
-            cluster_sync();
+            if (v.warp < 4)
+                v.send_after(y[0], m.inverse, after);
+            v.wait(AFTER, v.after_bytes());
+            if (v.rank == 0 && v.placed)
+                v.place_state[((size_t)layer * v.place_L + v.place_i) * WIDTH +
+                              v.place_channel()] =
+                    (table)sh->near[v.place()][v.place_channel()];
         }
-        if (v.rank == 0) {
-            __syncthreads();
-            if ((uint32_t)v.warp < group.count) {
-                row other = t.rows[group.first + v.warp];
-                draw_group(t.all[other.sequence], t.requests[other.sequence], t.rules,
-                           t.rules.group_of[other.i], t.failed, v.lane);
-                __threadfence();
-            }
-            __syncthreads();
-            if (threadIdx.x == 0) {
-                __threadfence();
-                asm volatile("red.release.gpu.global.add.u32 [%0], %1;" ::"l"(t.done),
-                             "r"(group.count) : "memory");
-            }
+        if (draws_letter) {
+            float logit = v.lane < LETTERS ? sh->own[v.warp][v.lane] : 0;
+            double p;
+            int letter =
+                draw_letter(d, draw_single(d, logit), t.rules, t.failed, v.lane, &p);
+            if (v.lane == 0)
+                tell_letter(place_letter, letter);
+            if (v.lane < LETTERS)
+                logits[v.lane] = logit;
+            if (probs && v.lane < LETTERS)
+                probs[v.lane] = p;
         }
     }
     cluster_sync(); /* nobody leaves while others may write here */
@@ -543,8 +566,11 @@ __global__ void decode_wave_kernel(const __grid_constant__ wave_task,
 
 static size_t shared_bytes(const device *dev, const model_weights *w)
 {
-    return sizeof(wave_shared) + (size_t)w->decoder_layers * WIDTH * WIDTH * sizeof(__half) *
-                                     (dev->split ? 2 : 1);
+    size_t slices = 2 * SLICE_FRAGMENTS, operands = QUARTERS * 2 * LANES;
+    size_t layer = FRAGMENTS * (dev->split ? 2 : 1) + (dev->split ? 0 : slices);
+    return sizeof(wave_shared) +
+           ((size_t)w->decoder_layers * layer + (dev->split ? operands : 0)) *
+               sizeof(uint4);
 }
 
 static const void *kernel_of(const device *dev)
@@ -600,7 +626,8 @@ fmpnn_status decode_wave(device *dev, const model_weights *w, const wave_task *t
     if ((uint32_t)clusters > task->n_groups)
         clusters = (int)task->n_groups;
     cudaLaunchConfig_t c = configuration(dev, w, clusters);
-    CUDA_TRY(cudaFuncSetAttribute(kernel_of(dev), cudaFuncAttributeMaxDynamicSharedMemorySize,
+    CUDA_TRY(cudaFuncSetAttribute(kernel_of(dev),
+                                  cudaFuncAttributeMaxDynamicSharedMemorySize,
                                   (int)c.dynamicSmemBytes),
              err);
     CUDA_TRY(dev->split ? cudaLaunchKernelEx(&c, decode_wave_kernel<true>, *task, weights)

@@ -6,11 +6,13 @@
 
 enum { WAVE_ROWS = 2 }; /* rows that a cluster takes at a time */
 
-/* Rows first .. first+count-1 of the list, all of one level; they may start when `before` rows
- * are done: all of lower levels. */
+/* Rows first .. first+count-1 of the list, all of one level. */
 typedef struct wave_group {
-    uint32_t first, count, before;
+    uint32_t first, count;
 } wave_group;
+
+/* Set in the letters of these rows until they are drawn. */
+#define WAVE_UNTOLD 0x80
 
 typedef struct wave_task {
     const sequence *all;
@@ -19,7 +21,7 @@ typedef struct wave_task {
     const row *rows;    /* by level */
     const wave_group *groups;
     uint32_t n_groups;
-    unsigned *failed, *done; /* 0 at first */
+    unsigned *failed; /* 0 at first */
 } wave_task;
 
 /* Whether this device and network can do it, and it is the faster way for so many rows a level

@@ -168,6 +168,22 @@ static encoder_weights encoder(walk *w, const fmpnn_layer *layer)
     return e;
 }
 
+static const void *edge_table(walk *w, const float *letters, const float *bias, size_t C)
+{
+    const float *at;
+    float *dst = take(w, EDGE_TABLE * C, &at);
+    for (size_t n = 0; dst && n < EDGE_TABLE * C; n++) {
+        float x = n < NO_LETTER * C   ? letters[n]
+                  : n < ONLY_BIAS * C ? 0
+                                      : bias[n - ONLY_BIAS * C];
+        if (w->split)
+            dst[n] = x;
+        else
+            ((__half *)dst)[n] = __float2half_rn(x);
+    }
+    return at;
+}
+
 static decoder_weights decoder(walk *w, const fmpnn_layer *layer, const float *letters)
 {
     decoder_weights d = {};
@@ -176,7 +192,7 @@ static decoder_weights decoder(walk *w, const fmpnn_layer *layer, const float *l
     d.edge = part(w, &layer->W1, C, C);
     d.near = part(w, &layer->W1, layer->W1.in - C, C);
     d.bias = vector(w, layer->W1.b, C);
-    d.letters = vector(w, letters, FMPNN_LETTERS * C);
+    d.letters = edge_table(w, letters, layer->W1.b, C);
     d.w2 = whole(w, &layer->W2);
     d.b2 = vector(w, layer->W2.b, C);
     d.node = node(w, layer);
