@@ -26,7 +26,7 @@ static void find_levels(void *of, size_t b)
     uint8_t *letters = agenda->letters + q->cell;
     for (size_t t = 0; t < rules->L; t++)
         rank[q->request->order[t]] = (uint32_t)t;
-    q->top = fmpnn_levels_find(q->graph, rules, 0, q->request->order, rank,
+    q->top = fmpnn_levels_find(q->graph, rules, 0, q->request->order,
                                agenda->level + q->cell, unit_level);
     memcpy(letters, rules->native, rules->L);
     for (size_t g = 0; g < rules->groups; g++) { /* letters that wait for nothing */

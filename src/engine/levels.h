@@ -9,8 +9,7 @@
 /* What has to be done, level by level, for one sequence: level[i] of every residue (0: nothing
  * is computed for it), unit_level[g] of every group. Returns the highest. */
 uint32_t fmpnn_levels_find(const fmpnn_graph *graph, const fmpnn_rules *rules, size_t n_shared,
-                           const uint32_t *order, const uint32_t *rank, uint32_t *level,
-                           uint32_t *unit_level);
+                           const uint32_t *order, uint32_t *level, uint32_t *unit_level);
 
 /* Whether the row of `member` (a place in rules->member) is computed: it is resolved, and,
  * unless letters are carried on, so is every member of its group before it. */

@@ -203,7 +203,7 @@ static void plan_sequence(void *of, size_t b)
     uint32_t *rank = s->rank + b * L, *unit_level = s->unit_level + b * rules->groups;
     for (size_t t = 0; t < L; t++)
         rank[request->order[t]] = (uint32_t)t;
-    s->top[b] = fmpnn_levels_find(s->en->graph, rules, s->n_shared, request->order, rank,
+    s->top[b] = fmpnn_levels_find(s->en->graph, rules, s->n_shared, request->order,
                                   s->level + b * L, unit_level);
     s->sequence[b] = (fmpnn_sequence){.rank = rank, .letters = request->letters,
                                       .group_of = rules->group_of,
