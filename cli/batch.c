@@ -93,11 +93,11 @@ static int exit_code_of_failures(const loop *l)
     return EXIT_NO_INPUT;
 }
 
-size_t batch_chunk(const batch *b, size_t L)
+size_t batch_chunk(size_t L, bool device)
 {
-    size_t more = b->devices ? 64 : 1; /* a second of work on a device */
-    size_t chunk = more * 16384 / (L ? L : 1);
-    return chunk < 1 ? 1 : chunk > 64 * more ? 64 * more : chunk;
+    size_t residues = device ? 1 << 20 : 1 << 14, most = device ? 1 << 14 : 64;
+    size_t chunk = residues / (L ? L : 1);
+    return chunk < 1 ? 1 : chunk > most ? most : chunk;
 }
 
 int batch_check_single(const batch *b)

@@ -70,9 +70,9 @@ int batch_run(const verb *v, const work *w, void *state, int argc, char **argv);
 outcome outcome_of_compute(fmpnn_status status);
 outcome outcome_of_output(fmpnn_status status);
 
-/* A piece of work small enough to stop after: sequences of L residues at a time. The results
- * do not depend on it. */
-size_t batch_chunk(const batch *b, size_t L);
+/* A piece of work small enough to stop after: sequences of L residues at a time, more where a device
+ * computes them together. The results do not depend on it. */
+size_t batch_chunk(size_t L, bool device);
 
 /* One input's structure, and the job that its options make of it; owned by the caller. */
 fmpnn_status batch_read_structure(const input *in, const fmpnn_model_info *info,

@@ -82,7 +82,7 @@ static outcome add_samples(batch *b, const input *in, fmpnn_job *job, double T,
 static outcome design_one(batch *b, const input *in, fmpnn_job *job, fmpnn_error *err)
 {
     const options *o = in->options;
-    size_t chunk = batch_chunk(b, fmpnn_job_length(job)), total = (size_t)o->samples;
+    size_t chunk = batch_chunk(fmpnn_job_length(job), b->devices > 0), total = (size_t)o->samples;
     if (shows_native_score(&b->options)) {
         fmpnn_status status = score_native(b, job, err);
         if (status != FMPNN_OK)

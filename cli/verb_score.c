@@ -152,7 +152,7 @@ static outcome score_some(batch *b, const input *in, fmpnn_job *job, const fasta
 static outcome score_file(batch *b, const input *in, fmpnn_job *job, const fasta *file,
                           fmpnn_error *err)
 {
-    size_t L = fmpnn_job_length(job), chunk = batch_chunk(b, L);
+    size_t L = fmpnn_job_length(job), chunk = batch_chunk(L, false);
     uint8_t *letters = checked_alloc(chunk, L);
     fasta_fit *fit = fasta_fit_create(job);
     outcome how = OUTCOME_DONE;
