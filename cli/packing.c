@@ -76,7 +76,7 @@ outcome packing_add(batch *b, const input *in, const fmpnn_job *job, double temp
     fmpnn_pack_settings settings = {.steps = (size_t)o->pack_steps,
                                     .samples = (size_t)o->pack_samples,
                                     .everything = o->repack};
-    size_t total = (size_t)o->packings, chunk = batch_chunk(b, fmpnn_job_length(job));
+    size_t total = (size_t)o->packings, chunk = batch_chunk(fmpnn_job_length(job), false);
     for (size_t done = 0; done < total;) {
         size_t n = total - done < chunk ? total - done : chunk;
         fmpnn_packs *packs;
