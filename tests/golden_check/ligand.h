@@ -47,6 +47,8 @@ void ligand_compare(ligand_case *c, golden_report *report, golden_grade grade,
                     const ligand_results *results);
 void ligand_compare_sweep(ligand_case *c, golden_report *report, golden_grade grade,
                           const char *tensor, const double *logits);
+/* [L] 1: the residue is not resolved, and what concerns its neighbours and atoms is arbitrary. */
+const uint8_t *ligand_arbitrary_rows(ligand_case *c);
 /* Number n of the rows of a tensor [n][...] that are kept for the first residues only. */
 size_t ligand_stored_rows(const ligand_case *c, const char *tensor);
 

@@ -183,6 +183,14 @@ static void compare_sample(comparison *k, const golden_label *label, const golde
 
 /* ---- everything ---- */
 
+const uint8_t *ligand_arbitrary_rows(ligand_case *c)
+{
+    uint8_t *masked = golden_alloc(&c->base.arena, c->base.L, 1);
+    for (size_t i = 0; i < c->base.L; i++)
+        masked[i] = !c->base.resolved[i];
+    return masked;
+}
+
 void ligand_compare(ligand_case *c, golden_report *report, golden_grade grade,
                     const ligand_results *r)
 {
@@ -190,9 +198,7 @@ void ligand_compare(ligand_case *c, golden_report *report, golden_grade grade,
     golden_case *b = &c->base;
     size_t L = b->L, C = b->model->C, M = b->model->info.context_atoms, rows = b->n_rows;
     size_t letters = FMPNN_LETTERS;
-    uint8_t *masked = golden_alloc(&b->arena, L, 1);
-    for (size_t i = 0; i < L; i++)
-        masked[i] = !b->resolved[i];
+    const uint8_t *masked = ligand_arbitrary_rows(c);
     ligand_compare_rows(&k, "feat.E", r->edge, rows, b->K * C, masked);
     ligand_compare_rows(&k, "feat.V", r->pair, L, (M ? M : 1) * C, M ? masked : NULL);
     ligand_compare_rows(&k, "feat.Y_nodes", r->atom, L, M * C, masked);

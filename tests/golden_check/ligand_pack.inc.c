@@ -5,17 +5,18 @@ static void compare_encoder(const ligand_comparison *k, const ENCODING *e)
 {
     ligand_case *c = k->c;
     size_t L = e->L, C = e->C, M = e->M, rows = c->base.n_rows;
+    const uint8_t *masked = ligand_arbitrary_rows(c);
     ligand_compare_rows(k, "feat.V_enc", widen(c, e->label, L * C), L, C, NULL);
     ligand_compare_rows(k, "feat.E_enc_head", widen(c, e->edge_norm, rows * e->K * C), rows,
-                        e->K * C, NULL);
+                        e->K * C, masked);
     ligand_compare_rows(k, "feat.E_context_head", widen(c, e->pair, rows * M * C), rows,
-                        M * C, NULL);
+                        M * C, masked);
     ligand_compare_rows(k, "feat.Y_nodes_head", widen(c, e->atom, rows * M * C), rows,
-                        M * C, NULL);
+                        M * C, masked);
     ligand_compare_rows(k, "enc.h_V", widen(c, e->h_out, L * C), L, C, NULL);
     size_t last = c->base.model->info.encoder_layers;
     ligand_compare_rows(k, "enc.h_E_head", widen(c, e->h_E_at[last], rows * e->K * C), rows,
-                        e->K * C, NULL);
+                        e->K * C, masked);
 }
 
 static fmpnn_status pack(const ligand_comparison *k, fmpnn_packing *p, fmpnn_error *err)
@@ -47,9 +48,9 @@ static fmpnn_status pack(const ligand_comparison *k, fmpnn_packing *p, fmpnn_err
             break;
         if (s == 0) {
             ligand_compare_rows(k, "feat.V_dec_step0", widen(k->c, node, b->L * C), b->L, C,
-                                NULL);
+                                ligand_arbitrary_rows(k->c));
             ligand_compare_rows(k, "feat.F_dec_step0_head", widen(k->c, edge, kept),
-                                b->n_rows, b->K * C, NULL);
+                                b->n_rows, b->K * C, ligand_arbitrary_rows(k->c));
         }
         ligand_compare_mixtures(k, s, m);
         for (size_t n = 0; n < angles; n++)

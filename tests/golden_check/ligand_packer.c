@@ -184,7 +184,7 @@ static fmpnn_status pack(const ligand_comparison *k, fmpnn_context *ctx, fmpnn_p
                             NULL);
         ligand_compare_rows(k, "enc.h_E_head",
                             golden_widen(&b->arena, h_E, b->n_rows * b->K * C), b->n_rows,
-                            b->K * C, NULL);
+                            b->K * C, ligand_arbitrary_rows(k->c));
     }
     for (size_t s = 0; s < steps && !status; s++) {
         char name[64];
