@@ -36,6 +36,40 @@ static void gather_gelu(float *dst, size_t ldd, const float *own, const float *c
     real->gather_gelu(dst, ldd, own, a, b, d, M, C);
 }
 
+/* Hidden layers of a chain have GELU, its last one only if its rows are summed. */
+static void count_chain(size_t M, size_t K, const fmpnn_product *w, size_t layers,
+                        const fmpnn_added *added, bool last_too)
+{
+    double rows = (double)M;
+    for (size_t l = 0; l < layers; K = w[l++].N) {
+        double values = rows * (double)w[l].N;
+        so_far.product_flops += 2.0 * values * (double)K;
+        so_far.other_flops += values * (w[l].bias != NULL);
+        so_far.curves += l + 1 < layers || last_too ? values : 0;
+    }
+    double added_to = rows * (double)w[0].N;
+    so_far.other_flops += added_to * ((added->rows != NULL) + (added->own != NULL) +
+                                      (added->own && added->b) + (added->own && added->d));
+}
+
+static void mlp(float *dst, size_t ldd, const float *src, size_t lds, size_t M, size_t K,
+                const fmpnn_product *w, const fmpnn_added *added, const float *const *rows,
+                float *tile)
+{
+    count_chain(M, K, w, 3, added, false);
+    so_far.other_flops += (double)M * (double)w[2].N * (rows != NULL);
+    real->mlp(dst, ldd, src, lds, M, K, w, added, rows, tile);
+}
+
+static void mlp_sum(float *dst, const float *src, size_t lds, size_t M, size_t K,
+                    const fmpnn_product *w, const fmpnn_added *added, const float *weight,
+                    float *tile)
+{
+    count_chain(M, K, w, 2, added, true);
+    so_far.other_flops += (double)M * (double)w[1].N * (weight ? 2 : 1);
+    real->mlp_sum(dst, src, lds, M, K, w, added, weight, tile);
+}
+
 static void message_sum(float *dst, const float *own, const float *const *a,
                         const float *const *b, const float *const *d, size_t M, size_t C,
                         const float *panels, size_t N, const float *bias, float *tile,
@@ -86,6 +120,8 @@ const fmpnn_kernels *bench_counted_kernels(const fmpnn_kernels *kernels)
     counted.gemm = gemm;
     counted.gemm_sum = gemm_sum;
     counted.gather_gelu = gather_gelu;
+    counted.mlp = mlp;
+    counted.mlp_sum = mlp_sum;
     counted.message_sum = message_sum;
     counted.sum_rows = sum_rows;
     counted.layer_norm = layer_norm;

@@ -129,6 +129,17 @@ void fmpnn_decode_nodes(const fmpnn_encoding *en, const fmpnn_kernels *kernels, 
                       en->w->b_logits, NULL, 0);
 }
 
+/* Whether row m is the only one here that reads its edges' part, which then need not be written
+ * out: not held, no other row of the residue beside it, and all neighbours known as others are. */
+static bool alone(const fmpnn_encoding *en, size_t layer, size_t M, const fmpnn_row *row,
+                  size_t m, const fmpnn_decode_scratch *x)
+{
+    bool again = (m + 1 < M && row[m + 1].i == row[m].i) ||
+                 (x->edge_layer == layer && x->edge_row == row[m].i);
+    return layer >= en->tables->held && !again &&
+           (row[m].sequence->letters || !row[m].sequence->rank);
+}
+
 void fmpnn_decode_layer(const fmpnn_encoding *en, const fmpnn_kernels *kernels,
                         const fmpnn_slots *slots, size_t layer, size_t M, const fmpnn_row *row,
                         fmpnn_decode_scratch *x)
@@ -145,9 +156,20 @@ void fmpnn_decode_layer(const fmpnn_encoding *en, const fmpnn_kernels *kernels,
         next->n_far = 0;
         if (m + 1 < M)
             gather(en, slots, layer, &row[m + 1], x, next);
-        fmpnn_edge_tile(en, kernels, layer, row[m].i, x);
-        kernels->message_sum(x->s + m * C, own, now->edge, now->node, now->letter, K, C, w->w2,
-                             C, w->b2, x->tile, next->far, next->n_far);
+        if (!alone(en, layer, M, row, m, x)) {
+            fmpnn_edge_tile(en, kernels, layer, row[m].i, x);
+            kernels->message_sum(x->s + m * C, own, now->edge, now->node, now->letter, K, C,
+                                 w->w2, C, w->b2, x->tile, next->far, next->n_far);
+            continue;
+        }
+        fmpnn_product maps[] = {{w->message.edge, C, w->message.bias}, {w->w2, C, w->b2}};
+        fmpnn_added added = {.own = own,
+                             .b = now->node,
+                             .d = now->letter,
+                             .ahead = next->far,
+                             .n_ahead = next->n_far};
+        kernels->mlp_sum(x->s + m * C, en->tables->edges + row[m].i * K * C, C, K, C, maps,
+                         &added, NULL, x->tile);
     }
     fmpnn_decode_nodes(en, kernels, layer, M, x);
     for (size_t m = 0; m < M; m++) {

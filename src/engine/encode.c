@@ -16,12 +16,13 @@
 typedef struct encoder {
     fmpnn_encoding *out;
     const fmpnn_kernels *kernels;
-    const fmpnn_kernels *embedding; /* for the first product */
+    const fmpnn_kernels *precise; /* for the first product */
     const fmpnn_graph *graph;
     const fmpnn_packed *w;
     fmpnn_watch *watch;
     size_t L, K, C, N;       /* N: encoder layers */
     size_t block;            /* rows that a node pass takes at a time */
+    size_t team;             /* threads */
     bool sees_atoms;         /* states change once more after the last layer */
     bool packs;              /* the decoder starts from states of its own (side.c) */
     float *e;                /* [L][K][C] edge states: out->tables->edges */
@@ -33,9 +34,9 @@ typedef struct encoder {
 
 typedef struct scratch {
     float *raw;             /* features of one residue */
-    float *t, *u;           /* [K][C] */
+    float *t;               /* [2][K][C] */
     float *weight;          /* [K] */
-    const float **row;      /* [K] */
+    const float **row;      /* [3][K] */
     float *work;            /* [FMPNN_BLOCK][F] */
     float *count;           /* [FMPNN_BLOCK] */
     float *block;
@@ -51,13 +52,12 @@ static bool enter(void *of, void *lane)
     x->mode = fmpnn_float_mode_enter();
     raw = (raw + line - 1) / line * line;
     x->block = fmpnn_alloc(raw + 2 * tile + rows * en->w->F + rows + en->K, sizeof(float));
-    x->row = fmpnn_alloc(en->K, sizeof *x->row);
+    x->row = fmpnn_alloc(3 * en->K, sizeof *x->row);
     if (!x->block || !x->row)
         return false;
     x->raw = x->block;
     x->t = x->raw + raw;
-    x->u = x->t + tile;
-    x->work = x->u + tile;
+    x->work = x->t + 2 * tile;
     x->count = x->work + rows * en->w->F;
     x->weight = x->count + rows;
     return true;
@@ -86,8 +86,8 @@ static void embed_edges(const encoder *en, size_t i, float *e, scratch *x)
     size_t K = en->K, C = en->C;
     fmpnn_features_row(en->graph, en->w, k, en->geometry, en->geometry, i, x->raw, x->row);
     fmpnn_lap(en->watch, FMPNN_STAGE_FEATURES, 0);
-    en->embedding->gemm(x->t, C, x->raw, en->w->features, K, en->w->features, en->w->edge, C, NULL,
-                        x->row, 0);
+    en->precise->gemm(x->t, C, x->raw, en->w->features, K, en->w->features, en->w->edge, C,
+                      NULL, x->row, 0);
     k->layer_norm(x->t, C, x->t, C, K, C, norm->gain, norm->bias);
     k->gemm(e, C, x->t, C, K, C, en->w->w_e, C, en->w->b_e, NULL, 0);
     fmpnn_lap(en->watch, FMPNN_STAGE_EMBEDDING, 0);
@@ -99,12 +99,19 @@ static void update_edges(const encoder *en, size_t layer, size_t i, float *e, sc
     const fmpnn_packed_encoder *w = &en->w->encoder[layer];
     const fmpnn_kernels *k = en->kernels;
     size_t K = en->K, C = en->C;
+    const float **self = x->row + K, **ahead = x->row + 2 * K;
+    size_t next =
+        i + en->team < en->L ? en->team * K * C : 0; /* this thread's next, likely */
     gather(en, i, en->near_update, x->row);
-    k->gemm(x->t, C, e, C, K, C, w->update.edge, C, en->own_update + i * C, x->row, 1);
-    k->gemm(x->u, C, x->t, C, K, C, w->w12, C, w->b12, NULL, 1);
-    for (size_t m = 0; m < K; m++)
-        x->row[m] = e + m * C;
-    k->gemm(e, C, x->u, C, K, C, w->w13, C, w->b13, x->row, 0);
+    for (size_t m = 0; m < K; m++) {
+        self[m] = e + m * C;
+        ahead[m] = self[m] + next;
+    }
+    fmpnn_product maps[] = {{w->update.edge, C, en->own_update + i * C},
+                            {w->w12, C, w->b12},
+                            {w->w13, C, w->b13}};
+    fmpnn_added added = {.rows = x->row, .ahead = ahead, .n_ahead = next ? K : 0};
+    k->mlp(e, C, e, C, K, C, maps, &added, self, x->t);
     k->layer_norm(e, C, e, C, K, C, w->norm3.gain, w->norm3.bias);
     fmpnn_lap(en->watch, FMPNN_STAGE_ENCODER, layer);
 }
@@ -117,23 +124,24 @@ static void sum_messages(const encoder *en, size_t layer, size_t i, const float 
     const fmpnn_graph *graph = en->graph;
     const uint8_t *label = graph->label;
     size_t K = en->K, C = en->C;
+    fmpnn_product maps[] = {{w->message.edge, C, w->message.bias}, {w->w2, C, w->b2}};
+    fmpnn_added added = {.rows = NULL};
     if (layer) {
         gather(en, i, en->near_message, x->row);
-        k->gemm(x->t, C, e, C, K, C, w->message.edge, C, en->own_message + i * C, x->row, 1);
+        maps[0].bias = en->own_message + i * C;
+        added.rows = x->row;
     } else if (en->w->label_state) { /* both node parts are functions of a label */
         for (size_t m = 0; m < K; m++)
             x->row[m] = en->w->label_near + label[graph->neighbour[i * K + m]] * C;
-        k->gemm(x->t, C, e, C, K, C, w->message.edge, C, en->w->label_own + label[i] * C, x->row,
-                1);
-    } else {
-        k->gemm(x->t, C, e, C, K, C, w->message.edge, C, w->message.bias, NULL, 1);
+        maps[0].bias = en->w->label_own + label[i] * C;
+        added.rows = x->row;
     }
     bool all = true;
     for (size_t m = 0; m < K; m++) {
         x->weight[m] = graph->mask[graph->neighbour[i * K + m]];
         all = all && x->weight[m] == 1;
     }
-    k->gemm_sum(en->s + i * C, x->t, C, K, C, w->w2, C, w->b2, all ? NULL : x->weight);
+    k->mlp_sum(en->s + i * C, e, C, K, C, maps, &added, all ? NULL : x->weight, x->t);
     fmpnn_lap(en->watch, FMPNN_STAGE_ENCODER, layer);
 }
 
@@ -179,7 +187,8 @@ static void node_pass(const encoder *en, size_t layer, size_t first, size_t M, s
             count += en->graph->mask[en->graph->neighbour[(first + m) * K + n]];
         x->count[m] = count;
     }
-    fmpnn_node_update(k, &w->node, C, en->w->F, M, h, en->s + first * C, x->count, x->work);
+    fmpnn_node_update(k, &w->node, C, en->w->F, M, h, en->s + first * C, x->count,
+                      x->work);
     for (size_t m = 0; m < M; m++)
         if (en->graph->mask[first + m] == 0)
             memset(h + m * C, 0, C * sizeof *h);
@@ -246,6 +255,7 @@ static fmpnn_status run(encoder *en, const fmpnn_context *ctx, fmpnn_error *err)
     fmpnn_task tables = {.of = en, .phases = 1, .items = count_blocks, .item = do_tables};
     fmpnn_status status = FMPNN_OK;
     en->block = fmpnn_rows_a_block(en->L, FMPNN_BLOCK, ctx->threads);
+    en->team = (size_t)ctx->threads;
     if (!fmpnn_pool_run(ctx->pool, ctx->threads, &passes))
         return fmpnn_fail_memory(err, "encoding a structure");
     if (!en->sees_atoms)
@@ -259,10 +269,9 @@ static fmpnn_status run(encoder *en, const fmpnn_context *ctx, fmpnn_error *err)
 /* CA-only models have few features, and the norm behind their product magnifies what a split
  * product drops: log-probabilities of 3HTN were 2.6e-4 off, and are 1.4e-4 with this one in
  * float32. Never NULL: every instruction set has float32. */
-static const fmpnn_kernels *embedding_kernels(const fmpnn_kernels *kernels, bool ca_only)
+static const fmpnn_kernels *precise_kernels(const fmpnn_kernels *kernels, bool ca_only)
 {
-    bool plain = !ca_only || strcmp(kernels->precision, "fp32") == 0;
-    return plain ? kernels : fmpnn_kernels_for(kernels->isa, NULL);
+    return ca_only ? fmpnn_kernels_for(kernels->isa, NULL) : kernels;
 }
 
 static fmpnn_status out_of_memory(const fmpnn_graph *graph, fmpnn_error *err)
@@ -356,10 +365,15 @@ fmpnn_status fmpnn_engine_encode(fmpnn_context *ctx, const fmpnn_model *model,
     if (status)
         return status;
     encoder en = {.kernels = ctx->kernels,
-                  .embedding = embedding_kernels(ctx->kernels, graph->ca_only),
-                  .graph = graph, .w = model->packed,
-                  .watch = ctx->watch, .L = graph->L, .K = graph->K, .C = model->C,
-                  .N = model->info.encoder_layers, .sees_atoms = model->info.context_atoms != 0,
+                  .precise = precise_kernels(ctx->kernels, graph->ca_only),
+                  .graph = graph,
+                  .w = model->packed,
+                  .watch = ctx->watch,
+                  .L = graph->L,
+                  .K = graph->K,
+                  .C = model->C,
+                  .N = model->info.encoder_layers,
+                  .sees_atoms = model->info.context_atoms != 0,
                   .packs = model->packed->side.still != NULL};
     status = encoding_create(ctx, model, graph, &en.out, err);
     if (status)

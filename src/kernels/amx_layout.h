@@ -1,5 +1,6 @@
-/* Where the bfloat16 copy of a packed matrix lies: behind its panels. For each panel of 16
- * columns and each 32 k's two tiles, high parts then low parts, w ~ high + low. A tile is
+/* Where the bfloat16 copy of a packed matrix lies: behind its panels. w ~ high + low; all high
+ * parts, then all low parts (side by side they would leave bf16, which reads the high ones alone,
+ * half the sets of every cache). Of each, for each panel of 16 columns and each 32 k's a tile,
  * [16 pairs of k][16 columns][2], as the matrix unit wants its second operand. Zero beyond K
  * and N. */
 #ifndef FMPNN_AMX_LAYOUT_H
@@ -19,6 +20,12 @@ static inline size_t amx_steps(size_t K)
     return (K + AMX_DEPTH - 1) / AMX_DEPTH;
 }
 
+/* Values of one part. */
+static inline size_t amx_part(size_t N, size_t K)
+{
+    return (N + AMX_ROWS - 1) / AMX_ROWS * amx_steps(K) * AMX_TILE;
+}
+
 /* In floats. */
 static inline size_t amx_panels_floats(size_t N)
 {
@@ -27,7 +34,7 @@ static inline size_t amx_panels_floats(size_t N)
 
 static inline size_t amx_copy_floats(size_t N, size_t K)
 {
-    return amx_panels_floats(N) / AMX_ROWS * amx_steps(K) * AMX_PARTS * AMX_TILE / 2;
+    return amx_part(N, K) * AMX_PARTS / 2;
 }
 
 #endif

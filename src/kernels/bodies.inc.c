@@ -9,6 +9,9 @@
 #include "kernels/elementwise.inc.c"
 #include "kernels/gemm.inc.c"
 #include "kernels/message.inc.c"
+#define PART ISA
+#define GATHER_GELU ISA(gather_gelu)
+#include "kernels/mlp.inc.c"
 #include "kernels/edge_sum.inc.c"
 #include "kernels/geometry.inc.c"
 #include "kernels/layer_norm.inc.c"

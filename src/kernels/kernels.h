@@ -5,6 +5,22 @@
 
 #include "base/base.h"
 
+/* A product to be made: w [N][K] in panels. */
+typedef struct fmpnn_product {
+    const float *panels;
+    size_t N;
+    const float *bias; /* or NULL */
+} fmpnn_product;
+
+/* What is added to the M rows of a product before GELU. */
+typedef struct fmpnn_added {
+    const float *const *rows;         /* within the sum, as gemm's; or NULL */
+    const float *own;                 /* to the finished sum x: ((own + x) + b[m]) + d[m]; or NULL */
+    const float *const *b, *const *d; /* as gather_gelu's */
+    const float *const *ahead;        /* rows like src's that the next call reads: fetched */
+    size_t n_ahead;                   /* meanwhile */
+} fmpnn_added;
+
 typedef struct fmpnn_kernels {
     const char *isa, *precision;
 #define KERNEL(name, arguments) void (*name) arguments;

@@ -1,6 +1,6 @@
-/* Products on the bfloat16 matrix unit (AMX): gemm, gemm_sum and message_sum for the precisions
- * bf16x3 and bf16; everything else, and fp32, is avx512's. Built with -mamx-tile -mamx-bf16 -mavx512bf16 and
- * avx512's flags, and only this file.
+/* Products on the bfloat16 matrix unit (AMX) for the precisions bf16x3 and bf16: gemm, gemm_sum,
+ * message_sum, mlp and mlp_sum; everything else, and fp32, is avx512's. Built with -mamx-tile
+ * -mamx-bf16 -mavx512bf16 and avx512's flags, and only this file.
  *
  * bf16x3: both operands are split, x = high + low, and high·high + low·high + high·low is
  * accumulated in float32; what is dropped is low·low and the rest of the split, some 2^-16 of a
@@ -11,8 +11,9 @@
  * two against two, or one against four, as many as there are rows for. Four to six accumulators
  * are as many independent chains as hide the latency of a product.
  *
- * What message_sum gathers goes through GELU into tiles straight from registers; written as floats
- * first it would leave no room for the weights in the first-level cache.
+ * What message_sum gathers, and what mlp and mlp_sum have between two products, goes through GELU
+ * into tiles straight from registers: written as floats first it would be read and converted once
+ * more, and leave no room for the weights in the first-level cache.
  *
  * Order of summation, whatever the shape: bias, then k in steps of 32, within a step high·high,
  * low·high, high·low; rows are added to the finished sum. Rows of a tile do not see each other,
@@ -35,18 +36,39 @@ enum {
     MOST_SUMS = 6, /* accumulators: all tile registers but two */
     BLOCK = MOST_TALL * AMX_ROWS,
     MOST_STEPS = 32, /* K of one round: 1024; longer sums take several rounds */
+    CHAIN_STEPS = 8, /* K and N of mlp: 256; beyond, its parts are called */
+    GATHER_LINES = 6, /* fetched ahead beside each row that is gathered, */
+    SUM_LINES = 3,    /* and beside each group of rows that is summed or handed on */
     SUMS = AMX_ROWS * AMX_ROWS,
-    PANEL_STEP = AMX_PARTS * AMX_TILE,
     LINE = 64, /* bytes of a row of a tile */
     GROUP = 4  /* rows whose GELUs run side by side */
 };
+
+/* Lines still to be fetched of rows that the next call reads. A core has a dozen lines under way
+ * at once, so they are spread over the whole call; together they would hold up its own loads. */
+typedef struct fetching {
+    const float *const *rows;
+    size_t count, width; /* rows, floats of each */
+    size_t row, column;  /* where it stands */
+} fetching;
+
+static inline __attribute__((always_inline)) void fetch_lines(fetching *f, size_t lines)
+{
+    for (; lines && f->row < f->count; lines--) {
+        __builtin_prefetch(f->rows[f->row] + f->column, 0, 2);
+        f->column += AMX_ROWS;
+        if (f->column >= f->width) {
+            f->column = 0;
+            f->row++;
+        }
+    }
+}
 
 /* Rows to be gathered, as message_sum gets them, instead of a product's src. */
 typedef struct sources {
     const float *own;
     const float *const *a, *const *b, *const *d;
-    const float *const *ahead; /* rows to fetch meanwhile */
-    size_t n_ahead;
+    fetching *ahead;
 } sources;
 
 /* What is fixed during a call. */
@@ -54,7 +76,7 @@ typedef struct product {
     const float *src;
     const sources *from; /* or NULL */
     size_t lds, M, K, N;
-    const uint16_t *w; /* [panel][step][part][tile] */
+    const uint16_t *w; /* [part][panel][step][tile] */
     const float *bias;
     int parts; /* 2: bf16x3, 1: bf16 */
 } product;
@@ -167,7 +189,6 @@ gather_parts(const block *b, const product *p, size_t k0, size_t steps, const in
 {
     const size_t low = b->tall * AMX_TILE, step = parts * low;
     const sources *from = p->from;
-    size_t n = from->n_ahead * b->m / p->M;
     for (size_t r = 0; r < b->height; r++) {
         const size_t m = b->m + r;
         const float *terms[3];
@@ -192,8 +213,7 @@ gather_parts(const block *b, const product *p, size_t k0, size_t steps, const in
         default:
             gather_row(to, low, step, from->own, terms, 0, k0, steps, p->K, parts);
         }
-        for (; n < from->n_ahead * (m + 1) / p->M; n++)
-            fetch_row(from->ahead[n], p->K);
+        fetch_lines(from->ahead, GATHER_LINES);
     }
 }
 
@@ -214,6 +234,7 @@ static void convert(const block *b, const product *p, size_t k0, size_t steps)
 /* out [wide][tall][16][16] = start or out, plus tiles times panels. */
 typedef struct factors {
     const uint16_t *tiles, *panel[MOST_WIDE];
+    size_t low; /* from high parts to low ones */
     size_t steps;
     const float *start; /* [wide][16]; NULL: out */
 } factors;
@@ -235,7 +256,7 @@ typedef struct factors {
     TIMES(p, 0) TIMES(q, 1) TIMES(r, 2)                                                        \
     if (parts == 2) {                                                                          \
         TIMES(p, 3) TIMES(q, 4) TIMES(r, 5)                                                    \
-        WEIGHTS((at) + AMX_TILE)                                                               \
+        WEIGHTS((at) + f->low)                                                                 \
         TIMES(p, 0) TIMES(q, 1) TIMES(r, 2)                                                    \
     }
 
@@ -245,8 +266,8 @@ static inline __attribute__((always_inline)) void multiply_3x2(float *out, const
     const uint16_t *a = f->tiles;
     START(0, 0) START(1, 0) START(2, 0) START(3, 1) START(4, 1) START(5, 1)
     for (size_t s = 0; s < f->steps; s++, a += parts * 3 * AMX_TILE) {
-        THREE(0, 1, 2, f->panel[0] + s * PANEL_STEP)
-        THREE(3, 4, 5, f->panel[1] + s * PANEL_STEP)
+        THREE(0, 1, 2, f->panel[0] + s * AMX_TILE)
+        THREE(3, 4, 5, f->panel[1] + s * AMX_TILE)
     }
     STORE(0) STORE(1) STORE(2) STORE(3) STORE(4) STORE(5)
 }
@@ -264,7 +285,7 @@ static inline __attribute__((always_inline)) void multiply_2x2(float *out, const
     const uint16_t *a = f->tiles;
     START(0, 0) START(1, 0) START(2, 1) START(3, 1)
     for (size_t s = 0; s < f->steps; s++, a += parts * 2 * AMX_TILE) {
-        const uint16_t *w = f->panel[0] + s * PANEL_STEP, *v = f->panel[1] + s * PANEL_STEP;
+        const uint16_t *w = f->panel[0] + s * AMX_TILE, *v = f->panel[1] + s * AMX_TILE;
         _tile_loadd(4, a, LINE);
         _tile_loadd(6, w, LINE);
         _tile_loadd(5, a + AMX_TILE, LINE);
@@ -276,9 +297,9 @@ static inline __attribute__((always_inline)) void multiply_2x2(float *out, const
         _tile_loadd(5, a + 3 * AMX_TILE, LINE);
         TWO_BY_TWO
         _tile_loadd(4, a, LINE);
-        _tile_loadd(6, w + AMX_TILE, LINE);
+        _tile_loadd(6, w + f->low, LINE);
         _tile_loadd(5, a + AMX_TILE, LINE);
-        _tile_loadd(7, v + AMX_TILE, LINE);
+        _tile_loadd(7, v + f->low, LINE);
         TWO_BY_TWO
     }
     STORE(0) STORE(1) STORE(2) STORE(3)
@@ -286,7 +307,7 @@ static inline __attribute__((always_inline)) void multiply_2x2(float *out, const
 
 /* Panel n's sum of one row tile in register `rows`; part 0: high weights. */
 #define ONE(n, rows, part)                                                                     \
-    _tile_loadd(6, f->panel[n] + s * PANEL_STEP + (part)*AMX_TILE, LINE);                      \
+    _tile_loadd(6, f->panel[n] + s * AMX_TILE + (part)*f->low, LINE);                          \
     _tile_dpbf16ps(n, rows, 6);
 
 static inline __attribute__((always_inline)) void multiply_1x4(float *out, const factors *f,
@@ -348,7 +369,7 @@ static void columns(float *out, const block *b, const product *p, size_t n)
 {
     const size_t steps = amx_steps(p->K), last = (p->N - 1) / AMX_ROWS;
     float start[MOST_WIDE * AMX_ROWS] __attribute__((aligned(64)));
-    factors f = {.tiles = b->tiles, .start = start};
+    factors f = {.tiles = b->tiles, .start = start, .low = amx_part(p->N, p->K)};
     if (p->bias && n + b->wide * AMX_ROWS <= p->N)
         f.start = p->bias + n;
     else
@@ -357,7 +378,7 @@ static void columns(float *out, const block *b, const product *p, size_t n)
     for (size_t s = 0; s < steps || s == 0; s += MOST_STEPS) {
         f.steps = least(steps - s, MOST_STEPS);
         for (size_t v = 0; v < MOST_WIDE; v++)
-            f.panel[v] = p->w + (least(n / AMX_ROWS + v, last) * steps + s) * PANEL_STEP;
+            f.panel[v] = p->w + (least(n / AMX_ROWS + v, last) * steps + s) * AMX_TILE;
         if (steps > MOST_STEPS)
             convert(b, p, s * AMX_DEPTH, f.steps);
         multiply[b->tall - 1][p->parts - 1](out, &f);
@@ -409,11 +430,14 @@ store_panels(float *dst, size_t ldd, const float *out, size_t panel, size_t heig
 }
 
 static inline __attribute__((always_inline)) vf sum_panel(vf sum, const float *out,
-                                                          size_t height, const float *weight)
+                                                          size_t height, const float *weight,
+                                                          fetching *ahead)
 {
     size_t r = 0;
     for (; r + GROUP <= height; r += GROUP) {
         vf x[GROUP];
+        if (ahead)
+            fetch_lines(ahead, SUM_LINES);
         finish(x, GROUP, out + r * AMX_ROWS, NULL, 0, VF, 1);
         EACH(v, GROUP) sum = v_fma(v_set(weight ? weight[r + v] : 1), x[v], sum);
     }
@@ -433,6 +457,7 @@ typedef struct target {
     const float *weight;
     int gelu;
     bool sum; /* over the rows, weighted */
+    fetching *ahead; /* meanwhile; or NULL */
 } target;
 
 static void follow(const target *t, const float *out, const block *b, size_t n, size_t N)
@@ -443,7 +468,7 @@ static void follow(const target *t, const float *out, const block *b, size_t n, 
     if (t->sum)
         for (size_t c = n; c < end; c += AMX_ROWS, out += panel) {
             const vf sum = sum_panel(v_load_some(t->dst + c, N - c), out, b->height,
-                                     t->weight ? t->weight + b->m : NULL);
+                                     t->weight ? t->weight + b->m : NULL, t->ahead);
             v_store_some(t->dst + c, sum, N - c);
         }
     else if (t->gelu && rows)
@@ -484,6 +509,86 @@ static void run(const product *p, const target *t)
     }
 }
 
+/* ---- products after one another ---- */
+
+/* Row r, columns c .. c+31, of a block's sums with what is added to them. */
+static inline __attribute__((always_inline)) void
+add_to_row(vf *x, const float *out, size_t panel, size_t r, size_t m, size_t c, size_t left,
+           const fmpnn_added *added)
+{
+    EACH(v, 2)
+    {
+        const size_t some = left > v * VF ? left - v * VF : 0, at = c + v * VF;
+        x[v] = v_load(out + v * panel + r * AMX_ROWS);
+        if (added && added->rows && added->rows[m])
+            x[v] = v_add(x[v], v_load_some(added->rows[m] + at, some));
+        if (added && added->own) {
+            x[v] = v_add(v_load_some(added->own + at, some), x[v]);
+            if (added->b && added->b[m])
+                x[v] = v_add(x[v], v_load_some(added->b[m] + at, some));
+            if (added->d && added->d[m])
+                x[v] = v_add(x[v], v_load_some(added->d[m] + at, some));
+        }
+    }
+}
+
+/* The columns from n of a block's sums, added to, through GELU into the next product's tiles. */
+static inline __attribute__((always_inline)) void
+hand_on(uint16_t *to, const float *out, const block *b, const product *p, size_t n,
+        const fmpnn_added *added, fetching *ahead, const int parts)
+{
+    const size_t panel = b->tall * SUMS, low = b->tall * AMX_TILE, step = parts * low;
+    const size_t end = least(p->N, n + b->wide * AMX_ROWS);
+    for (size_t c = n; c < end; c += AMX_DEPTH, out += 2 * panel) {
+        uint16_t *tile = to + c / AMX_DEPTH * step;
+        const size_t left = p->N - c;
+        for (size_t r = 0; r < b->height; r += 2) {
+            const size_t next = least(r + 1, b->height - 1);
+            vf x[GROUP];
+            add_to_row(x, out, panel, r, b->m + r, c, left, added);
+            add_to_row(x + 2, out, panel, next, b->m + next, c, left, added);
+            v_gelu_each(x, GROUP, 0);
+            if (left < AMX_DEPTH) { /* beyond N there may be anything */
+                EACH(v, GROUP) x[v] = v_first(x[v], left > v % 2 * VF ? left - v % 2 * VF : 0);
+            }
+            convert_32(tile + r * AMX_DEPTH, low, x[0], x[1], parts);
+            convert_32(tile + next * AMX_DEPTH, low, x[2], x[3], parts);
+            fetch_lines(ahead, SUM_LINES);
+        }
+    }
+}
+
+/* `layers` products, what follows the last as the target says. */
+static void run_chain(const product *p, size_t layers, const fmpnn_added *added, const target *t)
+{
+    enum { TILES = MOST_TALL * AMX_PARTS * CHAIN_STEPS * AMX_TILE };
+    uint16_t tiles[2][TILES] __attribute__((aligned(64)));
+    float out[MOST_SUMS * SUMS] __attribute__((aligned(64)));
+    fetching ahead = {added->ahead, added->n_ahead, p->K, 0, 0};
+    _tile_loadconfig(&tile_config);
+    for (size_t m = 0; m < p->M; m += BLOCK) {
+        block b = next_block(p, m, tiles[0]);
+        const size_t width = b.wide * AMX_ROWS;
+        size_t l = 0;
+        for (; l + 1 < layers; l++) {
+            uint16_t *to = tiles[(l + 1) % 2];
+            for (size_t n = 0; n < p[l].N; n += width) {
+                columns(out, &b, &p[l], n);
+                if (p->parts == 2)
+                    hand_on(to, out, &b, &p[l], n, l ? NULL : added, &ahead, 2);
+                else
+                    hand_on(to, out, &b, &p[l], n, l ? NULL : added, &ahead, 1);
+            }
+            b.tiles = to;
+        }
+        for (size_t n = 0; n < p[l].N; n += width) {
+            fetch_target(t, &b, n, p[l].N);
+            columns(out, &b, &p[l], n);
+            follow(t, out, &b, n, p[l].N);
+        }
+    }
+}
+
 static const uint16_t *copy_of(const float *panels, size_t N, size_t K)
 {
     return (const uint16_t *)(panels + amx_panels_floats(N) * K);
@@ -513,9 +618,10 @@ static const uint16_t *copy_of(const float *panels, size_t N, size_t K)
         const float *const *d, size_t M, size_t C, const float *panels, size_t N,              \
         const float *bias, float *tile, const float *const *ahead, size_t n_ahead)             \
     {                                                                                          \
-        const sources from = {own, a, b, d, ahead, n_ahead};                                   \
+        fetching fetch = {ahead, n_ahead, C, 0, 0};                                            \
+        const sources from = {own, a, b, d, &fetch};                                           \
         const product p = {NULL, &from, 0, M, C, N, copy_of(panels, N, C), bias, n_parts};     \
-        const target t = {.dst = dst, .sum = true};                                            \
+        const target t = {.dst = dst, .sum = true, .ahead = &fetch};                           \
         (void)tile;                                                                            \
         for (size_t n = 0; n < N; n++)                                                         \
             dst[n] = 0;                                                                        \
@@ -524,11 +630,73 @@ static const uint16_t *copy_of(const float *panels, size_t N, size_t K)
 PRECISION(bf16x3, 2)
 PRECISION(bf16, 1)
 
+/* Whether tiles of this depth fit between two products. */
+static bool fit(size_t K, const fmpnn_product *w, size_t layers)
+{
+    for (size_t l = 0; l < layers; K = w[l++].N)
+        if (amx_steps(K) > CHAIN_STEPS)
+            return false;
+    return true;
+}
+
+static void chain_of(product *p, const float *src, size_t lds, size_t M, size_t K,
+                     const fmpnn_product *w, size_t layers, int parts)
+{
+    for (size_t l = 0; l < layers; K = w[l++].N)
+        p[l] = (product){src, NULL, lds, M, K, w[l].N, copy_of(w[l].panels, w[l].N, K),
+                         w[l].bias, parts};
+}
+
+#define GATHER_GELU fmpnn_kernels_for("avx512", NULL)->gather_gelu
+#define PART(name) name##_bf16x3_parts
+#define gemm_bf16x3_parts gemm_bf16x3
+#define gemm_sum_bf16x3_parts gemm_sum_bf16x3
+#include "kernels/mlp.inc.c"
+#undef PART
+#define PART(name) name##_bf16_parts
+#define gemm_bf16_parts gemm_bf16
+#define gemm_sum_bf16_parts gemm_sum_bf16
+#include "kernels/mlp.inc.c"
+
+#define CHAINS(name, n_parts)                                                                  \
+    static void mlp_##name(float *dst, size_t ldd, const float *src, size_t lds, size_t M,     \
+                           size_t K, const fmpnn_product *w, const fmpnn_added *added,          \
+                           const float *const *rows, float *tile)                              \
+    {                                                                                          \
+        product p[3];                                                                          \
+        const target t = {.dst = dst, .ldd = ldd, .rows = rows};                               \
+        if (!fit(K, w, 3)) {                                                                   \
+            mlp_##name##_parts(dst, ldd, src, lds, M, K, w, added, rows, tile);                \
+            return;                                                                            \
+        }                                                                                      \
+        chain_of(p, src, lds, M, K, w, 3, n_parts);                                            \
+        run_chain(p, 3, added, &t);                                                            \
+    }                                                                                          \
+    static void mlp_sum_##name(float *dst, const float *src, size_t lds, size_t M, size_t K,   \
+                               const fmpnn_product *w, const fmpnn_added *added,                \
+                               const float *weight, float *tile)                               \
+    {                                                                                          \
+        product p[2];                                                                          \
+        const target t = {.dst = dst, .weight = weight, .sum = true};                          \
+        if (!fit(K, w, 2)) {                                                                   \
+            mlp_sum_##name##_parts(dst, src, lds, M, K, w, added, weight, tile);               \
+            return;                                                                            \
+        }                                                                                      \
+        for (size_t n = 0; n < w[1].N; n++)                                                    \
+            dst[n] = 0;                                                                        \
+        chain_of(p, src, lds, M, K, w, 2, n_parts);                                            \
+        run_chain(p, 2, added, &t);                                                            \
+    }
+CHAINS(bf16x3, 2)
+CHAINS(bf16, 1)
+
 void fmpnn_kernels_init_amx_bf16x3(fmpnn_kernels *kernels)
 {
     kernels->gemm = gemm_bf16x3;
     kernels->gemm_sum = gemm_sum_bf16x3;
     kernels->message_sum = message_sum_bf16x3;
+    kernels->mlp = mlp_bf16x3;
+    kernels->mlp_sum = mlp_sum_bf16x3;
 }
 
 void fmpnn_kernels_init_amx_bf16(fmpnn_kernels *kernels)
@@ -536,4 +704,6 @@ void fmpnn_kernels_init_amx_bf16(fmpnn_kernels *kernels)
     kernels->gemm = gemm_bf16;
     kernels->gemm_sum = gemm_sum_bf16;
     kernels->message_sum = message_sum_bf16;
+    kernels->mlp = mlp_bf16;
+    kernels->mlp_sum = mlp_sum_bf16;
 }

@@ -1,4 +1,4 @@
-/* gemm, gemm_sum and message_sum of the precision bf16 in vectors: both operands are rounded to bfloat16 and
+/* The products of the precision bf16 in vectors: both operands are rounded to bfloat16 and
  * multiplied in pairs of k (AVX512-BF16). Everything else is avx512's. For processors that take
  * such a product as fast as a float32 one (cpu.c): one core of an AMD Zen 5 reaches 500 GFLOP/s
  * of them beside 270 of float32. Built with -mavx512bf16 and avx512's flags, and only this file.
@@ -106,9 +106,15 @@ static void message_sum_avx512_bf16(float *dst, const float *own, const float *c
     gemm_sum_avx512_bf16(dst, tile, C, M, C, panels, N, bias, NULL);
 }
 
+#define PART(name) name##_avx512_bf16
+#define GATHER_GELU float_kernels()->gather_gelu
+#include "kernels/mlp.inc.c"
+
 void fmpnn_kernels_init_avx512_bf16(fmpnn_kernels *kernels)
 {
     kernels->gemm = gemm_avx512_bf16;
     kernels->gemm_sum = gemm_sum_avx512_bf16;
     kernels->message_sum = message_sum_avx512_bf16;
+    kernels->mlp = mlp_avx512_bf16;
+    kernels->mlp_sum = mlp_sum_avx512_bf16;
 }

@@ -39,15 +39,16 @@ static float from_bfloat16(uint16_t high)
 
 static void pack_bfloat16(uint16_t *copy, const float *w, size_t ldw, size_t N, size_t K)
 {
+    const size_t low = amx_part(N, K);
     for (size_t first = 0; first < N; first += AMX_ROWS)
-        for (size_t step = 0; step < amx_steps(K); step++, copy += AMX_PARTS * AMX_TILE)
+        for (size_t step = 0; step < amx_steps(K); step++, copy += AMX_TILE)
             for (size_t k = 0; k < AMX_DEPTH; k++)
                 for (size_t n = 0; n < AMX_ROWS; n++) {
                     size_t row = first + n, column = step * AMX_DEPTH + k;
                     size_t at = (k / 2 * AMX_ROWS + n) * 2 + k % 2;
                     float x = row < N && column < K ? w[row * ldw + column] : 0;
                     copy[at] = to_bfloat16(x);
-                    copy[AMX_TILE + at] = to_bfloat16(x - from_bfloat16(copy[at]));
+                    copy[low + at] = to_bfloat16(x - from_bfloat16(copy[at]));
                 }
 }
 

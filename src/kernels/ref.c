@@ -108,36 +108,120 @@ void fmpnn_ref_gather_gelu(double *value, double *tolerance, const float *own,
         }
 }
 
-/* A hidden value's error times its weight is felt in the sum that follows. */
+/* A row of values between two products, and how far each may be off. */
+typedef struct hidden {
+    double value[FMPNN_REF_HIDDEN], off[FMPNN_REF_HIDDEN];
+} hidden;
+
+/* One product on such a row. An error of x is felt times its weight. `added` of row m. */
+static void next_layer(hidden *y, const hidden *x, size_t K, const fmpnn_product *w,
+                       const fmpnn_added *added, size_t m, const float *row, int gelu)
+{
+    for (size_t n = 0; n < w->N; n++) {
+        sum s = {0};
+        double felt = 0;
+        if (w->bias)
+            add(&s, w->bias[n]);
+        if (row)
+            add(&s, row[n]);
+        for (size_t k = 0; k < K; k++) {
+            add(&s, x->value[k] * w->panels[n * K + k]);
+            felt += x->off[k] * fabs((double)w->panels[n * K + k]);
+        }
+        if (added && added->rows && added->rows[m])
+            add(&s, added->rows[m][n]);
+        if (added && added->own)
+            add(&s, added->own[n]);
+        if (added && added->own && added->b && added->b[m])
+            add(&s, added->b[m][n]);
+        if (added && added->own && added->d && added->d[m])
+            add(&s, added->d[m][n]);
+        y->value[n] = s.value;
+        y->off[n] = sum_tolerance(&s);
+        if (gelu)
+            y->value[n] = gelu_of(&s, 0, &y->off[n]);
+        y->off[n] += (gelu ? 1.13 : 1) * felt;
+    }
+}
+
+static void from_floats(hidden *x, const float *src, size_t K)
+{
+    for (size_t k = 0; k < K; k++) {
+        x->value[k] = (double)src[k];
+        x->off[k] = 0;
+    }
+}
+
+/* Sums of weighted rows: value [N], tolerance [N] from 0 on; then their tolerance. */
+static void add_row(double *value, double *tolerance, hidden *magnitude, const hidden *x,
+                    size_t N, double factor)
+{
+    for (size_t n = 0; n < N; n++) {
+        value[n] += factor * x->value[n];
+        magnitude->value[n] += fabs(factor * x->value[n]);
+        tolerance[n] += fabs(factor) * x->off[n];
+    }
+}
+
+static void start_rows(double *value, double *tolerance, hidden *magnitude, size_t N)
+{
+    for (size_t n = 0; n < N; n++)
+        value[n] = tolerance[n] = magnitude->value[n] = 0;
+}
+
+static void end_rows(double *tolerance, const hidden *magnitude, size_t M, size_t N)
+{
+    for (size_t n = 0; n < N; n++)
+        tolerance[n] += ((double)M + 2) * U * magnitude->value[n];
+}
+
+void fmpnn_ref_mlp(double *value, double *tolerance, const float *src, size_t lds, size_t M,
+                   size_t K, const fmpnn_product *w, const fmpnn_added *added,
+                   const float *const *rows)
+{
+    hidden x, y;
+    for (size_t m = 0; m < M; m++, value += w[2].N, tolerance += w[2].N) {
+        from_floats(&x, src + m * lds, K);
+        next_layer(&y, &x, K, &w[0], added, m, NULL, 1);
+        next_layer(&x, &y, w[0].N, &w[1], NULL, m, NULL, 1);
+        next_layer(&y, &x, w[1].N, &w[2], NULL, m, rows ? rows[m] : NULL, 0);
+        for (size_t n = 0; n < w[2].N; n++) {
+            value[n] = y.value[n];
+            tolerance[n] = y.off[n];
+        }
+    }
+}
+
+void fmpnn_ref_mlp_sum(double *value, double *tolerance, const float *src, size_t lds,
+                       size_t M, size_t K, const fmpnn_product *w, const fmpnn_added *added,
+                       const float *weight)
+{
+    hidden x, y, magnitude;
+    start_rows(value, tolerance, &magnitude, w[1].N);
+    for (size_t m = 0; m < M; m++) {
+        from_floats(&x, src + m * lds, K);
+        next_layer(&y, &x, K, &w[0], added, m, NULL, 1);
+        next_layer(&x, &y, w[0].N, &w[1], NULL, m, NULL, 1);
+        add_row(value, tolerance, &magnitude, &x, w[1].N, weight ? (double)weight[m] : 1);
+    }
+    end_rows(tolerance, &magnitude, M, w[1].N);
+}
+
 void fmpnn_ref_message_sum(double *value, double *tolerance, const float *own,
                            const float *const *a, const float *const *b,
                            const float *const *d, size_t M, size_t C, const float *w, size_t N,
                            const float *bias)
 {
-    double hidden[FMPNN_REF_HIDDEN], off[FMPNN_REF_HIDDEN];
-    double magnitude[FMPNN_REF_HIDDEN] = {0}, within[FMPNN_REF_HIDDEN] = {0};
-    for (size_t n = 0; n < N; n++)
-        value[n] = 0;
+    const fmpnn_product map = {w, N, bias};
+    hidden x, y, magnitude;
+    start_rows(value, tolerance, &magnitude, N);
     for (size_t m = 0; m < M; m++) {
-        fmpnn_ref_gather_gelu(hidden, off, own, a ? a + m : NULL, b ? b + m : NULL,
+        fmpnn_ref_gather_gelu(x.value, x.off, own, a ? a + m : NULL, b ? b + m : NULL,
                               d ? d + m : NULL, 1, C);
-        for (size_t n = 0; n < N; n++) {
-            sum s = {0};
-            double felt = 0, message_tolerance;
-            if (bias)
-                add(&s, bias[n]);
-            for (size_t c = 0; c < C; c++) {
-                add(&s, hidden[c] * w[n * C + c]);
-                felt += off[c] * fabs(w[n * C + c]);
-            }
-            const double message = gelu_of(&s, 0, &message_tolerance);
-            value[n] += message;
-            magnitude[n] += fabs(message);
-            within[n] += message_tolerance + 1.13 * felt;
-        }
+        next_layer(&y, &x, C, &map, NULL, m, NULL, 1);
+        add_row(value, tolerance, &magnitude, &y, N, 1);
     }
-    for (size_t n = 0; n < N; n++)
-        tolerance[n] = ((double)M + 2) * U * magnitude[n] + within[n];
+    end_rows(tolerance, &magnitude, M, N);
 }
 
 void fmpnn_ref_edge_sum(double *value, double *tolerance, const float *own,

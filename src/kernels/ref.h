@@ -10,6 +10,8 @@
 #ifndef FMPNN_REF_H
 #define FMPNN_REF_H
 
+#include "kernels/kernels.h"
+
 #include <stddef.h>
 
 enum { FMPNN_REF_HIDDEN = 512 }; /* most values between two products */
@@ -30,6 +32,13 @@ void fmpnn_ref_gemm_sum(double *value, double *tolerance, const float *src, size
 void fmpnn_ref_gather_gelu(double *value, double *tolerance, const float *own,
                            const float *const *a, const float *const *b,
                            const float *const *d, size_t M, size_t C);
+/* w: panels are plain w [N][K] here. */
+void fmpnn_ref_mlp(double *value, double *tolerance, const float *src, size_t lds, size_t M,
+                   size_t K, const fmpnn_product *w, const fmpnn_added *added,
+                   const float *const *rows);
+void fmpnn_ref_mlp_sum(double *value, double *tolerance, const float *src, size_t lds,
+                       size_t M, size_t K, const fmpnn_product *w, const fmpnn_added *added,
+                       const float *weight);
 void fmpnn_ref_message_sum(double *value, double *tolerance, const float *own,
                            const float *const *a, const float *const *b,
                            const float *const *d, size_t M, size_t C, const float *w, size_t N,

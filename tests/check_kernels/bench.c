@@ -34,6 +34,10 @@ static const load loads[] = {
     {"gemm_sum", "48x128x128", 48, 128, 128, 0, 48 * 128 * (256.0 + 15),
      4 * (48 * 128 + 128 * 129.0)},
     {"gather_gelu", "48x128", 48, 0, 128, 0, 48 * 128 * 16.0, 4 * 48 * 128 * 4.0},
+    {"mlp", "48x128x128x128", 48, 128, 128, 0, 48 * 128 * (3 * 256.0 + 26),
+     4 * (48 * 128 * 3 + 3 * 128 * 129.0)},
+    {"mlp_sum", "48x128x128", 48, 128, 128, 0, 48 * 128 * (2 * 256.0 + 27),
+     4 * (48 * 128 * 2 + 2 * 128 * 129.0)},
     {"message_sum", "48x128x128", 48, 128, 128, 0, 48 * 128 * (256.0 + 31),
      4 * (48 * 128 * 3 + 128 * 129.0)},
     {"sum_rows", "48x128", 48, 0, 128, 0, 48 * 128.0, 4 * 48 * 128.0},
@@ -57,6 +61,8 @@ static struct data {
 static void run(const fmpnn_kernels *k, const load *l)
 {
     const size_t M = l->M, K = l->K, N = l->N;
+    const fmpnn_product map = {data.panels, N, data.bias}, maps[] = {map, map, map};
+    const fmpnn_added added = {.rows = data.rows};
     if (strcmp(l->slot, "gemm") == 0)
         k->gemm(data.dst, N, data.src, K, M, K, data.panels, N, data.bias, NULL, l->flag);
     else if (strcmp(l->slot, "gemm_sum") == 0)
@@ -64,6 +70,10 @@ static void run(const fmpnn_kernels *k, const load *l)
     else if (strcmp(l->slot, "gather_gelu") == 0)
         k->gather_gelu(data.dst, N, data.bias, data.rows, data.rows + 1, data.rows + 2, M,
                        N);
+    else if (strcmp(l->slot, "mlp") == 0)
+        k->mlp(data.dst, N, data.src, K, M, K, maps, &added, data.rows, data.dst + M * N);
+    else if (strcmp(l->slot, "mlp_sum") == 0)
+        k->mlp_sum(data.dst, data.src, K, M, K, maps, &added, NULL, data.dst + N);
     else if (strcmp(l->slot, "message_sum") == 0)
         k->message_sum(data.dst, data.bias, data.rows, data.rows + 1, data.rows + 2, M, K,
                        data.panels, N, data.bias, data.dst + N, data.rows + 3, M);

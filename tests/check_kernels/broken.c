@@ -62,6 +62,23 @@ static void message_sum_in_its_way(float *dst, const float *own, const float *co
         dst[N - 1] = nextafterf(dst[N - 1], 1);
 }
 
+static void mlp_without_rows(float *dst, size_t ldd, const float *src, size_t lds, size_t M,
+                             size_t K, const fmpnn_product *w, const fmpnn_added *added,
+                             const float *const *rows, float *tile)
+{
+    (void)rows;
+    good.mlp(dst, ldd, src, lds, M, K, w, added, NULL, tile);
+}
+
+static void mlp_sum_in_its_way(float *dst, const float *src, size_t lds, size_t M, size_t K,
+                               const fmpnn_product *w, const fmpnn_added *added,
+                               const float *weight, float *tile)
+{
+    good.mlp_sum(dst, src, lds, M, K, w, added, weight, tile);
+    if (M && w[1].N)
+        dst[0] = nextafterf(dst[0], 1);
+}
+
 static void message_sum_without_d(float *dst, const float *own, const float *const *a,
                                   const float *const *b, const float *const *d, size_t M,
                                   size_t C, const float *panels, size_t N, const float *bias,
@@ -178,6 +195,8 @@ const char *broken_table(size_t n, fmpnn_kernels *kernels, const char **slot)
         BROKEN(14, radial_basis, radial_basis_from_two)
         BROKEN(15, message_sum, message_sum_in_its_way)
         BROKEN(16, message_sum, message_sum_without_d)
+        BROKEN(17, mlp, mlp_without_rows)
+        BROKEN(18, mlp_sum, mlp_sum_in_its_way)
 #undef BROKEN
     }
     return NULL;

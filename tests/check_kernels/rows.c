@@ -93,6 +93,100 @@ void check_rows_gather_gelu(check *c)
     }
 }
 
+/* Two layers of random weights, and what is added to the first. */
+typedef struct chain {
+    fmpnn_product w[3];
+    fmpnn_added added;
+    matrix src, tile, rows;
+} chain;
+
+static void make_chain(check *c, chain *x, const size_t *widths)
+{
+    const matrix table = check_input(c, 7, widths[1], widths[1], 1);
+    *x = (chain){.src = check_input(c, M, widths[0], widths[0], 1)};
+    for (size_t l = 0; l < 3; l++) {
+        const matrix w = check_input(c, widths[l + 1], widths[l], widths[l], 0.1f);
+        x->w[l] = (fmpnn_product){pack(c, &w, widths[l + 1]).data, widths[l + 1],
+                                  check_input(c, 1, widths[l + 1], widths[l + 1], 1).data};
+    }
+    x->tile = check_output(c, M, widths[1] + widths[2], widths[1] + widths[2]);
+    x->rows = check_input(c, M, widths[3], widths[3], 1);
+    x->added = (fmpnn_added){.rows = check_rows(c, &table, M),
+                             .own = table.data,
+                             .b = check_rows(c, &table, M),
+                             .d = check_rows(c, &table, M)};
+}
+
+/* The first layer by itself, into the chain's tile. */
+static void first_layer(const check *c, const chain *x, size_t count, size_t K)
+{
+    const size_t N = x->w[0].N;
+    c->kernels->gemm(x->tile.data, N, x->src.data, K, count, K, x->w[0].panels, N,
+                     x->w[0].bias, x->added.rows, !x->added.own);
+    for (size_t m = 0; x->added.own && m < count; m++) {
+        const float *row = x->tile.data + m * N;
+        c->kernels->gather_gelu(x->tile.data + m * N, N, x->added.own, &row, x->added.b + m,
+                                x->added.d + m, 1, N);
+    }
+}
+
+static const size_t chains[][4] = {{128, 128, 128, 128}, {1, 2, 3, 4},
+                                   {16, 31, 33, 40},     {64, 97, 48, 21},
+                                   {40, 257, 8, 9},      {300, 16, 16, 16}};
+
+void check_rows_mlp(check *c)
+{
+    /* Its parts, to the bit, however many rows there are. */
+    for (size_t i = 0; i < sizeof chains / sizeof *chains; i++) {
+        const size_t *w = chains[i];
+        chain x;
+        check_case(c, "against its parts, %zu-%zu-%zu-%zu", w[0], w[1], w[2], w[3]);
+        make_chain(c, &x, w);
+        const matrix direct = check_output(c, M, w[3], w[3]),
+                     parts = check_output(c, M, w[3], w[3]);
+        const float *rows[M];
+        if (i % 2)
+            x.added.own = NULL;
+        for (size_t m = 0; m < M; m++)
+            rows[m] = x.rows.data + m * w[3];
+        for (size_t count = M; count > 0; count -= count > 5 ? 5 : 1) {
+            float *next = x.tile.data + count * w[1];
+            first_layer(c, &x, count, w[0]);
+            c->kernels->gemm(next, w[2], x.tile.data, w[1], count, w[1], x.w[1].panels,
+                             w[2], x.w[1].bias, NULL, 1);
+            c->kernels->gemm(parts.data, w[3], next, w[2], count, w[2], x.w[2].panels, w[3],
+                             x.w[2].bias, rows, 0);
+            c->kernels->mlp(direct.data, w[3], x.src.data, w[0], count, w[0], x.w, &x.added,
+                            rows, x.tile.data);
+            check_same(c, "mlp", direct.data, parts.data, count * w[3]);
+        }
+    }
+}
+
+void check_rows_mlp_sum(check *c)
+{
+    for (size_t i = 0; i < sizeof chains / sizeof *chains; i++) {
+        const size_t *w = chains[i];
+        chain x;
+        check_case(c, "against its parts, %zu-%zu-%zu", w[0], w[1], w[2]);
+        make_chain(c, &x, w);
+        const matrix direct = check_output(c, 1, w[2], w[2]),
+                     parts = check_output(c, 1, w[2], w[2]);
+        const matrix weight = check_input(c, 1, M, M, 2);
+        if (i % 2)
+            x.added.own = NULL;
+        for (size_t count = M; count > 0; count -= count > 5 ? 5 : 1) {
+            const float *factor = count % 2 ? weight.data : NULL;
+            first_layer(c, &x, count, w[0]);
+            c->kernels->gemm_sum(parts.data, x.tile.data, w[1], count, w[1], x.w[1].panels,
+                                 w[2], x.w[1].bias, factor);
+            c->kernels->mlp_sum(direct.data, x.src.data, w[0], count, w[0], x.w, &x.added,
+                                factor, x.tile.data);
+            check_same(c, "mlp_sum", direct.data, parts.data, w[2]);
+        }
+    }
+}
+
 void check_rows_message_sum(check *c)
 {
     /* gather_gelu, then gemm_sum, to the bit; what is fetched ahead changes nothing. */

@@ -160,6 +160,110 @@ static const float **some_rows(check *c, const matrix *table, size_t M, bool giv
     return rows;
 }
 
+/* A chain of layers with weights of a size that keeps values near 1; `plain` for the reference. */
+typedef struct chain {
+    fmpnn_product w[3], plain[3];
+    fmpnn_added added;
+    matrix src, tile;
+    const float **rows;
+    char what[100];
+} chain;
+
+static void make_chain(check *c, chain *x, size_t layers, size_t M, const size_t *widths_of)
+{
+    const size_t given = check_below(c, 16);
+    const matrix table = check_input(c, 9, FMPNN_REF_HIDDEN, FMPNN_REF_HIDDEN, 2);
+    size_t between = 0;
+    *x = (chain){.src = check_input(c, M, widths_of[0], widths_of[0] + padding(c), 1)};
+    for (size_t l = 0; l < layers; l++) {
+        const size_t K = widths_of[l], N = widths_of[l + 1];
+        const matrix w = check_input(c, N, K, K, K > 4 ? 4.0f / (float)K : 1);
+        const matrix bias = check_input(c, 1, N, N, 1);
+        const float *bias_or_not = check_below(c, 4) ? bias.data : NULL;
+        x->plain[l] = (fmpnn_product){w.data, N, bias_or_not};
+        x->w[l] = (fmpnn_product){pack(c, &w, N, K), N, bias_or_not};
+        between += l + 1 < layers ? N : 0;
+    }
+    x->tile = check_output(c, M, between, between);
+    x->added.rows = some_rows(c, &table, M, given & 1, true);
+    if (given & 2) {
+        x->added.own = table.data;
+        x->added.b = some_rows(c, &table, M, given & 4, true);
+        x->added.d = some_rows(c, &table, M, given & 8, true);
+    }
+    x->added.n_ahead = check_below(c, 2) * M;
+    x->added.ahead = check_rows(c, &table, x->added.n_ahead);
+    x->rows = check_below(c, 2) ? check_rows(c, &table, M) : NULL;
+}
+
+static void mlp_case(check *c, size_t M, size_t K, size_t H, size_t I, size_t N,
+                     bool in_place)
+{
+    const size_t w[] = {K, H, I, N};
+    chain x;
+    check_case(c, "M=%zu %zu-%zu-%zu-%zu in place=%d", M, K, H, I, N, in_place);
+    make_chain(c, &x, 3, M, w);
+    const matrix dst = check_output(c, M, N, N + padding(c));
+    double *value = check_doubles(c, M * N), *tolerance = check_doubles(c, M * N);
+    const float **rows = x.rows, *src = x.src.data;
+    size_t lds = x.src.stride;
+    fmpnn_ref_mlp(value, tolerance, src, lds, M, K, x.plain, &x.added, rows);
+    check_precision(c, K < H ? K : H, tolerance, M * N);
+    if (in_place) {
+        for (size_t m = 0; m < M; m++)
+            memcpy(dst.data + m * dst.stride, src + m * lds, K * sizeof(float));
+        src = dst.data;
+        lds = dst.stride;
+    }
+    c->kernels->mlp(dst.data, dst.stride, src, lds, M, K, x.w, &x.added, rows, x.tile.data);
+    check_result(c, &dst, value, tolerance);
+    check_padding(c, &x.tile);
+}
+
+void check_mlp(check *c)
+{
+    static const size_t heights[] = {0, 1, 2, 15, 16, 33, 48};
+    for (size_t m = 0; m < COUNT(heights); m++)
+        for (size_t n = 0; n < 8; n++)
+            mlp_case(c, heights[m], widths[(3 * n + m) % 30], widths[(5 * n + 7 * m) % 30],
+                     widths[(11 * n + m) % 30], widths[(n + 13 * m) % 30], false);
+    mlp_case(c, 48, 128, 128, 128, 128, true);
+    mlp_case(c, 50, 64, 96, 80, 64, true);
+    mlp_case(c, 20, 40, 300, 24, 21, false);
+    mlp_case(c, 3, 0, 5, 20, 4, false);
+}
+
+static void mlp_sum_case(check *c, size_t M, size_t K, size_t H, size_t N)
+{
+    const size_t w[] = {K, H, N};
+    const bool with_weight = check_below(c, 2);
+    chain x;
+    check_case(c, "M=%zu %zu-%zu-%zu weight=%d", M, K, H, N, with_weight);
+    make_chain(c, &x, 2, M, w);
+    const matrix dst = check_output(c, 1, N, N), weight = check_input(c, 1, M, M, 2);
+    double *value = check_doubles(c, N), *tolerance = check_doubles(c, N);
+    fmpnn_ref_mlp_sum(value, tolerance, x.src.data, x.src.stride, M, K, x.plain, &x.added,
+                      with_weight ? weight.data : NULL);
+    check_precision(c, K < H ? K : H, tolerance, N);
+    c->kernels->mlp_sum(dst.data, x.src.data, x.src.stride, M, K, x.w, &x.added,
+                        with_weight ? weight.data : NULL, x.tile.data);
+    check_result(c, &dst, value, tolerance);
+    check_padding(c, &x.tile);
+}
+
+void check_mlp_sum(check *c)
+{
+    static const size_t heights[] = {0, 1, 2, 15, 16, 33, 48};
+    for (size_t m = 0; m < COUNT(heights); m++)
+        for (size_t n = 0; n < 8; n++)
+            mlp_sum_case(c, heights[m], widths[(3 * n + m) % 30],
+                         widths[(5 * n + 7 * m) % 30], widths[(11 * n + m) % 30]);
+    mlp_sum_case(c, 48, 128, 128, 128);
+    mlp_sum_case(c, 20, 40, 300, 24);
+    mlp_sum_case(c, 100, 64, 96, 80);
+    mlp_sum_case(c, 3, 20, 0, 7);
+}
+
 static void message_sum_case(check *c, size_t M, size_t C, size_t N)
 {
     const size_t given = check_below(c, 8), n_ahead = check_below(c, 3) * M;
