@@ -16,7 +16,7 @@
 typedef struct encoder {
     fmpnn_encoding *out;
     const fmpnn_kernels *kernels;
-    const fmpnn_kernels *precise; /* for the first product */
+    const fmpnn_kernels *precise; /* for first edge states and for residues */
     const fmpnn_graph *graph;
     const fmpnn_packed *w;
     fmpnn_watch *watch;
@@ -89,7 +89,7 @@ static void embed_edges(const encoder *en, size_t i, float *e, scratch *x)
     en->precise->gemm(x->t, C, x->raw, en->w->features, K, en->w->features, en->w->edge, C,
                       NULL, x->row, 0);
     k->layer_norm(x->t, C, x->t, C, K, C, norm->gain, norm->bias);
-    k->gemm(e, C, x->t, C, K, C, en->w->w_e, C, en->w->b_e, NULL, 0);
+    en->precise->gemm(e, C, x->t, C, K, C, en->w->w_e, C, en->w->b_e, NULL, 0);
     fmpnn_lap(en->watch, FMPNN_STAGE_EMBEDDING, 0);
 }
 
@@ -187,7 +187,7 @@ static void node_pass(const encoder *en, size_t layer, size_t first, size_t M, s
             count += en->graph->mask[en->graph->neighbour[(first + m) * K + n]];
         x->count[m] = count;
     }
-    fmpnn_node_update(k, &w->node, C, en->w->F, M, h, en->s + first * C, x->count,
+    fmpnn_node_update(en->precise, &w->node, C, en->w->F, M, h, en->s + first * C, x->count,
                       x->work);
     for (size_t m = 0; m < M; m++)
         if (en->graph->mask[first + m] == 0)
@@ -266,12 +266,15 @@ static fmpnn_status run(encoder *en, const fmpnn_context *ctx, fmpnn_error *err)
     return status;
 }
 
-/* CA-only models have few features, and the norm behind their product magnifies what a split
- * product drops: log-probabilities of 3HTN were 2.6e-4 off, and are 1.4e-4 with this one in
- * float32. Never NULL: every instruction set has float32. */
+/* For what all else rests on: the first edge states, in whose product the norm behind it magnifies
+ * what a split drops, and the states of residues, which are few and go into every edge. With split
+ * products there too, log-probabilities were up to 2.7e-4 off (1TPK with v_48_010; 5L33 with v_48_002
+ * 2.3e-4; CA-only 3HTN, which has few features, 2.6e-4), where 2e-4 are allowed; with these in float32
+ * 1.5e-4. Never NULL: every instruction set has float32. */
 static const fmpnn_kernels *precise_kernels(const fmpnn_kernels *kernels, bool ca_only)
 {
-    return ca_only ? fmpnn_kernels_for(kernels->isa, NULL) : kernels;
+    bool precise = ca_only || strcmp(kernels->precision, "bf16x3") == 0;
+    return precise ? fmpnn_kernels_for(kernels->isa, NULL) : kernels;
 }
 
 static fmpnn_status out_of_memory(const fmpnn_graph *graph, fmpnn_error *err)
