@@ -56,7 +56,7 @@ export FMPNN_CUDA_LIBRARY=/nonexistent/libfusempnn_cuda.so # the same on every m
 check "--device cuda" 5 "$fusempnn" design one.pdb --device cuda
 one_line err
 check "--device cuda:1" 5 "$fusempnn" design one.pdb --device cuda:1
-check "--precision bf16" 5 "$fusempnn" design one.pdb --precision bf16
+check "--precision bf16" 5 "$fusempnn" design one.pdb --isa generic --precision bf16
 one_line err
 check "--device auto" 0 "$fusempnn" design one.pdb --device auto
 has err "device: the CPU computes; .*libfusempnn_cuda"
