@@ -838,6 +838,100 @@ static void streams_get_each_structure(void **state)
     assert_same_file(place("stdout"), options.path);
 }
 
+/* ---- packings ---- */
+
+/* Methionine B10, model position 3, with atoms on a line; all else stays. */
+static fmpnn_packs *make_packs(void)
+{
+    static float xyz[L * FMPNN_PACK_ATOMS * 3], chi[L * 4], density[L * 4];
+    static double confidence[L];
+    static uint8_t atoms[L];
+    static fmpnn_pack_result result[2];
+    static fmpnn_packs packs = {.count = 2, .length = L, .settings = {3, 16, false},
+                                .letters = native, .atoms = atoms, .packed = 1, .pack = result};
+    for (size_t n = 0; n < L * 4; n++)
+        chi[n] = density[n] = NAN;
+    for (size_t i = 0; i < L; i++)
+        confidence[i] = NAN;
+    atoms[3] = 8;
+    confidence[3] = 0.5;
+    for (int c = 0; c < 3; c++) {
+        chi[12 + c] = 1.5707964f;
+        density[12 + c] = (float)(1.25 - c);
+    }
+    for (size_t n = 0; n < FMPNN_PACK_ATOMS; n++)
+        xyz[(3 * FMPNN_PACK_ATOMS + n) * 3] = (float)n;
+    for (size_t b = 0; b < 2; b++)
+        result[b] = (fmpnn_pack_result){.number = b + 1, .xyz = xyz, .chi = chi,
+                                        .log_density = density, .confidence = confidence,
+                                        .mean = 0.5};
+    return &packs;
+}
+
+static fmpnn_status pack(const fmpnn_run_options *options, bool *done, fmpnn_error *err)
+{
+    static const char pack_plan[] = "{\"pack\":{\"packings\":2,\"first\":1}}";
+    fmpnn_run *run;
+    fmpnn_error ignored;
+    fmpnn_status status = fmpnn_run_open(options, &run, err);
+    if (status)
+        return status;
+    status = fmpnn_run_begin_structure(run, "1abc", &job, &context, pack_plan, done, err);
+    if (!status && !*done)
+        status = fmpnn_run_add_packs(run, make_packs(), err);
+    if (!status && !*done)
+        status = fmpnn_run_end_structure(run, err);
+    fmpnn_status last = fmpnn_run_close(run, status ? &ignored : err);
+    return status ? status : last;
+}
+
+static void packings_become_structures(void **state)
+{
+    (void)state;
+    fmpnn_error err;
+    bool done;
+    fmpnn_run_options options = options_for(place("packs"), FMPNN_EXISTING_REFUSE);
+    options.verb = "pack";
+    options.packed = "pdb";
+    must(pack(&options, &done, &err), &err);
+    char *text = contents(place("packs/packed/1abc_p1.pdb"), NULL);
+    assert_non_null(strstr(text, "SD  MET B  10       6.000   0.000   0.000  1.00  0.25"));
+    assert_non_null(strstr(text, "CE  MET B  10       7.000   0.000   0.000  1.00 -0.75"));
+    assert_non_null(strstr(text, "N   MET B  10       0.000   0.000   0.000  1.00  1.25"));
+    assert_non_null(strstr(text, "N   LEU A   1      19.000   0.000   0.000  1.00  2.00"));
+    assert_non_null(strstr(text, "CA  VAL A   0      16.200   1.000   0.500  1.00  0.00"));
+    assert_null(strstr(text, "N   VAL"));
+    fmpnn_release(text);
+    assert_same_file(place("packs/packed/1abc_p1.pdb"), place("packs/packed/1abc_p2.pdb"));
+    text = contents(place("packs/tables/1abc.tsv"), NULL);
+    assert_non_null(strstr(text, "\n1abc\t2\tB\t10\t\tM\t1\t0.500000\t90.0000"));
+    assert_non_null(strstr(text, "\n1abc\t1\tB\t10\tA\tT\t0\tnan\tnan\t"));
+    fmpnn_release(text);
+    assert_int_equal(pack(&options, &done, &err), FMPNN_EEXIST);
+    options.existing = FMPNN_EXISTING_RESUME;
+    must(pack(&options, &done, &err), &err);
+    assert_true(done);
+    unlink(place("packs/packed/1abc_p2.pdb"));
+    must(pack(&options, &done, &err), &err);
+    assert_false(done);
+    options.packed = "xyz";
+    assert_int_equal(pack(&options, &done, &err), FMPNN_EINVAL);
+    options.packed = "pdb";
+    options.path = place("packs.tsv"); /* structures need a folder */
+    assert_int_equal(pack(&options, &done, &err), FMPNN_EINVAL);
+    fmpnn_status status = FMPNN_ENOMEM;
+    options.path = place("packs");
+    options.packed = "cif";
+    options.existing = FMPNN_EXISTING_OVERWRITE;
+    for (size_t n = 1; status == FMPNN_ENOMEM && n < 5000; n++) {
+        fmpnn_alloc_fail_at(n);
+        status = pack(&options, &done, &err);
+        fmpnn_alloc_fail_at(0);
+        assert_true(status == FMPNN_OK || status == FMPNN_ENOMEM);
+    }
+    assert_int_equal(status, FMPNN_OK);
+}
+
 /* Every allocation fails once: a status, no leak, no half result. */
 static void every_allocation_may_fail(void **state)
 {
@@ -899,6 +993,7 @@ int main(void)
         cmocka_unit_test(unwritable_places_are_named),
         cmocka_unit_test(full_disks_leave_no_halves),
         cmocka_unit_test(streams_get_each_structure),
+        cmocka_unit_test(packings_become_structures),
         cmocka_unit_test(every_allocation_may_fail),
     };
     return cmocka_run_group_tests(tests, make_job, remove_all);
