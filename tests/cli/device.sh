@@ -53,3 +53,8 @@ has err 'there are 1, counted from 0'
 STUB_MIB=100 "$fusempnn" design in/s7large.pdb --seed 7 --device cuda >out 2>err
 truth "out of memory" test $? -ne 0
 has err 'MiB are free'
+# sequences that do not fit together are sampled in smaller flights
+"$fusempnn" design in/s40.pdb -n 1500 --seed 7 --device cuda --quiet >whole.fa
+STUB_MIB=30 "$fusempnn" design in/s40.pdb -n 1500 --seed 7 --device cuda --max-memory 1G --quiet >flights.fa
+same "1500 sequences where few fit" whole.fa flights.fa
+lines flights.fa '>' 1500
