@@ -45,13 +45,14 @@ struct ahead {
     size_t workers;
     bool device; /* the first of the workers only prepare, one or two a device compute */
     pthread_mutex_t lock;
-    pthread_cond_t room,
-        news;   /* for workers: there may be something to do; for the caller: one
-                                  is ready */
-    slot *slot; /* [slots] input n is in slot n % slots */
+    pthread_cond_t room;    /* for those that prepare: another may be begun */
+    pthread_cond_t waiting; /* for those that compute: one is prepared */
+    pthread_cond_t news;    /* for the caller: one is ready */
+    slot *slot;             /* [slots] input n is in slot n % slots */
     size_t slots;
-    size_t taken, given,
-        done;     /* inputs that workers took, that the caller got, is done with */
+    size_t taken; /* inputs that workers took */
+    size_t given; /* that the caller got */
+    size_t done;  /* that the caller is done with */
     size_t bytes; /* of those in flight */
     size_t busy[MOST_COMPUTING];
     bool stop;
@@ -76,8 +77,8 @@ static void set_stage(ahead *a, slot *s, stage next)
     s->stage = next;
     if (next == READY)
         pthread_cond_signal(&a->news);
-    else
-        pthread_cond_broadcast(&a->room);
+    else if (next == PREPARED)
+        pthread_cond_broadcast(&a->waiting);
 }
 
 static void *prepare_inputs(void *argument)
@@ -139,7 +140,7 @@ static void *compute_inputs(void *argument)
     while (!a->stop && a->done < a->count) {
         size_t count = collect(a, *w->busy > 0, n, p);
         if (!count) {
-            pthread_cond_wait(&a->room, &a->lock);
+            pthread_cond_wait(&a->waiting, &a->lock);
             continue;
         }
         ++*w->busy;
@@ -258,6 +259,7 @@ ahead *ahead_start(const batch *b, ahead_work what)
     a->worker = checked_alloc(threads + (device ? MOST_COMPUTING : 0), sizeof *a->worker);
     pthread_mutex_init(&a->lock, NULL);
     pthread_cond_init(&a->room, NULL);
+    pthread_cond_init(&a->waiting, NULL);
     pthread_cond_init(&a->news, NULL);
     /* with a device, cores are left for the caller and those that compute */
     start_preparing(a, b, device && threads > 4 ? threads - 2 : threads);
@@ -274,9 +276,14 @@ prepared *ahead_next(ahead *a)
     pthread_mutex_lock(&a->lock);
     if (a->done < a->given) {
         slot *last = &a->slot[a->done % a->slots];
+        bool crowded = a->bytes >= MOST_BYTES; /* room for several, perhaps */
         a->bytes -= last->bytes;
         a->done++;
         set_stage(a, last, FREE);
+        if (crowded)
+            pthread_cond_broadcast(&a->room);
+        else
+            pthread_cond_signal(&a->room);
     }
     while (s->stage != READY)
         pthread_cond_wait(&a->news, &a->lock);
@@ -292,6 +299,7 @@ void ahead_stop(ahead *a)
     pthread_mutex_lock(&a->lock);
     a->stop = true;
     pthread_cond_broadcast(&a->room);
+    pthread_cond_broadcast(&a->waiting);
     pthread_mutex_unlock(&a->lock);
     for (size_t n = 0; n < a->workers; n++) {
         pthread_join(a->worker[n].thread, NULL);
@@ -300,6 +308,7 @@ void ahead_stop(ahead *a)
     for (size_t n = 0; n < a->slots; n++)
         prepared_clear(&a->slot[n].prepared);
     pthread_cond_destroy(&a->news);
+    pthread_cond_destroy(&a->waiting);
     pthread_cond_destroy(&a->room);
     pthread_mutex_destroy(&a->lock);
     free(a->worker);

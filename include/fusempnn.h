@@ -571,7 +571,8 @@ typedef struct fmpnn_design_request {
  *
  * Tables of the jobs that are made for the call are freed again (if n is 1, they are kept in the
  * job as by fmpnn_design()). One thread at a time for a context and its jobs; on one device two
- * contexts in two threads keep it busy while results are handed over.
+ * contexts in two threads keep it busy while results are handed over. Several devices: a context
+ * for each, in a thread of its own, with a share of the requests; the results are the same.
  */
 FMPNN_API fmpnn_status fmpnn_design_many(fmpnn_context *ctx, size_t n,
                                          fmpnn_design_request *request, fmpnn_error *err);
