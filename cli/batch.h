@@ -58,6 +58,7 @@ struct batch {
     int devices, first_device; /* of a kind that takes many inputs together; 0: none */
     struct opening *opening;   /* of the context, while it is not there yet; else NULL */
     uint64_t drawn_seed;
+    const input *noted; /* whose packings were remarked on last */
     size_t warnings; /* of all structures and jobs so far */
     const char *const *columns; /* of the verb's own, for the run; set by check */
     size_t column_count;

@@ -1,4 +1,5 @@
 #include "packing.h"
+#include "parcel.h"
 #include "report.h"
 
 #include <string.h>
@@ -67,10 +68,17 @@ const char *packing_format(const batch *b)
     return b->options.packings && !table ? b->options.pack_format : NULL;
 }
 
+size_t packing_size(const options *o, size_t L)
+{
+    size_t each = FMPNN_PACK_ATOMS * 3 * sizeof(float) +
+                  2 * FMPNN_PACK_CHIS * sizeof(float) + sizeof(double);
+    return (size_t)o->packings * L * each;
+}
+
 outcome packing_add(batch *b, const input *in, const fmpnn_job *job, double temperature,
                     uint64_t sample, const uint8_t *letters, fmpnn_error *err)
 {
-    packing *state = b->state;
+    const packing *state = b->state;
     const options *o = in->options;
     const fmpnn_model *model = state->model ? state->model : fmpnn_job_model(job);
     fmpnn_pack_settings settings = {.steps = (size_t)o->pack_steps,
@@ -85,11 +93,7 @@ outcome packing_add(batch *b, const input *in, const fmpnn_job *job, double temp
                        (uint64_t)o->first_packing + done, n, &packs, err);
         if (status != FMPNN_OK)
             return outcome_of_compute(status);
-        if (packs->note && state->noted != in)
-            report_note(b->options.quiet, in->name, "packing", packs->note);
-        state->noted = in;
-        status = fmpnn_run_add_packs(b->run, packs, err);
-        fmpnn_packs_free(packs);
+        status = parcel_packs(b, in, packs, err);
         if (status != FMPNN_OK)
             return outcome_of_output(status);
         done += n;

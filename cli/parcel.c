@@ -6,9 +6,10 @@
 #include <string.h>
 
 struct parcel_item {
-    enum { NATIVE_SCORE, SAMPLES, SCORE, PROBS, PROGRESS } kind;
+    enum { NATIVE_SCORE, SAMPLES, SCORE, PROBS, PACKS, PROGRESS } kind;
     double native_score;
     fmpnn_samples *samples;
+    fmpnn_packs *packs;
     char *id;
     uint8_t *letters;
     size_t orders, units;
@@ -20,6 +21,7 @@ struct parcel_item {
 static void clear_item(parcel_item *item)
 {
     fmpnn_samples_free(item->samples);
+    fmpnn_packs_free(item->packs);
     free(item->id);
     free(item->letters);
     free(item->log_p);
@@ -40,6 +42,11 @@ static fmpnn_status deliver_item(const parcel_item *item, batch *b, const input 
     case PROBS:
         return fmpnn_run_add_probs(b->run, item->mode, item->letters, item->orders,
                                    item->log_p, err);
+    case PACKS:
+        if (item->packs->note && b->noted != in)
+            report_note(b->options.quiet, in->name, "packing", item->packs->note);
+        b->noted = in;
+        return fmpnn_run_add_packs(b->run, item->packs, err);
     case PROGRESS:
         progress_add(in->name, item->units);
         return FMPNN_OK;
@@ -86,6 +93,11 @@ fmpnn_status parcel_probs(batch *b, fmpnn_probs_mode mode, uint8_t *letters, siz
 {
     return hand_on(b, NULL, (parcel_item){.kind = PROBS, .mode = mode, .letters = letters,
                                           .orders = orders, .log_p = log_p}, err);
+}
+
+fmpnn_status parcel_packs(batch *b, const input *in, fmpnn_packs *packs, fmpnn_error *err)
+{
+    return hand_on(b, in, (parcel_item){.kind = PACKS, .packs = packs}, err);
 }
 
 void parcel_progress(batch *b, const input *in, size_t units)

@@ -20,6 +20,9 @@ fmpnn_status parcel_score(batch *b, const char *id, const uint8_t *letters, size
                           size_t orders, const fmpnn_score_result *result, fmpnn_error *err);
 fmpnn_status parcel_probs(batch *b, fmpnn_probs_mode mode, uint8_t *letters /* malloc'd, taken */,
                           size_t orders, float *log_p /* the same */, fmpnn_error *err);
+/* As fmpnn_run_add_packs(); its note is printed once an input. */
+fmpnn_status parcel_packs(batch *b, const input *in, fmpnn_packs *packs /* taken */,
+                          fmpnn_error *err);
 /* Progress of `units`, shown when the results are handed on. */
 void parcel_progress(batch *b, const input *in, size_t units);
 

@@ -156,10 +156,11 @@ static void design_many(batch *b, size_t n, const input *const *in, prepared *co
 
 static size_t result_size(const batch *b, const options *o, size_t L)
 {
-    if (o->packings) /* these are not made ahead of their turn */
+    if (o->packings && b->devices) /* the CPU packs, an input on all threads */
         return SIZE_MAX;
     size_t letter = sizeof(float) + (o->save_probs ? sizeof(double) : 0);
-    return count_units(b, o) * L * strlen(fmpnn_alphabet()) * letter;
+    return count_units(b, o) *
+           (L * strlen(fmpnn_alphabet()) * letter + packing_size(o, L));
 }
 
 int cli_design(const verb *v, int argc, char **argv)

@@ -1,7 +1,7 @@
 /* pack: side chains on the structures' own sequences. */
 #include "interrupt.h"
 #include "packing.h"
-#include "progress.h"
+#include "parcel.h"
 #include "report.h"
 #include "verbs.h"
 
@@ -38,8 +38,14 @@ static outcome pack_one(batch *b, const input *in, fmpnn_job *job, fmpnn_error *
         return STOP_INTERRUPT;
     outcome how = packing_add(b, in, job, 0, 0, NULL, err);
     if (how == OUTCOME_DONE)
-        progress_add(in->name, count_units(b, in->options));
+        parcel_progress(b, in, count_units(b, in->options));
     return how;
+}
+
+/* A device leaves packing to the CPU, of which one input takes all threads. */
+static size_t result_size(const batch *b, const options *o, size_t L)
+{
+    return b->devices ? SIZE_MAX : packing_size(o, L);
 }
 
 int cli_pack(const verb *v, int argc, char **argv)
@@ -49,7 +55,8 @@ int cli_pack(const verb *v, int argc, char **argv)
                               .units = count_units,
                               .check = check,
                               .plan = make_plan,
-                              .each = pack_one};
+                              .each = pack_one,
+                              .size = result_size};
     packing state = {0};
     return batch_run(v, &pack, &state, argc, argv);
 }
