@@ -1,6 +1,6 @@
 """Figures of docs/benchmarks.md from results of `fusempnn bench fusion`, as SVG.
 
-    bench/plot.py [bench/results/*.json] [--output docs]
+    bench/plot.py [bench/results/*_fusion_*.json] [--output docs]
 
 writes docs/roofline.svg and docs/peers.svg, and with --table prints the tables of
 docs/benchmarks.md. Standard library alone; the same input gives the same bytes.
@@ -185,7 +185,7 @@ def table(results):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("results", nargs="*", default=glob.glob(HERE + "/results/*.json"))
+    parser.add_argument("results", nargs="*", default=glob.glob(HERE + "/results/*_fusion_*.json"))
     parser.add_argument("--output", default=HERE + "/../docs")
     parser.add_argument("--table", action="store_true", help="print the tables, draw nothing")
     arguments = parser.parse_args()
