@@ -11,6 +11,7 @@
  *   neighbours.cu, context.cu       the graph found on the device; what residues see of atoms
  *   decode.cu  rows through the decoder; logits.cu, sample.cu: which rows, and letters
  *   agenda.h, agenda.c      what sampling does when, found on the host
+ *   flight.cuh, flight.cu   sequences sampled together: what is sent, and where it lies
  *   message_pass*           the operation alone: _edges.cuh, _nodes.cuh its parts, _few.cu,
  *                           _many.cu, _plain.cu its ways
  *   backend.cu              all this under the names of backend.h */

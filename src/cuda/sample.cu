@@ -6,7 +6,7 @@
  *
  * Sequences travel in flights: as many as fit, and no more than keep the device busy. While the
  * device computes one, the host plans the next (agenda.h) and hands out the one before. */
-#include "cuda/wave.cuh"
+#include "cuda/flight.cuh"
 
 #include <string.h>
 
@@ -35,59 +35,6 @@ __global__ void draw_letters(const sequence *all, const device_request *requests
                threadIdx.x % LANES);
 }
 
-/* ---- a flight ---- */
-
-enum {
-    FLIGHT_CELLS = 1 << 20 /* residues. A flight has some 25 levels of few rows, which cost 5 ms
-                              whatever it carries (H200): 1,000 backbones of 278,000 residues,
-                              fp16, took 50.8 ms in two flights, 35.8 in one */
-};
-
-/* What lies where in a flight's block of device memory, in bytes. What the host sends comes
- * first; what it gets back begins with the last of that. */
-typedef struct places {
-    size_t rules, rules_of, all, requests, rank, rows, units, groups, arrays;
-    size_t failed, letters, sent;
-    size_t logits, probs, state, work[3], total;
-} places;
-
-typedef struct flight {
-    fmpnn_agenda agenda;
-    fmpnn_agenda_sequence *sequence; /* [B] */
-    uint32_t *item_of;               /* [B] of the call */
-    size_t *array_at; /* [B], [items] where uniform numbers, arrays of rules begin */
-    size_t *rules_at;
-    size_t first_item, items;
-    const model_weights *w;
-    int K; /* the largest */
-    bool any_probs, carry;
-    wave_group *groups; /* NULL: level by level */
-    size_t n_groups;
-    places at;
-    char *host, *back, *block; /* host: sent; back: received */
-    device_rules *rules;       /* host, [items] */
-    bool flying;
-} flight;
-
-/* A call. */
-typedef struct sampler {
-    device *dev;
-    const fmpnn_context *ctx;
-    size_t n;
-    const fmpnn_sampling *item; /* [n] */
-    size_t next_item, next;     /* the first request that is on no flight yet */
-    size_t most_bytes, most_cells;
-    bool started;
-    flight flight[2];
-} sampler;
-
-static size_t take(size_t *used, size_t bytes)
-{
-    size_t at = *used;
-    *used += (bytes + 255) / 256 * 256;
-    return at;
-}
-
 /* Device bytes that a sequence needs, roughly. */
 static size_t bytes_each(const sampler *s, const fmpnn_sampling *item)
 {
@@ -95,18 +42,6 @@ static size_t bytes_each(const sampler *s, const fmpnn_sampling *item)
     return decode_state_bytes(s->dev, item->encoding->weights, L) +
            L * ((2 + work_tiles(item->encoding->K)) * WIDTH * sizeof(float) + LETTERS * 12 +
                 64);
-}
-
-static void flight_clear(sampler *s, flight *f)
-{
-    device_release(s->dev, f->block);
-    fmpnn_release(f->groups);
-    fmpnn_release(f->rules_at);
-    fmpnn_release(f->array_at);
-    fmpnn_release(f->item_of);
-    fmpnn_release(f->sequence);
-    fmpnn_agenda_clear(&f->agenda);
-    memset(f, 0, sizeof *f);
 }
 
 /* ---- who is on it ---- */
@@ -158,147 +93,6 @@ static fmpnn_status board(sampler *s, flight *f, size_t B, fmpnn_error *err)
     f->items = s->next_item + 1 - f->first_item;
     f->rules_at = (size_t *)fmpnn_alloc(f->items, sizeof *f->rules_at);
     return f->rules_at ? FMPNN_OK : fmpnn_fail_memory(err, "sampling");
-}
-
-/* ---- what is sent ---- */
-
-/* Arrays one behind the other: counted, and, with `host`, copied. */
-typedef struct packer {
-    char *host, *block;
-    size_t used;
-} packer;
-
-static const void *pack(packer *p, const void *src, size_t bytes)
-{
-    if (!src)
-        return NULL;
-    size_t at = p->used;
-    p->used += (bytes + 15) / 16 * 16;
-    if (!p->host)
-        return NULL;
-    memcpy(p->host + at, src, bytes);
-    return p->block + at;
-}
-
-static device_rules pack_rules(packer *p, const fmpnn_rules *r)
-{
-    size_t L = r->L, cells = L * LETTERS, d = sizeof(double);
-    device_rules to = {};
-    to.native = (const uint8_t *)pack(p, r->native, L);
-    to.resolved = (const uint8_t *)pack(p, r->resolved, L);
-    to.designed = (const uint8_t *)pack(p, r->designed, L);
-    to.omit = (const uint8_t *)pack(p, r->omit, cells);
-    to.pssm_allowed = (const uint8_t *)pack(p, r->pssm_allowed, cells);
-    to.omit_last = (const uint8_t *)pack(p, r->omit_last, cells);
-    to.bias = (const double *)pack(p, r->bias, cells * d);
-    to.pssm_coef = (const double *)pack(p, r->pssm_coef, L * d);
-    to.pssm_bias = (const double *)pack(p, r->pssm_bias, cells * d);
-    to.weight = (const double *)pack(p, r->weight, L * d);
-    to.pssm_multi = r->pssm_multi;
-    to.carry_letters = r->carry_letters;
-    to.start = (const uint32_t *)pack(p, r->start, (r->groups + 1) * sizeof *r->start);
-    to.member = (const uint32_t *)pack(p, r->member, L * sizeof *r->member);
-    to.group_of = (const uint32_t *)pack(p, r->group_of, L * sizeof *r->group_of);
-    return to;
-}
-
-static device_request pack_request(packer *p, const fmpnn_draw_request *from, size_t L)
-{
-    device_request to = {};
-    to.uniform = (const double *)pack(p, from->uniform, L * sizeof(double));
-    to.exponential =
-        (const double *)pack(p, from->exponential, L * LETTERS * sizeof(double));
-    to.temperature = from->temperature;
-    return to;
-}
-
-static void lay_out(const sampler *s, flight *f)
-{
-    const fmpnn_agenda *agenda = &f->agenda;
-    places *at = &f->at;
-    packer arrays = {};
-    size_t used = 0, B = agenda->B, states = 0;
-    for (size_t k = 0; k < f->items; k++) {
-        f->rules_at[k] = arrays.used;
-        pack_rules(&arrays, s->item[f->first_item + k].rules);
-    }
-    for (size_t b = 0; b < B; b++) {
-        f->array_at[b] = arrays.used;
-        pack_request(&arrays, f->sequence[b].request, f->sequence[b].rules->L);
-        states += decode_state_bytes(s->dev, f->w, f->sequence[b].rules->L);
-    }
-    at->rules = take(&used, f->items * sizeof(device_rules));
-    at->rules_of = take(&used, B * sizeof(uint32_t));
-    at->all = take(&used, B * sizeof(sequence));
-    at->requests = take(&used, B * sizeof(device_request));
-    at->rank = take(&used, agenda->cells * sizeof(uint32_t));
-    at->rows = take(&used, agenda->row_start[agenda->levels] * sizeof(row));
-    at->units = take(&used, agenda->unit_start[agenda->levels] * sizeof(unit));
-    at->groups = take(&used, f->n_groups * sizeof(wave_group));
-    at->arrays = take(&used, arrays.used);
-    at->failed = take(&used, sizeof(unsigned));
-    at->letters = take(&used, agenda->cells);
-    at->sent = used;
-    /* these start as 0 */
-    at->logits = take(&used, agenda->cells * LETTERS * sizeof(float));
-    at->probs = take(&used, f->any_probs ? agenda->cells * LETTERS * sizeof(double) : 0);
-    at->state = take(&used, states);
-    for (int n = 0; n < 3; n++)
-        at->work[n] = take(&used, agenda->most * (n < 2 ? 1 : work_tiles((size_t)f->K)) *
-                                      WIDTH * sizeof(float));
-    at->total = used;
-}
-
-typedef struct filling {
-    const sampler *s;
-    flight *f;
-} filling;
-
-static void fill_rules(void *of, size_t k)
-{
-    const filling *fill = (const filling *)of;
-    flight *f = fill->f;
-    packer p = {f->host + f->at.arrays, f->block + f->at.arrays, f->rules_at[k]};
-    f->rules[k] = pack_rules(&p, fill->s->item[f->first_item + k].rules);
-}
-
-static void fill_sequence(void *of, size_t b)
-{
-    const filling *fill = (const filling *)of;
-    flight *f = fill->f;
-    const fmpnn_agenda_sequence *q = &f->sequence[b];
-    const fmpnn_encoding *en = fill->s->item[f->item_of[b]].encoding;
-    size_t L = en->L, state = decode_state_bytes(fill->s->dev, f->w, 1);
-    packer p = {f->host + f->at.arrays, f->block + f->at.arrays, f->array_at[b]};
-    device_request request = pack_request(&p, q->request, L);
-    if (q->request->probs)
-        request.probs = (double *)(f->block + f->at.probs) + q->cell * LETTERS;
-    ((device_request *)(f->host + f->at.requests))[b] = request;
-    uint32_t rules = f->item_of[b] - (uint32_t)f->first_item;
-    ((uint32_t *)(f->host + f->at.rules_of))[b] = rules;
-    sequence to = {en->item,
-                   (const uint32_t *)(f->block + f->at.rank) + q->cell,
-                   f->rules[rules].group_of,
-                   (uint8_t *)f->block + f->at.letters + q->cell,
-                   f->block + f->at.state + q->cell * state,
-                   (float *)(f->block + f->at.logits) + q->cell * LETTERS};
-    ((sequence *)(f->host + f->at.all))[b] = to;
-    memcpy((uint32_t *)(f->host + f->at.rank) + q->cell, f->agenda.rank + q->cell,
-           L * sizeof(uint32_t));
-    memcpy((uint8_t *)f->host + f->at.letters + q->cell, f->agenda.letters + q->cell, L);
-}
-
-static void fill_host(sampler *s, flight *f)
-{
-    filling fill = {s, f};
-    f->rules = (device_rules *)(f->host + f->at.rules);
-    fmpnn_pool_each(s->ctx->pool, s->ctx->threads, f->items, fill_rules, &fill);
-    fmpnn_pool_each(s->ctx->pool, s->ctx->threads, f->agenda.B, fill_sequence, &fill);
-    fmpnn_agenda_lists(&f->agenda, (row *)(f->host + f->at.rows),
-                       (unit *)(f->host + f->at.units));
-    if (f->n_groups)
-        memcpy(f->host + f->at.groups, f->groups, f->n_groups * sizeof *f->groups);
-    memset(f->host + f->at.failed, 0, sizeof(unsigned));
 }
 
 /* Few rows a level of one structure: all levels in one launch, in groups of rows of one level. */
@@ -391,10 +185,10 @@ static fmpnn_status take_off(sampler *s, flight *f, fmpnn_error *err)
 {
     device *dev = s->dev;
     int which = (int)(f - s->flight);
-    const places *at = &f->at;
+    const flight_places *at = &f->at;
     TRY(device_stage(dev, which, at->sent, (void **)&f->host, err));
     TRY(device_stage(dev, 2 + which, back_end(f) - at->failed, (void **)&f->back, err));
-    fill_host(s, f);
+    flight_fill(s, f);
     if (dev->timed[0] && !s->started)
         cudaEventRecord(dev->timed[0], dev->stream);
     s->started = true;
@@ -421,7 +215,7 @@ static void hand_out(void *of, size_t b)
     const flight *f = fill->f;
     const fmpnn_sampling *item = &fill->s->item[f->item_of[b]];
     const fmpnn_agenda_sequence *q = &f->sequence[b];
-    const places *at = &f->at;
+    const flight_places *at = &f->at;
     size_t L = q->rules->L, cells = L * LETTERS;
     const char *back = f->back - at->failed;
     memcpy(q->request->letters, back + at->letters + q->cell, L);
@@ -486,7 +280,7 @@ static fmpnn_status send_off(sampler *s, flight *f, flight *before, fmpnn_error 
         TRY(fmpnn_agenda_make(&f->agenda, s->ctx->pool, s->ctx->threads, B, f->sequence,
                               err));
         TRY(plan_wave(s, f, err));
-        lay_out(s, f);
+        flight_lay_out(s, f);
         fmpnn_status status = device_alloc(s->dev, f->at.total, (void **)&f->block, err);
         if (status == FMPNN_ENOMEM && before->flying) { /* once its memory is back */
             TRY(land(s, before, err));

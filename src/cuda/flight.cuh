@@ -1,0 +1,67 @@
+/* Sequences on their way through a device (sample.cu): who is on a flight, and what lies where in its
+ * memory. */
+#ifndef FMPNN_CUDA_FLIGHT_CUH
+#define FMPNN_CUDA_FLIGHT_CUH
+
+#include "cuda/wave.cuh"
+
+enum {
+    FLIGHT_CELLS = 1 << 20 /* residues. A flight has some 25 levels of few rows, which cost 5 ms
+                              whatever it carries (H200): 1,000 backbones of 278,000 residues,
+                              fp16, took 50.8 ms in two flights, 35.8 in one */
+};
+
+/* What lies where in a flight's block of device memory, in bytes. What the host sends comes
+ * first; what it gets back begins with the last of that. */
+typedef struct flight_places {
+    size_t rules, rules_of, all, requests, rank, rows, units, groups, arrays;
+    size_t failed, letters, sent;
+    size_t logits, probs, state, work[3], total;
+} flight_places;
+
+typedef struct flight {
+    fmpnn_agenda agenda;
+    fmpnn_agenda_sequence *sequence; /* [B] */
+    uint32_t *item_of;               /* [B] of the call */
+    size_t *array_at; /* [B], [items] where uniform numbers, arrays of rules begin */
+    size_t *rules_at;
+    size_t first_item, items;
+    const model_weights *w;
+    int K; /* the largest */
+    bool any_probs, carry;
+    wave_group *groups; /* NULL: level by level */
+    size_t n_groups;
+    flight_places at;
+    char *host, *back, *block; /* host: sent; back: received */
+    device_rules *rules;       /* host, [items] */
+    bool flying;
+} flight;
+
+/* A call. */
+typedef struct sampler {
+    device *dev;
+    const fmpnn_context *ctx;
+    size_t n;
+    const fmpnn_sampling *item; /* [n] */
+    size_t next_item, next;     /* the first request that is on no flight yet */
+    size_t most_bytes, most_cells;
+    bool started;
+    flight flight[2];
+} sampler;
+
+/* What a thread of the host is given. */
+typedef struct filling {
+    const sampler *s;
+    flight *f;
+} filling;
+
+/* Where everything lies; after the agenda and the groups of waves are made. */
+void flight_lay_out(const sampler *s, flight *f);
+
+/* Fill f->host with what is sent, by all threads; f->block is there. */
+void flight_fill(sampler *s, flight *f);
+
+/* Free everything. */
+void flight_clear(sampler *s, flight *f);
+
+#endif
