@@ -1,7 +1,8 @@
-/* Sampling, level by level (levels.c). All rows of one level, of all sequences, are computed
- * together. A residue alone in its group gets its letter on the spot; groups of several are
- * drawn for when the level is done. The result is exactly that of decoding one residue after
- * another.
+/* Sampling, level by level (levels.c). All rows of one level, of all sequences of a walk, are
+ * computed together. Where there are sequences for every thread, each has walks of its own and
+ * waits for nobody; else there is one walk, whose levels all threads share. A residue alone in its
+ * group gets its letter on the spot; groups of several are drawn for when the level is done. The
+ * result is exactly that of decoding one residue after another.
  *
  * Residues that come first in every request with known letters are computed once, by the
  * all-at-once path of logits.c, and shared. */
@@ -10,7 +11,11 @@
 #include <pthread.h>
 #include <string.h>
 
-enum { BATCH_BYTES = 32 << 20 }; /* states of sequences decoded together */
+enum {
+    BATCH_BYTES = 32 << 20, /* states of sequences decoded together, */
+    THREAD_BYTES = 4 << 20, /* for many threads so much each */
+    ENOUGH_ROWS = 48        /* of a level: more gain little */
+};
 
 /* Things to do, sorted by level: item n of level v is item[start[v] + n], v from 0. */
 typedef struct agenda {
@@ -18,11 +23,20 @@ typedef struct agenda {
     fmpnn_row *item;
 } agenda;
 
-/* The failure that is reported: of the first draw in order, whichever thread came upon it. */
+/* Sequences that go through the levels together. */
+typedef struct walk {
+    size_t first, end;  /* sequences */
+    agenda rows, units; /* rows: residues to compute; units: groups of several to draw for
+                           (i = group) */
+    bool failed;
+} walk;
+
+/* The failure that is reported: of the first phase, there of the first draw in order, whichever
+ * thread came upon it. */
 typedef struct trouble {
     pthread_mutex_t lock;
     fmpnn_status status;
-    size_t at;
+    size_t phase, at;
     fmpnn_error detail;
 } trouble;
 
@@ -42,9 +56,11 @@ typedef struct sampler {
     uint32_t *top;               /* [B] highest level */
     float *state;
     uint32_t levels;
-    agenda rows, units; /* rows: residues to compute; units: groups of several to draw for
-                           (i = group) */
-    size_t block;       /* rows of the level at hand that are taken at a time */
+    walk *walk;    /* [walks] */
+    size_t walks;  /* of this batch; one: it is shared by all threads */
+    size_t block;  /* rows of the level at hand that are taken at a time, if it is shared */
+    size_t *start; /* [walks][2][L+2] */
+    fmpnn_row *item; /* [B][L + groups] */
     trouble trouble;
 } sampler;
 
@@ -118,10 +134,9 @@ static fmpnn_status draw(const fmpnn_rules *rules, size_t group, fmpnn_draw_requ
 
 static void release(sampler *s)
 {
-    fmpnn_release(s->units.item);
-    fmpnn_release(s->units.start);
-    fmpnn_release(s->rows.item);
-    fmpnn_release(s->rows.start);
+    fmpnn_release(s->item);
+    fmpnn_release(s->start);
+    fmpnn_release(s->walk);
     fmpnn_release(s->state);
     fmpnn_release(s->slots.shared_state);
     fmpnn_release(s->top);
@@ -154,6 +169,9 @@ static void place_states(sampler *s)
 static bool allocate(sampler *s, size_t batch)
 {
     size_t L = s->en->L, layers = s->en->layers - 1;
+    s->walk = fmpnn_alloc_zero(batch, sizeof *s->walk);
+    s->start = fmpnn_alloc(batch, 2 * (L + 2) * sizeof *s->start);
+    s->item = fmpnn_alloc(batch, (L + s->rules->groups) * sizeof *s->item);
     s->sequence = fmpnn_alloc_zero(batch, sizeof *s->sequence);
     s->slot = fmpnn_alloc(L, sizeof *s->slot);
     s->shared = fmpnn_alloc(L, sizeof *s->shared);
@@ -161,12 +179,8 @@ static bool allocate(sampler *s, size_t batch)
     s->level = fmpnn_alloc(batch, L * sizeof *s->level);
     s->unit_level = fmpnn_alloc(batch, s->rules->groups * sizeof *s->unit_level);
     s->top = fmpnn_alloc(batch, sizeof *s->top);
-    s->rows.start = fmpnn_alloc(L + 2, sizeof *s->rows.start);
-    s->rows.item = fmpnn_alloc(batch, L * sizeof *s->rows.item);
-    s->units.start = fmpnn_alloc(L + 2, sizeof *s->units.start);
-    s->units.item = fmpnn_alloc(batch, s->rules->groups * sizeof *s->units.item);
     if (!s->sequence || !s->slot || !s->shared || !s->rank || !s->level || !s->unit_level ||
-        !s->top || !s->rows.start || !s->rows.item || !s->units.start || !s->units.item)
+        !s->top || !s->walk || !s->start || !s->item)
         return false;
     place_states(s);
     s->slots.shared_state = fmpnn_alloc(layers * s->slots.shared_slots, s->en->C * sizeof(float));
@@ -174,18 +188,19 @@ static bool allocate(sampler *s, size_t batch)
     return s->slots.shared_state && s->state;
 }
 
-/* Sort `count` items of each of B sequences by their level into an agenda, within a level by
+/* Sort `count` items of each of a walk's sequences by their level into an agenda, within a level by
  * residue: rows that share a tile of the tables follow one another. Level 0 is nothing to do. */
-static void schedule(sampler *s, agenda *a, size_t count, const uint32_t *level)
+static void schedule(sampler *s, const walk *w, agenda *a, size_t count,
+                     const uint32_t *level)
 {
     memset(a->start, 0, (s->levels + 2) * sizeof *a->start);
-    for (size_t n = 0; n < s->B * count; n++)
+    for (size_t n = w->first * count; n < w->end * count; n++)
         if (level[n])
             a->start[level[n] + 1]++;
     for (size_t v = 1; v <= s->levels + 1; v++)
         a->start[v] += a->start[v - 1];
     for (size_t i = 0; i < count; i++)
-        for (size_t b = 0; b < s->B; b++) {
+        for (size_t b = w->first; b < w->end; b++) {
             uint32_t v = level[b * count + i];
             if (v)
                 a->item[a->start[v]++] = (fmpnn_row){&s->sequence[b], (uint32_t)i};
@@ -224,14 +239,43 @@ static void plan_sequence(void *of, size_t b)
     }
 }
 
+static void plan_walk(void *of, size_t n)
+{
+    sampler *s = of;
+    walk *w = &s->walk[n];
+    size_t L = s->en->L, groups = s->rules->groups;
+    fmpnn_row *item = s->item + w->first * (L + groups);
+    w->rows = (agenda){s->start + 2 * n * (L + 2), item};
+    w->units = (agenda){w->rows.start + L + 2, item + (w->end - w->first) * L};
+    w->failed = false;
+    schedule(s, w, &w->rows, L, s->level);
+    schedule(s, w, &w->units, groups, s->unit_level);
+}
+
+/* Walks that keep all threads busy with levels wide enough, or one for all of them: where there
+ * are too few sequences, or they do not divide well. */
+static size_t count_walks(const sampler *s)
+{
+    size_t team = (size_t)s->ctx->threads, each = (s->B + team - 1) / team;
+    size_t rows = s->B * s->en->L / (s->levels ? s->levels : 1);
+    size_t more = rows / (team * ENOUGH_ROWS);
+    if (team == 1 || s->B < team || 8 * each * team > 9 * s->B)
+        return 1;
+    return more > 1 && more <= each ? more * team : team;
+}
+
 static void plan(sampler *s)
 {
     fmpnn_pool_each(s->ctx->pool, s->ctx->threads, s->B, plan_sequence, s);
     s->levels = 0;
     for (size_t b = 0; b < s->B; b++)
         s->levels = s->top[b] > s->levels ? s->top[b] : s->levels;
-    schedule(s, &s->rows, s->en->L, s->level);
-    schedule(s, &s->units, s->rules->groups, s->unit_level);
+    s->walks = count_walks(s);
+    for (size_t n = 0; n < s->walks; n++) {
+        s->walk[n].first = n * s->B / s->walks;
+        s->walk[n].end = (n + 1) * s->B / s->walks;
+    }
+    fmpnn_pool_each(s->ctx->pool, s->ctx->threads, s->walks, plan_walk, s);
 }
 
 /* ---- the work ---- */
@@ -264,7 +308,7 @@ static fmpnn_status compute_shared(sampler *s, fmpnn_error *err)
 }
 
 /* The letter of one item of an agenda (the group `group` of the item's sequence). */
-static void draw_for(sampler *s, const fmpnn_row *item, size_t group)
+static void draw_for(sampler *s, walk *w, size_t phase, const fmpnn_row *item, size_t group)
 {
     fmpnn_error detail;
     size_t b = (size_t)(item->sequence - s->sequence), at = b * s->rules->groups + group;
@@ -273,8 +317,10 @@ static void draw_for(sampler *s, const fmpnn_row *item, size_t group)
         return;
     trouble *t = &s->trouble;
     pthread_mutex_lock(&t->lock);
-    if (!t->status || at < t->at) {
+    w->failed = true;
+    if (!t->status || phase < t->phase || (phase == t->phase && at < t->at)) {
         t->status = status;
+        t->phase = phase;
         t->at = at;
         t->detail = detail;
     }
@@ -282,7 +328,8 @@ static void draw_for(sampler *s, const fmpnn_row *item, size_t group)
 }
 
 /* All layers of M rows of one level, then the letters of those that are alone in their group. */
-static void decode_block(sampler *s, size_t M, const fmpnn_row *row, fmpnn_decode_scratch *x)
+static void decode_block(sampler *s, walk *w, size_t phase, size_t M, const fmpnn_row *row,
+                         fmpnn_decode_scratch *x)
 {
     size_t C = s->en->C;
     for (size_t m = 0; m < M; m++)
@@ -292,7 +339,7 @@ static void decode_block(sampler *s, size_t M, const fmpnn_row *row, fmpnn_decod
     for (size_t m = 0; m < M; m++) {
         size_t group = s->rules->group_of[row[m].i];
         if (alone(s->rules, group))
-            draw_for(s, &row[m], group);
+            draw_for(s, w, phase, &row[m], group);
     }
 }
 
@@ -307,39 +354,72 @@ static void leave(void *of, void *lane)
     fmpnn_decode_scratch_clear(lane);
 }
 
-/* Phases: blocks of rows and groups of several, by turns. None after a failure. */
+/* Phases of a walk: rows and groups of several, by turns. None is begun after a failure. */
+static size_t count_phase(const walk *w, size_t phase)
+{
+    const agenda *a = phase % 2 == 0 ? &w->rows : &w->units;
+    return a->start[phase / 2 + 1] - a->start[phase / 2];
+}
+
+static void do_block(sampler *s, walk *w, size_t phase, size_t first, size_t M,
+                     fmpnn_decode_scratch *x)
+{
+    if (phase % 2 == 0) {
+        decode_block(s, w, phase, M, w->rows.item + w->rows.start[phase / 2] + first, x);
+        return;
+    }
+    for (size_t n = first; n < first + M; n++) {
+        const fmpnn_row *unit = &w->units.item[w->units.start[phase / 2] + n];
+        draw_for(s, w, phase, unit, unit->i);
+    }
+}
+
+/* One walk, shared: phases of the task. */
 static size_t count_items(void *of, size_t phase)
 {
     sampler *s = of;
-    size_t v = phase / 2;
-    const agenda *a = phase % 2 == 0 ? &s->rows : &s->units;
-    size_t count = a->start[v + 1] - a->start[v];
-    if (s->trouble.status)
-        return 0;
-    if (phase % 2)
-        return count;
-    s->block = fmpnn_rows_a_block(count, FMPNN_BLOCK, s->ctx->threads);
+    size_t count = s->walk->failed ? 0 : count_phase(s->walk, phase);
+    s->block = phase % 2 ? 1 : fmpnn_rows_a_block(count, FMPNN_BLOCK, s->ctx->threads);
     return (count + s->block - 1) / s->block;
 }
 
 static void do_item(void *of, size_t phase, size_t n, void *lane)
 {
     sampler *s = of;
-    size_t v = phase / 2;
-    if (phase % 2) {
-        const fmpnn_row *unit = &s->units.item[s->units.start[v] + n];
-        draw_for(s, unit, unit->i);
-        return;
+    size_t first = n * s->block, left = count_phase(s->walk, phase) - first;
+    do_block(s, s->walk, phase, first, left < s->block ? left : s->block, lane);
+}
+
+/* Several: items of one phase. */
+static size_t count_all_walks(void *of, size_t phase)
+{
+    (void)phase;
+    return ((const sampler *)of)->walks;
+}
+
+static void do_walk(void *of, size_t phase, size_t n, void *lane)
+{
+    sampler *s = of;
+    walk *w = &s->walk[n];
+    for (phase = 0; phase < 2 * (size_t)s->levels && !w->failed; phase++) {
+        size_t count = count_phase(w, phase);
+        size_t block = fmpnn_rows_a_block(count, FMPNN_BLOCK, 1);
+        for (size_t first = 0; first < count; first += block)
+            do_block(s, w, phase, first, count - first < block ? count - first : block,
+                     lane);
     }
-    size_t first = s->rows.start[v] + n * s->block, left = s->rows.start[v + 1] - first;
-    decode_block(s, left < s->block ? left : s->block, s->rows.item + first, lane);
 }
 
 static fmpnn_status decode_levels(sampler *s, fmpnn_error *err)
 {
-    fmpnn_task task = {.of = s, .phases = 2 * (size_t)s->levels, .items = count_items,
-                       .item = do_item, .lane_size = sizeof(fmpnn_decode_scratch),
-                       .enter = enter, .leave = leave};
+    bool shared = s->walks == 1;
+    fmpnn_task task = {.of = s,
+                       .phases = shared ? 2 * (size_t)s->levels : 1,
+                       .items = shared ? count_items : count_all_walks,
+                       .item = shared ? do_item : do_walk,
+                       .lane_size = sizeof(fmpnn_decode_scratch),
+                       .enter = enter,
+                       .leave = leave};
     if (!fmpnn_pool_run(s->ctx->pool, s->ctx->threads, &task))
         return fmpnn_fail_memory(err, "sampling");
     if (s->trouble.status)
@@ -355,7 +435,11 @@ fmpnn_status fmpnn_engine_sample(fmpnn_context *ctx, const fmpnn_encoding *en,
     if (status)
         return status;
     size_t one = (en->layers - 1) * (en->L - n_shared) * en->C * sizeof(float);
-    size_t batch = fmpnn_memory_for(en, BATCH_BYTES) / (one + 1) + 1;
+    size_t team = (size_t)ctx->threads, bytes = team * THREAD_BYTES;
+    size_t batch =
+        fmpnn_memory_for(en, bytes > BATCH_BYTES ? bytes : BATCH_BYTES) / (one + 1) + 1;
+    if (batch > team)
+        batch -= batch % team;
     sampler s = {.ctx = ctx, .en = en, .rules = rules, .n_shared = n_shared,
                  .request = request};
     pthread_mutex_init(&s.trouble.lock, NULL);
