@@ -5,9 +5,11 @@
  *
  * Who sleeps says so before looking once more, and who changes a word looks at the sleepers after
  * it (both sequentially consistent): one of the two sees the other. */
+#define _GNU_SOURCE
 #include "base/pool.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <time.h>
@@ -15,6 +17,8 @@
 
 enum {
     LINE = 64,
+    NOWHERE = -1,
+    SHORT_SPIN_NS = 2000, /* before it pays to ask who else is on this core */
     SPIN_NS = 50000,     /* longer than the items that phases usually end with */
     LEAST_SPIN_NS = 500, /* after many waits in vain: other work has the cores */
     WAKE_NS = 50000,     /* what a sleeper may take to wake; the system's slices are longer */
@@ -26,6 +30,7 @@ enum {
 /* A thread's place. Seat 0 is the caller's. */
 typedef struct seat {
     _Alignas(LINE) atomic_bool asleep;
+    atomic_int core; /* where it took its last item; NOWHERE: it is not at work */
     pthread_mutex_t lock;
     pthread_cond_t called;
     fmpnn_pool *pool;
@@ -126,9 +131,45 @@ static void wake(seat *s)
     pthread_mutex_unlock(&s->lock);
 }
 
+static int core_here(void)
+{
+#ifdef __linux__
+    return sched_getcpu();
+#else
+    return NOWHERE;
+#endif
+}
+
+/* Another thread of the call works where this one spins: it waits for us, not we for it. */
+static bool core_is_shared(const seat *s)
+{
+    const fmpnn_pool *pool = s->pool;
+    int here = core_here();
+    for (int n = 0; n < pool->seats && here != NOWHERE; n++)
+        if (n != s->number && atomic_load(&pool->seat[n].core) == here)
+            return true;
+    return false;
+}
+
+/* Spin for a while; on a shared core let the other go on instead. Not by sleeping: the system
+ * spreads what is runnable over idle cores, sleepers it wakes where they slept. */
+static bool wait_awake(const seat *s, condition *met, uint64_t seen, long ns)
+{
+    int64_t end = now_ns() + ns;
+    if (spin(s->pool, met, seen, ns < SHORT_SPIN_NS ? ns : SHORT_SPIN_NS))
+        return true;
+    while (now_ns() < end) {
+        if (core_is_shared(s))
+            sched_yield();
+        if (spin(s->pool, met, seen, 0))
+            return true;
+    }
+    return false;
+}
+
 static void wait_until(seat *s, condition *met, uint64_t seen)
 {
-    if (!spin(s->pool, met, seen, SPIN_NS))
+    if (!wait_awake(s, met, seen, SPIN_NS))
         sleep_until(s, met, seen);
 }
 
@@ -139,7 +180,7 @@ static void wait_until(seat *s, condition *met, uint64_t seen)
 static void wait_for_turn(seat *s, uint64_t turn)
 {
     int64_t begin = now_ns();
-    if (!spin(s->pool, turn_over, turn, s->patience))
+    if (!wait_awake(s, turn_over, turn, s->patience))
         sleep_until(s, turn_over, turn);
     if (now_ns() - begin < SPIN_NS + WAKE_NS)
         s->patience = SPIN_NS;
@@ -215,6 +256,7 @@ static void work(fmpnn_pool *pool, seat *s)
             wait_for_turn(s, ticket / TURN);
             continue;
         }
+        atomic_store_explicit(&s->core, core_here(), memory_order_relaxed);
         if (!entered && task->enter && !task->enter(task->of, lane))
             atomic_store(&pool->failed, true);
         entered = true;
@@ -226,6 +268,7 @@ static void work(fmpnn_pool *pool, seat *s)
     }
     if (entered && task->leave)
         task->leave(task->of, lane);
+    atomic_store_explicit(&s->core, NOWHERE, memory_order_relaxed);
 }
 
 static void *worker(void *argument)
@@ -255,6 +298,7 @@ static void reset(fmpnn_pool *pool)
     for (int n = 0; n < pool->seats; n++) {
         seat *s = &pool->seat[n];
         atomic_store(&s->asleep, false);
+        atomic_store(&s->core, NOWHERE);
         pthread_mutex_init(&s->lock, NULL);
         pthread_cond_init(&s->called, NULL);
         s->pool = pool;
