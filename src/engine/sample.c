@@ -261,7 +261,7 @@ static size_t count_walks(const sampler *s)
     size_t more = rows / (team * ENOUGH_ROWS);
     if (team == 1 || s->B < team || 8 * each * team > 9 * s->B)
         return 1;
-    return more > 1 && more <= each ? more * team : team;
+    return more > 1 && more * team <= s->B ? more * team : team;
 }
 
 static void plan(sampler *s)

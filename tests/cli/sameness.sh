@@ -13,6 +13,15 @@ for threads in 1 2 3; do
     design one.pdb -n 17 --threads $threads -o t$threads.fa
     same "--threads $threads" n17.fa t$threads.fa
 done
+# Few designed residues, few levels: numbers of sequences that do not divide among the threads.
+"$make" --length 106 --seed 3 >few.pdb
+for n in 11 17 19; do
+    design few.pdb --redesign A10-11 -n $n --threads 1 -o few1.fa --overwrite
+    for threads in 2 3 4; do
+        design few.pdb --redesign A10-11 -n $n --threads $threads -o few.fa --overwrite
+        same "two residues, -n $n --threads $threads" few1.fa few.fa
+    done
+done
 FMPNN_THREADS=3 design one.pdb -n 17 -o t.fa
 same "FMPNN_THREADS=3" n17.fa t.fa
 design one.pdb --first-sample 9 -n 4 -o first.fa
