@@ -65,6 +65,15 @@ static size_t count_passengers(const sampler *s)
     return B;
 }
 
+/* On to the structure of the next sequence: the last one's may all be gone. */
+static void next_waiting(sampler *s)
+{
+    while (s->next_item < s->n && s->next == s->item[s->next_item].B) {
+        s->next_item++;
+        s->next = 0;
+    }
+}
+
 static fmpnn_status board(sampler *s, flight *f, size_t B, fmpnn_error *err)
 {
     f->sequence = (fmpnn_agenda_sequence *)fmpnn_alloc(B, sizeof *f->sequence);
@@ -75,10 +84,7 @@ static fmpnn_status board(sampler *s, flight *f, size_t B, fmpnn_error *err)
     f->first_item = s->next_item;
     f->w = s->item[s->next_item].encoding->weights;
     for (size_t b = 0; b < B; b++) {
-        while (s->next == s->item[s->next_item].B) {
-            s->next_item++;
-            s->next = 0;
-        }
+        next_waiting(s);
         const fmpnn_sampling *item = &s->item[s->next_item];
         const fmpnn_draw_request *request = &item->request[s->next++];
         fmpnn_agenda_sequence q = {};
@@ -272,6 +278,7 @@ static fmpnn_status gather(sampler *s, flight *f, size_t B, fmpnn_error *err)
 /* One flight planned and off; where its memory is not to be had, a smaller one. */
 static fmpnn_status send_off(sampler *s, flight *f, flight *before, fmpnn_error *err)
 {
+    next_waiting(s); /* its weights are the flight's */
     size_t item = s->next_item, next = s->next, B = count_passengers(s);
     for (;; B = (B + 1) / 2) {
         s->next_item = item;
