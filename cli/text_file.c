@@ -46,3 +46,9 @@ fmpnn_status text_file_read(const char *path, const char *what, char **out, fmpn
                       : "cannot be read to its end");
     return text_file_fail(err, n > 0 || binary ? FMPNN_EFORMAT : FMPNN_EIO, path, 0, message);
 }
+
+bool text_ends_with(const char *text, size_t size, const char *end)
+{
+    size_t n = strlen(end);
+    return size > n && !strncmp(text + size - n, end, n);
+}

@@ -12,4 +12,7 @@ fmpnn_status text_file_read(const char *path, const char *what, char **text, fmp
 fmpnn_status text_file_fail(fmpnn_error *err, fmpnn_status status, const char *path, size_t line,
                             const char *message);
 
+/* Do the first `size` characters of `text` end with `end`, and with something before it? */
+bool text_ends_with(const char *text, size_t size, const char *end);
+
 #endif

@@ -84,12 +84,6 @@ static bool next_record(reader *r, fmpnn_error *err, fmpnn_status *status)
 
 /* ---- what the file is ---- */
 
-static bool ends_with(const char *path, size_t size, const char *end)
-{
-    size_t n = strlen(end);
-    return size > n && !strncmp(path + size - n, end, n);
-}
-
 /* Is one of the cells of the first line "mutant", with this delimiter? */
 static bool names_mutant(const char *text, char delimiter)
 {
@@ -109,10 +103,10 @@ static bool names_mutant(const char *text, char delimiter)
 static char delimiter_of(const char *path, const char *text)
 {
     size_t size = strlen(path);
-    size -= ends_with(path, size, ".gz") ? 3 : 0;
-    if (ends_with(path, size, ".csv"))
+    size -= text_ends_with(path, size, ".gz") ? 3 : 0;
+    if (text_ends_with(path, size, ".csv"))
         return ',';
-    if (ends_with(path, size, ".tsv"))
+    if (text_ends_with(path, size, ".tsv"))
         return '\t';
     return names_mutant(text, '\t') ? '\t' : names_mutant(text, ',') ? ',' : 0;
 }

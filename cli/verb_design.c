@@ -3,6 +3,7 @@
 #include "interrupt.h"
 #include "packing.h"
 #include "report.h"
+#include "text_file.h"
 #include "verbs.h"
 
 #include <jansson.h>
@@ -36,7 +37,11 @@ static bool shows_native_score(const options *o)
 {
     if (o->with_native || o->json)
         return true;
-    return o->output && !strstr(o->output, ".fa");
+    if (!o->output)
+        return false;
+    size_t size = strlen(o->output);
+    size -= text_ends_with(o->output, size, ".gz") ? 3 : 0;
+    return !text_ends_with(o->output, size, ".fa") && !text_ends_with(o->output, size, ".fasta");
 }
 
 /* One decoding order, like the scores of the designs beside it. */

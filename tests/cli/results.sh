@@ -18,6 +18,8 @@ gzip -dc x.fa.gz >inflated
 same "compressed" x.fa inflated
 check ".tsv" 0 run -o x.tsv
 has x.tsv "^id	name	T	sample	seed	score	global_score	confidence	recovery	n_designed	n_mut	mutations	sequence	chains	native_score	model	weights	precision"
+check "a folder with .fa in its name" 0 run -o my.family/all
+same "its table" all/tables/one.tsv my.family/all/tables/one.tsv
 lines x.tsv "." 17
 check ".jsonl" 0 run -o x.jsonl
 lines x.jsonl '^\{.*\}$' 16
