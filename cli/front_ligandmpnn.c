@@ -60,7 +60,7 @@ static const front_row run_rows[] = {
     {"symmetry_weights", FRONT_TEXT, RUN(symmetry_weights), "in the form of symmetry_residues (1 for each)"},
     {"temperature", FRONT_NUMBER, RUN(temperature), "sampling temperature (0.1)"},
     {"save_stats", FRONT_INT, RUN(save_stats), "1: stats/NAME.pt (0)"},
-    {"pack_side_chains", FRONT_INT, RUN(pack_side_chains), "not part of this version"},
+    {"pack_side_chains", FRONT_INT, RUN(pack_side_chains), "1: side chains in packed/ (0)"},
     {"checkpoint_path_sc", FRONT_TEXT, RUN(checkpoint_path_sc), "weights of the packer"},
     {"number_of_packs_per_design", FRONT_WHOLE, RUN(number_of_packs_per_design), "(4)"},
     {"sc_num_denoising_steps", FRONT_WHOLE, RUN(sc_num_denoising_steps), "(3)"},

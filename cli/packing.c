@@ -1,4 +1,5 @@
 #include "packing.h"
+#include "interrupt.h"
 #include "parcel.h"
 #include "report.h"
 
@@ -88,6 +89,8 @@ outcome packing_add(batch *b, const input *in, const fmpnn_job *job, double temp
     for (size_t done = 0; done < total;) {
         size_t n = total - done < chunk ? total - done : chunk;
         fmpnn_packs *packs;
+        if (interrupt_caught())
+            return STOP_INTERRUPT;
         fmpnn_status status =
             fmpnn_pack(b->ctx, job, model, &settings, temperature, sample, letters,
                        (uint64_t)o->first_packing + done, n, &packs, err);
@@ -97,6 +100,8 @@ outcome packing_add(batch *b, const input *in, const fmpnn_job *job, double temp
         if (status != FMPNN_OK)
             return outcome_of_output(status);
         done += n;
+        if (b->verb->bit == VERB_PACK) /* a design counts samples */
+            parcel_progress(b, in, n);
     }
     return OUTCOME_DONE;
 }

@@ -59,12 +59,9 @@ static outcome pack_samples(batch *b, const input *in, const fmpnn_job *job,
                             const fmpnn_samples *samples, fmpnn_error *err)
 {
     outcome how = OUTCOME_DONE;
-    for (size_t s = 0; in->options->packings && s < samples->count && how == OUTCOME_DONE; s++) {
-        if (interrupt_caught())
-            return STOP_INTERRUPT;
+    for (size_t s = 0; in->options->packings && s < samples->count && how == OUTCOME_DONE; s++)
         how = packing_add(b, in, job, samples->temperature, samples->sample[s].number,
                           samples->sample[s].letters, err);
-    }
     return how;
 }
 

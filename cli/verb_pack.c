@@ -1,7 +1,5 @@
 /* pack: side chains on the structures' own sequences. */
-#include "interrupt.h"
 #include "packing.h"
-#include "parcel.h"
 #include "report.h"
 #include "verbs.h"
 
@@ -34,12 +32,7 @@ static int check(batch *b, const options *o)
 
 static outcome pack_one(batch *b, const input *in, fmpnn_job *job, fmpnn_error *err)
 {
-    if (interrupt_caught())
-        return STOP_INTERRUPT;
-    outcome how = packing_add(b, in, job, 0, 0, NULL, err);
-    if (how == OUTCOME_DONE)
-        parcel_progress(b, in, count_units(b, in->options));
-    return how;
+    return packing_add(b, in, job, 0, 0, NULL, err);
 }
 
 /* A device leaves packing to the CPU, of which one input takes all threads. */

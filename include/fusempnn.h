@@ -705,7 +705,8 @@ typedef struct fmpnn_packs {
  * @param n           how many
  * @param packs       out, freed with fmpnn_packs_free()
  * @return FMPNN_OK; FMPNN_EINVAL for other weights, or 0 packings, rounds or samples;
- *         FMPNN_ESELECT if no residue is to be packed; FMPNN_ENOMEM.
+ *         FMPNN_ESELECT if no residue is to be packed; FMPNN_EFORMAT if the job's weights see CA
+ *         atoms alone and a residue has no more; FMPNN_ENOMEM.
  *
  * A packing depends on (seed, backbone digest, temperature, sample, its number, letters, settings,
  * weights) and on nothing else. In a CUDA context the CPU packs. Source: Dauparas et al. 2025

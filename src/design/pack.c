@@ -71,6 +71,26 @@ static void say(fmpnn_text *note, const listing *l, const char *what)
                          l->count > SHOWN ? " ..." : "");
 }
 
+/* Weights of CA atoms see residues that have nothing else: no side chain stands on those. */
+static fmpnn_status check_backbone(const fmpnn_job *job, fmpnn_error *err)
+{
+    enum { WHOLE = 0xf }; /* N CA C O */
+    listing bare = {0};
+    fmpnn_status status = FMPNN_OK;
+    fmpnn_text_init(&bare.text);
+    for (size_t i = 0; i < job->inputs->L; i++)
+        if (job->resolved[i] &&
+            (job->st->residue[job->inputs->residue_of[i]].present & WHOLE) != WHOLE)
+            list(&bare, job, i);
+    if (bare.text.failed)
+        status = fmpnn_fail_memory(err, "packing side chains");
+    else if (bare.count)
+        status = fmpnn_fail(err, FMPNN_EFORMAT, "%s: side chains need a whole backbone: %s%s",
+                            job->st->name, bare.text.data, bare.count > SHOWN ? " ..." : "");
+    fmpnn_text_clear(&bare.text);
+    return status;
+}
+
 static fmpnn_status choose(work *w, fmpnn_packs *packs, fmpnn_error *err)
 {
     const fmpnn_job *job = w->job;
@@ -346,7 +366,9 @@ fmpnn_status fmpnn_pack(fmpnn_context *ctx, const fmpnn_job *job, const fmpnn_mo
     packs->seed = job->seed;
     packs->settings = *settings;
     memcpy(packs->letters, letters, L);
-    status = choose(&w, packs, err);
+    status = check_backbone(job, err);
+    if (!status)
+        status = choose(&w, packs, err);
     if (!status)
         status = run(&w, packer, packs, first, n, err);
     if (!status) {

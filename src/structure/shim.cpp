@@ -403,7 +403,9 @@ fmpnn_document *read_cif(const char *name, const char *bytes, size_t size)
 gemmi::Atom make_atom(const char *name, const char *element, const double xyz[3], bool cif)
 {
     for (int k = 0; k < 3; k++)
-        if (!cif && !(xyz[k] > -999.9995 && xyz[k] < 9999.9995))
+        if (!std::isfinite(xyz[k]))
+            throw malformed("a coordinate that is to be written is not a number");
+        else if (!cif && !(xyz[k] > -999.9995 && xyz[k] < 9999.9995))
             throw malformed("a coordinate has no room in a PDB file; write mmCIF");
     gemmi::Atom atom;
     atom.name = name;

@@ -65,6 +65,12 @@ grep ' CA ' one.pdb >ca.pdb
 check "CA atoms only" 3 "$fusempnn" pack ca.pdb -o g
 has err "side chains need a whole backbone"
 one_line err
+check "CA atoms only, with designs" 3 "$fusempnn" design ca.pdb --weights ca --pack 1 --pack-format cif --seed 1 -o g
+has err "side chains need a whole backbone: A1 .* \.\.\.$"
+truth "and no result" test ! -e g/packed
+awk '!(substr($0, 23, 4) + 0 == 20 && substr($0, 13, 4) != " CA ")' one.pdb >bare.pdb
+check "one CA atom alone" 3 "$fusempnn" design bare.pdb --weights ca --pack 1 --pack-format cif --seed 1 -o g
+has err "side chains need a whole backbone: A20$"
 sed 's/^\(ATOM.............\)[A-Z][A-Z][A-Z]/\1UNK/' one.pdb >unknown.pdb
 check "unknown residues only" 2 "$fusempnn" pack unknown.pdb --quiet -o g
 has err "nothing to pack: .* known type"
@@ -97,3 +103,17 @@ check "--pack to stdout" 2 "$fusempnn" design one.pdb --pack 1
 check "--pack-weights of another kind" 2 "$fusempnn" design one.pdb --pack 1 --pack-weights vanilla -o m
 has err "place no side chains"
 check "--repack alone" 2 "$fusempnn" design one.pdb --repack -o m
+# SIGINT within one structure's packings.
+"$fusempnn" pack one.pdb -n 1000 --seed 3 --threads 1 -o n >out 2>err &
+pid=$!
+tries=0
+while [ -z "$(find n -type f 2>find)" ] && [ $tries -lt 200 ]; do
+    sleep 0.05
+    tries=$((tries + 1))
+done
+kill -INT $pid
+wait $pid
+code=$?
+truth "interrupted: exit 130, not $code" test $code -eq 130
+has err "interrupted"
+truth "nothing unfinished lies about" test -z "$(find n -type f 2>find)"

@@ -76,3 +76,5 @@ one_line out
 has out '"isa":\["generic"'
 has out '"device":\["cpu"'
 has out '"weights":\[\{"name":"[a-z]+/[a-z0-9_]+","installed":(true|false)'
+check "ligandmpnn_run --help" 0 "$fusempnn" ligandmpnn_run --help
+has out "1: side chains in packed/"
