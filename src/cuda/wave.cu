@@ -24,6 +24,7 @@ typedef struct wave_weights {
 /* What blocks send each other, a buffer and a barrier each. A buffer is not written again before
  * every block has read it: each sends PARTS after it read the last PIECES, and those after it
  * read PARTS; and each needs those of all. */
+enum { MOST_DEVICES = 64 }; /* of a host; those beyond go without waves */
 enum { PARTS, PIECES, AFTER, EXCHANGES };
 
 enum { SUM, NORMED, HIDDEN };
@@ -605,12 +606,44 @@ static int clusters_of(device *dev, const model_weights *w)
 
 bool decode_wave_fits(device *dev, const model_weights *w, int K, size_t rows_a_level)
 {
-    if (dev->major < 9 || K > TILES * TILE || w->decoder_layers > MOST_LAYERS ||
-        shared_bytes(dev, w) > (size_t)dev->shared_limit)
+    if (dev->number >= MOST_DEVICES || dev->major < 9 || K > TILES * TILE ||
+        w->decoder_layers > MOST_LAYERS || shared_bytes(dev, w) > (size_t)dev->shared_limit)
         return false;
     if (!dev->clusters)
         dev->clusters = clusters_of(dev, w);
     return dev->clusters && rows_a_level <= (size_t)dev->clusters * ROWS * 3;
+}
+
+/* Waves of one device follow one another, whichever contexts they are of: each has as many
+ * clusters as the device has room for, and clusters of two waves between each other would wait
+ * for ever for those that found none. */
+static pthread_mutex_t waves_lock = PTHREAD_MUTEX_INITIALIZER;
+static cudaEvent_t last_wave[MOST_DEVICES]; /* made once, kept as long as the process */
+
+static fmpnn_status launch_locked(device *dev, const cudaLaunchConfig_t *c,
+                                  const wave_task *task, const wave_weights *weights,
+                                  fmpnn_error *err)
+{
+    cudaEvent_t *last = &last_wave[dev->number];
+    if (*last)
+        CUDA_TRY(cudaStreamWaitEvent(dev->stream, *last, 0), err);
+    else
+        CUDA_TRY(cudaEventCreateWithFlags(last, cudaEventDisableTiming), err);
+    CUDA_TRY(dev->split ? cudaLaunchKernelEx(c, decode_wave_kernel<true>, *task, *weights)
+                        : cudaLaunchKernelEx(c, decode_wave_kernel<false>, *task, *weights),
+             err);
+    CUDA_TRY(cudaEventRecord(*last, dev->stream), err);
+    return FMPNN_OK;
+}
+
+static fmpnn_status launch_after_others(device *dev, const cudaLaunchConfig_t *c,
+                                        const wave_task *task, const wave_weights *weights,
+                                        fmpnn_error *err)
+{
+    pthread_mutex_lock(&waves_lock);
+    fmpnn_status status = launch_locked(dev, c, task, weights, err);
+    pthread_mutex_unlock(&waves_lock);
+    return status;
 }
 
 fmpnn_status decode_wave(device *dev, const model_weights *w, const wave_task *task,
@@ -630,8 +663,5 @@ fmpnn_status decode_wave(device *dev, const model_weights *w, const wave_task *t
                                   cudaFuncAttributeMaxDynamicSharedMemorySize,
                                   (int)c.dynamicSmemBytes),
              err);
-    CUDA_TRY(dev->split ? cudaLaunchKernelEx(&c, decode_wave_kernel<true>, *task, weights)
-                        : cudaLaunchKernelEx(&c, decode_wave_kernel<false>, *task, weights),
-             err);
-    return FMPNN_OK;
+    return launch_after_others(dev, &c, task, &weights, err);
 }
