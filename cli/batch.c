@@ -259,6 +259,7 @@ fmpnn_status batch_create_job(const batch *b, const input *in, const fmpnn_struc
     settings.global_membrane = o->global_membrane;
     settings.pack = options_pack(b->verb, o) ||
                     (b->verb->bit == VERB_INSPECT && !strcmp(info.kind, "packer"));
+    settings.pack_designs = o->packings > 0;
     status = fmpnn_job_create(st, model, &settings, job, err);
     states_clear(&others);
     free(ties);

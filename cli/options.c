@@ -231,7 +231,7 @@ static const option_row table[] = {
 };
 /* clang-format on */
 
-#define DEFAULT_WEIGHTS "vanilla/v_48_020"
+static const char DEFAULT_WEIGHTS[] = "vanilla/v_48_020";
 
 enum { ROWS = sizeof table / sizeof table[0] };
 
@@ -678,7 +678,7 @@ int options_parse(const verb *v, int argc, char **argv, options *o)
     }
     if (o->output && !strcmp(o->output, "-"))
         o->output = NULL; /* stdout, as usual */
-    if (options_pack(v, o) && !strcmp(o->weights, DEFAULT_WEIGHTS))
+    if (options_pack(v, o) && o->weights == DEFAULT_WEIGHTS) /* nobody named any */
         o->weights = o->pack_weights;
     int code = check_states(v, o);
     return code < 0 ? check_together(v, o) : code;

@@ -41,10 +41,11 @@ json_t *packing_plan(const batch *b, const options *o)
     fmpnn_model_info info = {.digest = ""};
     if (state->model)
         fmpnn_model_describe(state->model, &info);
-    return json_pack("{s:I, s:I, s:I, s:I, s:b, s:s}", "packings", (json_int_t)o->packings,
-                     "first", (json_int_t)o->first_packing, "steps",
+    bool blind = o->ligand_context && !strcmp(o->ligand_context, "off");
+    return json_pack("{s:I, s:I, s:I, s:I, s:b, s:b, s:s}", "packings",
+                     (json_int_t)o->packings, "first", (json_int_t)o->first_packing, "steps",
                      (json_int_t)o->pack_steps, "samples", (json_int_t)o->pack_samples,
-                     "everything", o->repack, "weights", info.digest);
+                     "everything", o->repack, "hide_ligands", blind, "weights", info.digest);
 }
 
 /* A table alone, or to stdout, has no place for structures. */

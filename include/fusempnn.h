@@ -387,7 +387,7 @@ typedef struct fmpnn_settings {
     const char *symmetry; /**< "homooligomer": tie all designed chains */
     uint64_t seed;        /**< 0 .. 2^53-1 */
     double noise;         /**< standard deviation of backbone noise, Angstrom; 0: none */
-    bool hide_ligands;    /**< ligand weights: ligands, ions, nucleic acids are not seen */
+    bool hide_ligands;    /**< ligand weights and packers: ligands, ions, nucleic acids are not seen */
     bool side_chain_context; /**< ligand weights: side chains that are kept are seen */
     const char *transmembrane_buried; /**< membrane weights: residues within the membrane */
     const char *transmembrane_interface; /**< and those at its surface */
@@ -404,6 +404,8 @@ typedef struct fmpnn_settings {
     double state_weight;  /**< of the structure itself among its states; 0 stands for 1 */
     bool pack;            /**< weights of kind "packer": the designed residues are those whose side
                                chains fmpnn_pack() places; letters are the structure's */
+    bool pack_designs;    /**< fmpnn_pack() follows the design: hide_ligands may be meant for it, where
+                               the job's weights see no ligands */
 } fmpnn_settings;
 
 FMPNN_API void fmpnn_settings_default(fmpnn_settings *settings);
@@ -709,7 +711,7 @@ typedef struct fmpnn_packs {
  *         atoms alone and a residue has no more; FMPNN_ENOMEM.
  *
  * A packing depends on (seed, backbone digest, temperature, sample, its number, letters, settings,
- * weights) and on nothing else. In a CUDA context the CPU packs. Source: Dauparas et al. 2025
+ * weights), the ligands unless hidden, the atoms of side chains that stay, and on nothing else. In a CUDA context the CPU packs. Source: Dauparas et al. 2025
  * (LigandMPNN); docs/math.md, "Packing".
  */
 FMPNN_API fmpnn_status fmpnn_pack(fmpnn_context *ctx, const fmpnn_job *job,

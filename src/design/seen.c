@@ -14,7 +14,8 @@ static const float NEAR_LIGAND = 8; /* Angstrom, from the virtual CB */
 static fmpnn_status check_atom_options(const fmpnn_resolver *r)
 {
     const fmpnn_settings *s = r->settings;
-    if (r->job->model->info.context_atoms || (!s->hide_ligands && !s->side_chain_context))
+    bool blind = s->hide_ligands && !s->pack_designs; /* the packer sees ligands */
+    if (r->job->model->info.context_atoms || (!blind && !s->side_chain_context))
         return FMPNN_OK;
     return fmpnn_fail(r->err, FMPNN_EINVAL,
                       "%s: weights %s see the backbone alone; those that see other atoms are "

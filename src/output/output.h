@@ -258,6 +258,7 @@ typedef struct fmpnn_wanted {
     const char *name;        /* as given */
     const char *record_name; /* of ids and files */
     const char *settings;
+    size_t length; /* residues */
     bool save_probs;
     const char *backbones, *packed;
 } fmpnn_wanted;

@@ -1,6 +1,8 @@
 /* The plan: which records a structure will have, and the digest of the settings behind them. */
 #include "output/output.h"
 
+#include "structure/structure.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -136,6 +138,36 @@ void fmpnn_plan_id(const fmpnn_plan *plan, const char *record_name, uint64_t k,
     }
 }
 
+/* What a packer sees beside the backbone, and the residues that stay as they were read: a job's
+ * own digest has of these what its weights see, which may be nothing. */
+static bool digest_of_packed(const json_t *pack, const fmpnn_job *job, char hex[65])
+{
+    const fmpnn_structure *st = fmpnn_job_structure(job);
+    bool everything = json_is_true(json_object_get(pack, "everything"));
+    fmpnn_sha256 *hash = fmpnn_sha256_begin();
+    if (!hash)
+        return false;
+    for (size_t n = 0; n < st->context_count; n++) {
+        fmpnn_sha256_add(hash, &st->context[n].type, 1);
+        fmpnn_sha256_add(hash, st->context[n].xyz, sizeof st->context[n].xyz);
+    }
+    for (size_t i = 0; i < fmpnn_job_length(job); i++) {
+        fmpnn_position at = fmpnn_job_position(job, i);
+        float xyz[FMPNN_ATOM37][3];
+        uint8_t there[FMPNN_ATOM37];
+        bool known = at.native + 1 < FMPNN_OUTPUT_LETTERS;
+        uint8_t stays = !at.resolved || !known || !(everything || at.designed);
+        fmpnn_sha256_add(hash, &stays, 1);
+        if (!stays)
+            continue;
+        fmpnn_structure_atoms(st, (size_t)(at.residue - st->residue), xyz, there);
+        fmpnn_sha256_add(hash, at.residue->name, strlen(at.residue->name) + 1);
+        fmpnn_sha256_add(hash, there, sizeof there);
+        fmpnn_sha256_add(hash, xyz, sizeof xyz);
+    }
+    return fmpnn_sha256_end(hash, hex);
+}
+
 fmpnn_status fmpnn_plan_settings(const fmpnn_plan *plan, fmpnn_verb verb,
                                  const fmpnn_job *job, const fmpnn_context *ctx,
                                  const fmpnn_sequence_form *form, char settings[13],
@@ -154,7 +186,11 @@ fmpnn_status fmpnn_plan_settings(const fmpnn_plan *plan, fmpnn_verb verb,
                      fmpnn_context_isa(ctx), fmpnn_context_precision(ctx),
                      members ? members : "", form->separator, form->all_chains,
                      form->gaps_as);
-    bool good = members && !text.failed && fmpnn_sha256_hex(text.data, text.size, hex);
+    const json_t *pack = json_object_get(plan->json, "pack");
+    bool packed = !pack || digest_of_packed(pack, job, hex);
+    if (pack && packed)
+        fmpnn_text_print(&text, "%s\n", hex);
+    bool good = members && packed && !text.failed && fmpnn_sha256_hex(text.data, text.size, hex);
     free(members);
     json_decref(rest);
     fmpnn_text_clear(&text);

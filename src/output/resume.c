@@ -75,10 +75,11 @@ static fmpnn_status claim_named(fmpnn_existing_records *existing,
          !strcmp(existing->sorted[at]->key, wanted->record_name);
          at++, count++)
         status = take(existing, existing->sorted[at], wanted, err);
-    *complete = wanted->verb == FMPNN_VERB_PROBS || wanted->verb == FMPNN_VERB_SCAN ||
-                        wanted->verb == FMPNN_VERB_PACK
-                    ? count > 0
-                    : count > 0 && count == fmpnn_plan_records(wanted->plan, wanted->verb);
+    uint64_t expected = wanted->verb == FMPNN_VERB_PACK
+                            ? fmpnn_plan_packed(wanted->plan, wanted->verb) * wanted->length
+                            : fmpnn_plan_records(wanted->plan, wanted->verb);
+    *complete = count > 0 && (wanted->verb == FMPNN_VERB_PROBS ||
+                              wanted->verb == FMPNN_VERB_SCAN || count == expected);
     return status;
 }
 

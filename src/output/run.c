@@ -253,6 +253,7 @@ static fmpnn_wanted wanted_of(const fmpnn_run *run)
                           .name = run->stamp.name,
                           .record_name = run->stamp.record_name,
                           .settings = run->stamp.settings,
+                          .length = run->layout->L,
                           .save_probs = run->save_probs,
                           .backbones = run->backbones,
                           .packed = run->packed};

@@ -117,3 +117,39 @@ code=$?
 truth "interrupted: exit 130, not $code" test $code -eq 130
 has err "interrupted"
 truth "nothing unfinished lies about" test -z "$(find n -type f 2>find)"
+# Ligands and side chains that stay are in the digest of what is packed, and of nothing else.
+lig() {
+    grep ^ATOM one.pdb
+    awk -v d="$1" '/^ATOM/ && $3 == "CA" && substr($0, 23, 4) + 0 == 20 {
+        printf "HETATM 9001 %2s   %2s  A 900    %8.3f%8.3f%8.3f  1.00 10.00          %2s\n", "ZN", "ZN",
+               substr($0, 31, 8) + d, substr($0, 39, 8), substr($0, 47, 8), "ZN" }' one.pdb
+}
+lig 4 >lig.pdb
+check "with a ligand" 0 "$fusempnn" pack lig.pdb --seed 3 --quiet -o o
+check "designs too" 0 "$fusempnn" design lig.pdb --pack 1 --seed 3 --quiet -o p
+check "without packing" 0 "$fusempnn" design lig.pdb --seed 3 --quiet -o q
+lig 6 >lig.pdb
+check "a ligand that moved" 2 "$fusempnn" pack lig.pdb --seed 3 --quiet -o o --resume
+has err "other settings"
+check "designs too" 2 "$fusempnn" design lig.pdb --pack 1 --seed 3 --quiet -o p --resume
+check "without packing none of its business" 0 "$fusempnn" design lig.pdb --seed 3 --quiet -o q --resume
+check "some stay" 0 "$fusempnn" pack full.pdb --redesign A10-20 --seed 3 --quiet -o r
+awk '/^ATOM/ && substr($0, 23, 4) + 0 == 30 && substr($0, 13, 4) == " CB " {
+    $0 = substr($0, 1, 30) sprintf("%8.3f", substr($0, 31, 8) + 0.1) substr($0, 39) } { print }' \
+    full.pdb >moved && mv moved full.pdb
+check "a side chain that moved" 2 "$fusempnn" pack full.pdb --redesign A10-20 --seed 3 --quiet -o r --resume
+has err "other settings"
+# A cut table is no complete one.
+cp o/tables/lig.tsv whole.tsv
+lig 4 >lig.pdb
+sed '$d' whole.tsv >o/tables/lig.tsv
+check "a cut table" 0 "$fusempnn" pack lig.pdb --seed 3 --quiet -o o --resume
+same "is made again" whole.tsv o/tables/lig.tsv
+# --ligand-context is the packer's too.
+check "hidden ligands" 0 "$fusempnn" design lig.pdb --pack 1 --ligand-context off --seed 3 --quiet -o t
+differ "are not seen" p/packed/lig_T0.1_s1_p1.pdb t/packed/lig_T0.1_s1_p1.pdb
+check "another setting" 2 "$fusempnn" design lig.pdb --pack 1 --ligand-context on --seed 3 --quiet -o t --resume
+check "without packing" 2 "$fusempnn" design lig.pdb --ligand-context off --seed 3 --quiet
+has err "see the backbone alone"
+check "weights by their whole name" 2 "$fusempnn" pack one.pdb --weights vanilla/v_48_020 -o j
+has err "place no side chains"
