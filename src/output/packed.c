@@ -28,17 +28,20 @@ static void add(builder *b, const char *name, const float xyz[3], float bfactor)
     memcpy(b->atoms.xyz[b->count++], xyz, 3 * sizeof *xyz);
 }
 
-/* What the file has of a residue, in the order of its type where it has one, else of atom37. */
+/* What the file has of a residue, in the order of its type where it has one, else of atom37;
+ * selenomethionine, which is read as methionine, keeps its selenium. */
 static void add_as_read(builder *b, size_t residue, size_t position, bool stays)
 {
     const fmpnn_ideal *ideal = &fmpnn_ideal_residues()[b->packs->letters[position]];
     float xyz[FMPNN_ATOM37][3];
     uint8_t there[FMPNN_ATOM37];
+    bool selenium = !strcmp(b->st->residue[residue].name, "MSE");
     fmpnn_structure_atoms(b->st, residue, xyz, there);
     for (size_t n = 0; n < ideal->atoms + FMPNN_ATOM37; n++) {
         size_t slot = n < ideal->atoms ? ideal->slot[n] : n - ideal->atoms;
+        const char *name = fmpnn_atom37_name(slot);
         if (there[slot])
-            add(b, fmpnn_atom37_name(slot), xyz[slot], stays ? STAYS : 0);
+            add(b, selenium && !strcmp(name, "SD") ? "SE" : name, xyz[slot], stays ? STAYS : 0);
         there[slot] = 0;
     }
 }

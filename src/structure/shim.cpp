@@ -507,8 +507,9 @@ class Writer
              output_.atoms && n < output_.atoms->first[i + 1]; n++) {
             const float *at = output_.atoms->xyz[n];
             const double xyz[3] = {at[0], at[1], at[2]};
-            const char element[2] = {output_.atoms->name[n][0], 0};
-            gemmi::Atom atom = make_atom(output_.atoms->name[n], element, xyz, output_.cif);
+            const char *own = output_.atoms->name[n]; // selenium or H, C, N, O, S
+            const char element[3] = {own[0], std::strcmp(own, "SE") ? '\0' : 'E', 0};
+            gemmi::Atom atom = make_atom(own, element, xyz, output_.cif);
             atom.b_iso = output_.atoms->bfactor[n];
             residue.atoms.push_back(atom);
         }

@@ -153,3 +153,15 @@ check "without packing" 2 "$fusempnn" design lig.pdb --ligand-context off --seed
 has err "see the backbone alone"
 check "weights by their whole name" 2 "$fusempnn" pack one.pdb --weights vanilla/v_48_020 -o j
 has err "place no side chains"
+# Selenomethionine that stays has its selenium.
+awk '/^ATOM/ && substr($0, 23, 4) + 0 == 30 { $0 = substr($0, 1, 17) "MET" substr($0, 21) } { print }' one.pdb >met.pdb
+"$fusempnn" pack met.pdb --seed 3 --quiet -o u
+awk '/^ATOM/ && substr($0, 23, 4) + 0 == 30 {
+    $0 = "HETATM" substr($0, 7, 11) "MSE" substr($0, 21)
+    if (substr($0, 13, 4) == " SD ") $0 = substr($0, 1, 12) "SE  " substr($0, 17, 60) "SE" } { print }' \
+    u/packed/met_p1.pdb >mse.pdb
+for format in pdb cif; do
+    check "selenium, $format" 0 "$fusempnn" pack mse.pdb --redesign A10-20 --seed 3 --quiet --pack-format $format -o v$format
+done
+has vpdb/packed/mse_p1.pdb "^HETATM.{6}SE   MSE A  30 .*SE *$"
+has vcif/packed/mse_p1.cif "^HETATM [0-9]+ SE SE .*MSE"
