@@ -13,6 +13,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 #include <cmocka.h>
 
 static fmpnn_torch seeded(uint32_t seed)
@@ -138,14 +139,29 @@ static void angles_of_mixtures(void **state)
     fmpnn_torch torch = seeded(5);
     double angle[5];
     (void)state;
-    assert_true(fmpnn_torch_angles(&torch, 16, 5, mixture, angle));
+    assert_int_equal(fmpnn_torch_angles(&torch, 16, 5, mixture, angle, NULL), FMPNN_OK);
     for (size_t k = 0; k < 5; k++)
         near(angle[k], best[k], 2e-6);
     near(fmpnn_torch_double(&torch), 0.323530088336188, 1e-15);
-    assert_true(fmpnn_torch_angles(&torch, 1, 5, mixture, angle));
+    assert_int_equal(fmpnn_torch_angles(&torch, 1, 5, mixture, angle, NULL), FMPNN_OK);
     for (size_t k = 0; k < 5; k++)
         near(angle[k], only[k], 2e-6);
     near(fmpnn_torch_double(&torch), 0.02139339241749194, 1e-15);
+}
+
+static void angles_that_never_come(void **state)
+{
+    const double bad[] = {NAN, INFINITY, 1e200, 1e17};
+    double angle[1];
+    (void)state;
+    for (size_t n = 0; n < sizeof bad / sizeof *bad; n++) {
+        fmpnn_mixture mixture = {{0, 1, 2}, {1, bad[n], 1}, {0, 0, 0}};
+        fmpnn_torch torch = seeded(5);
+        fmpnn_error err = {{0}};
+        assert_int_equal(fmpnn_torch_angles(&torch, 16, 1, &mixture, angle, &err),
+                         FMPNN_EWEIGHTS);
+        assert_non_null(strstr(err.message, "no chi angle can be drawn"));
+    }
 }
 
 int main(void)
@@ -158,6 +174,7 @@ int main(void)
         cmocka_unit_test(exponentials_and_the_letters_they_draw),
         cmocka_unit_test(equal_quotients_give_the_first_letter),
         cmocka_unit_test(angles_of_mixtures),
+        cmocka_unit_test(angles_that_never_come),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

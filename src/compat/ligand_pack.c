@@ -19,13 +19,13 @@ typedef struct work {
     double *start, *density; /* [B][L][4] */
 } work;
 
-static bool draw(void *of, size_t step, size_t n, const fmpnn_mixture *mixture,
-                 double *angle)
+static fmpnn_status draw(void *of, size_t step, size_t n, const fmpnn_mixture *mixture,
+                         double *angle, fmpnn_error *err)
 {
     const work *w = of;
     (void)step;
     return fmpnn_torch_angles(&w->run->torch, (size_t)w->run->options->sc_num_samples,
-                              n * w->entry->L * FMPNN_CHIS, mixture, angle);
+                              n * w->entry->L * FMPNN_CHIS, mixture, angle, err);
 }
 
 /* Sample `number` with the atoms of a packing. */

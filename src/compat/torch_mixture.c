@@ -6,6 +6,8 @@
 
 #include <math.h>
 
+enum { ROUNDS = 1000 }; /* one attempt in three fails: 40 do for millions of angles */
+
 /* Cumulative weights of the components, the last 1. */
 static void cumulate(const fmpnn_mixture *m, float cumulative[FMPNN_MIXTURE])
 {
@@ -55,12 +57,15 @@ static void draw_component(fmpnn_torch *torch, size_t n, const fmpnn_mixture *mi
 }
 
 /* turn [samples][n][3], from the components' means; u [3] of those, spread [n][3]. */
-static void draw_turns(fmpnn_torch *torch, size_t samples, size_t n,
+static bool draw_turns(fmpnn_torch *torch, size_t samples, size_t n,
                        const fmpnn_mixture *mixture, const double *spread, double *u,
                        double *turn, bool *done)
 {
     size_t each = n * FMPNN_MIXTURE, total = samples * each, left = total;
-    while (left) {
+    for (size_t k = 0; k < each; k++)
+        if (!isfinite(spread[k]))
+            return false;
+    for (int round = 0; left && round < ROUNDS; round++) {
         for (size_t k = 0; k < 3 * total; k++)
             u[k] = fmpnn_torch_double(torch);
         for (size_t k = 0; k < total; k++) {
@@ -72,6 +77,7 @@ static void draw_turns(fmpnn_torch *torch, size_t samples, size_t n,
             done[k] = done[k] || good;
         }
     }
+    return left == 0;
 }
 
 static void keep_best(size_t samples, size_t n, const fmpnn_mixture *mixture,
@@ -93,9 +99,11 @@ static void keep_best(size_t samples, size_t n, const fmpnn_mixture *mixture,
     }
 }
 
-bool fmpnn_torch_angles(fmpnn_torch *torch, size_t samples, size_t n,
-                        const fmpnn_mixture *mixture, double *angle)
+fmpnn_status fmpnn_torch_angles(fmpnn_torch *torch, size_t samples, size_t n,
+                                const fmpnn_mixture *mixture, double *angle,
+                                fmpnn_error *err)
 {
+    fmpnn_status status = FMPNN_OK;
     size_t each = n * FMPNN_MIXTURE;
     bool good = samples <= SIZE_MAX / 4 / (each + 1);
     size_t total = good ? samples * each : 0;
@@ -107,18 +115,24 @@ bool fmpnn_torch_angles(fmpnn_torch *torch, size_t samples, size_t n,
     for (size_t k = 0; k < each && good; k++)
         spread[k] = fmpnn_von_mises_spread(
             mixture[k / FMPNN_MIXTURE].concentration[k % FMPNN_MIXTURE]);
-    if (good) {
+    if (!good) {
+        status = fmpnn_fail_memory(err, "packing side chains");
+    } else {
         if (samples == 1)
             draw_component(torch, n, mixture, component);
         else
             draw_components(torch, samples, n, mixture, component);
-        draw_turns(torch, samples, n, mixture, spread, u, turn, done);
-        keep_best(samples, n, mixture, component, turn, angle);
+        if (draw_turns(torch, samples, n, mixture, spread, u, turn, done))
+            keep_best(samples, n, mixture, component, turn, angle);
+        else
+            status = fmpnn_fail(err, FMPNN_EWEIGHTS,
+                                "packing side chains: no chi angle can be drawn from what the "
+                                "packer says; are its weights damaged?");
     }
     fmpnn_release(done);
     fmpnn_release(turn);
     fmpnn_release(u);
     fmpnn_release(spread);
     fmpnn_release(component);
-    return good;
+    return status;
 }

@@ -7,8 +7,9 @@
 #include "packing/mixture.h"
 
 /* `samples` angles of each of n mixtures, of which the one of largest density is kept: angle [n].
- * False: out of memory. */
-bool fmpnn_torch_angles(fmpnn_torch *torch, size_t samples, size_t n,
-                        const fmpnn_mixture *mixture, double *angle);
+ * FMPNN_EWEIGHTS for concentrations that are no numbers or too large, from which none comes. */
+fmpnn_status fmpnn_torch_angles(fmpnn_torch *torch, size_t samples, size_t n,
+                                const fmpnn_mixture *mixture, double *angle,
+                                fmpnn_error *err);
 
 #endif

@@ -211,15 +211,16 @@ static void draw_residue(void *of, size_t n)
     }
 }
 
-static bool draw(void *of, size_t step, size_t n, const fmpnn_mixture *mixture,
-                 double *angle)
+static fmpnn_status draw(void *of, size_t step, size_t n, const fmpnn_mixture *mixture,
+                         double *angle, fmpnn_error *err)
 {
     work *w = of;
+    (void)err;
     w->step = step;
     w->mixture = mixture;
     w->angle = angle;
     fmpnn_pool_each(w->ctx->pool, w->ctx->threads, n * w->packs->length, draw_residue, w);
-    return true;
+    return FMPNN_OK;
 }
 
 /* ---- packings ---- */

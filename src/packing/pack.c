@@ -108,8 +108,8 @@ fmpnn_status fmpnn_packing_run(fmpnn_context *ctx, const fmpnn_model *model, siz
         status = open_groups(&k, model, blind, err);
     for (size_t step = 0; step < steps && !status; step++) {
         status = ask(&k, err);
-        if (!status && !draw(of, step, n, k.mixture, k.angle))
-            status = fmpnn_fail_memory(err, "packing side chains");
+        if (!status)
+            status = draw(of, step, n, k.mixture, k.angle, err);
         for (size_t m = 0; m < n && !status; m++)
             fmpnn_packing_turn(packing[m], k.angle + m * L * FMPNN_CHIS);
     }

@@ -46,10 +46,10 @@ void fmpnn_packing_turn(fmpnn_packing *packing, const double *angle);
 fmpnn_status fmpnn_packing_graph(const fmpnn_packing *packing, const fmpnn_model *model,
                                  bool blind, fmpnn_graph **graph, fmpnn_error *err);
 
-/* Draws angles [n][L][4] for n packings of L residues, from mixtures [n][L][4]. False: out of
- * memory. */
-typedef bool fmpnn_packing_draw(void *of, size_t step, size_t n, const fmpnn_mixture *mixture,
-                                double *angle);
+/* Draws angles [n][L][4] for n packings of L residues, from mixtures [n][L][4]. */
+typedef fmpnn_status fmpnn_packing_draw(void *of, size_t step, size_t n,
+                                        const fmpnn_mixture *mixture, double *angle,
+                                        fmpnn_error *err);
 
 /**
  * Pack: `steps` times mixtures, angles, atoms (pack.c).
