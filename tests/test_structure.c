@@ -856,6 +856,10 @@ static void writes_designs(void **state)
                      FMPNN_OK);
     assert_int_equal(fmpnn_structure_write(bare, "cif", letters, confidence, &text, &err),
                      FMPNN_EINVAL);
+    st->residue[0].xyz[1][0] = NAN; /* as no reading leaves it */
+    assert_int_equal(fmpnn_structure_write(st, "cif", letters, confidence, &text, &err),
+                     FMPNN_EFORMAT);
+    assert_non_null(strstr(err.message, "is not a number"));
     fmpnn_text_clear(&text);
     fmpnn_structure_free(bare);
     fmpnn_structure_free(st);
