@@ -28,7 +28,7 @@ static unsigned state_enabled(void)
     return low;
 }
 
-bool fmpnn_cpu_has_avx2(void)
+static bool find_avx2(void)
 {
     unsigned a, b, c, d;
     if ((state_enabled() & STATE_YMM) != STATE_YMM)
@@ -38,11 +38,11 @@ bool fmpnn_cpu_has_avx2(void)
     return __get_cpuid_count(7, 0, &a, &b, &c, &d) && (b & bit_AVX2);
 }
 
-bool fmpnn_cpu_has_avx512(void)
+static bool find_avx512(void)
 {
     const unsigned needed = bit_AVX512F | bit_AVX512BW | bit_AVX512DQ | bit_AVX512VL;
     unsigned a, b, c, d;
-    return fmpnn_cpu_has_avx2() && (state_enabled() & STATE_ZMM) == STATE_ZMM &&
+    return find_avx2() && (state_enabled() & STATE_ZMM) == STATE_ZMM &&
            __get_cpuid_count(7, 0, &a, &b, &c, &d) && (b & needed) == needed;
 }
 
@@ -57,9 +57,6 @@ static bool ask_for_tiles(void)
 #endif
 }
 
-static bool amx_found, bf16_vectors_found;
-static pthread_once_t bf16_looked_for = PTHREAD_ONCE_INIT;
-
 static bool made_by_amd(void)
 {
     unsigned a, b, c, d;
@@ -67,29 +64,48 @@ static bool made_by_amd(void)
            d == signature_AMD_edx;
 }
 
-static void look_for_bf16(void)
+/* Asked once: under a hypervisor each CPUID is a trap, and tables and packing ask often. */
+static struct {
+    bool avx2, avx512, amx, bf16_vectors;
+} found;
+static pthread_once_t looked = PTHREAD_ONCE_INIT;
+
+static void look(void)
 {
     enum { AMX_BF16 = 1 << 22, AMX_TILE = 1 << 24, AVX512_BF16 = 1 << 5 };
     unsigned a, b, c, d, a1;
-    if (!fmpnn_cpu_has_avx512() || !__get_cpuid_count(7, 1, &a1, &b, &c, &d) ||
-        !(a1 & AVX512_BF16))
+    found.avx2 = find_avx2();
+    found.avx512 = find_avx512();
+    if (!found.avx512 || !__get_cpuid_count(7, 1, &a1, &b, &c, &d) || !(a1 & AVX512_BF16))
         return;
-    amx_found = (state_enabled() & STATE_TILES) == STATE_TILES &&
+    found.amx = (state_enabled() & STATE_TILES) == STATE_TILES &&
                 __get_cpuid_count(7, 0, &a, &b, &c, &d) && (d & AMX_BF16) && (d & AMX_TILE) &&
                 ask_for_tiles();
-    bf16_vectors_found = !amx_found && made_by_amd();
+    found.bf16_vectors = !found.amx && made_by_amd();
+}
+
+bool fmpnn_cpu_has_avx2(void)
+{
+    pthread_once(&looked, look);
+    return found.avx2;
+}
+
+bool fmpnn_cpu_has_avx512(void)
+{
+    pthread_once(&looked, look);
+    return found.avx512;
 }
 
 bool fmpnn_cpu_has_amx(void)
 {
-    pthread_once(&bf16_looked_for, look_for_bf16);
-    return amx_found;
+    pthread_once(&looked, look);
+    return found.amx;
 }
 
 bool fmpnn_cpu_has_bf16_vectors(void)
 {
-    pthread_once(&bf16_looked_for, look_for_bf16);
-    return bf16_vectors_found;
+    pthread_once(&looked, look);
+    return found.bf16_vectors;
 }
 
 #else
