@@ -16,6 +16,7 @@
 #define FMPNN_CUDA_EDGE_TILE_CUH
 
 #include "cuda/device.cuh"
+#include "cuda/launch.cuh"
 
 #include <stdint.h>
 
@@ -76,22 +77,6 @@ __device__ inline void bulk_copy(uint32_t dst, const void *src, int bytes, uint3
                  : "memory");
 }
 #endif
-
-/* Kernels of one encoding start while their predecessor ends: what does not depend on it goes
- * before `launch_wait`. */
-__device__ inline void launch_wait(void)
-{
-#if __CUDA_ARCH__ >= 900
-    asm volatile("griddepcontrol.wait;" ::: "memory");
-#endif
-}
-
-__device__ inline void launch_next(void)
-{
-#if __CUDA_ARCH__ >= 900
-    asm volatile("griddepcontrol.launch_dependents;" ::: "memory");
-#endif
-}
 
 /* ---- numbers ---- */
 

@@ -22,26 +22,11 @@
 #ifndef FMPNN_CUDA_MESSAGE_PASS_EDGES_CUH
 #define FMPNN_CUDA_MESSAGE_PASS_EDGES_CUH
 
+#include "cuda/launch.cuh"
 #include "cuda/message_pass.cuh"
 #include "cuda/tile.cuh"
 
 enum { EDGES = 8 /* of a tile */, AHEAD = 1 /* tiles whose rows are on the way */ };
-
-/* Kernels of one call start while their predecessor ends: what does not depend on it goes
- * before `launch_wait`. */
-__device__ inline void launch_wait(void)
-{
-#if __CUDA_ARCH__ >= 900
-    asm volatile("griddepcontrol.wait;" ::: "memory");
-#endif
-}
-
-__device__ inline void launch_next(void)
-{
-#if __CUDA_ARCH__ >= 900
-    asm volatile("griddepcontrol.launch_dependents;" ::: "memory");
-#endif
-}
 
 /* ---- GELU: coefficients of the form at hand are in constant memory ---- */
 

@@ -5,7 +5,7 @@
  * object.
  *   device.cuh, device.cu   a device opened for a context: stream, memory, failures
  *   weights.cu              checkpoints packed into fragments of the matrix instructions
- *   tile.cuh                products, GELU and LayerNorm of one warp
+ *   tile.cuh, launch.cuh    products, GELU and LayerNorm of one warp; launches that overlap
  *   encode.cu, encode_nodes.cu, features.cuh   structures encoded, in passes over edges and nodes
  *   edge_tile.cuh, encode_plan.cu   products of 64 edges, and the weights in the order they need
  *   neighbours.cu, context.cu       the graph found on the device; what residues see of atoms
