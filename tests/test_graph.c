@@ -72,10 +72,33 @@ static void expect(size_t i, uint64_t *key)
     qsort(key, w.L, sizeof *key, by_key);
 }
 
+/* The cells of the resolved residues, which a graph uses only if it is large. */
+static fmpnn_cells *make_cells(void)
+{
+    static float axis[3][MOST];
+    fmpnn_cells *cells;
+    for (size_t i = 0; i < w.L; i++)
+        for (size_t a = 0; a < 3; a++)
+            axis[a][i] = isnan(w.xyz[i][FMPNN_ATOM_CA][a]) ? 0 : w.xyz[i][FMPNN_ATOM_CA][a];
+    assert_true(fmpnn_cells_create(w.L, axis[0], axis[1], axis[2], w.mask, &cells));
+    return cells;
+}
+
+/* What they say of row i, where they settle it, is what the rule says. */
+static void check_cells(const fmpnn_cells *cells, size_t i, size_t K, const uint64_t *key)
+{
+    static uint64_t best[MOST];
+    const float *at = w.xyz[i][FMPNN_ATOM_CA];
+    if (w.mask[i] != 0 && fmpnn_cells_nearest(cells, at, 1e-6f, K, best) == K &&
+        fmpnn_cells_beyond(cells, at, 1e-6f, fmpnn_near_distance(best[K - 1])))
+        assert_memory_equal(best, key, K * sizeof *key);
+}
+
 static void check(size_t k)
 {
     static uint64_t key[MOST];
     fmpnn_graph *graph;
+    fmpnn_cells *cells = make_cells();
     for (int ca_only = 0; ca_only < 2; ca_only++) {
         assert_int_equal(fmpnn_graph_create(w.L, &w.xyz[0][0][0], w.mask, w.index, w.chain, k,
                                             ca_only, &graph, NULL),
@@ -83,6 +106,8 @@ static void check(size_t k)
         assert_int_equal(graph->K, k < w.L ? k : w.L);
         for (size_t i = 0; i < w.L; i++) {
             expect(i, key);
+            if (cells)
+                check_cells(cells, i, graph->K, key);
             for (size_t m = 0; m < graph->K; m++) {
                 float distance = graph->distance[i * graph->K + m];
                 float expected = fmpnn_near_distance(key[m]);
@@ -92,6 +117,7 @@ static void check(size_t k)
         }
         fmpnn_graph_free(graph);
     }
+    fmpnn_cells_free(cells);
 }
 
 static void check_all_k(void)
@@ -104,7 +130,7 @@ static void check_all_k(void)
 
 /* ---- structures ---- */
 
-static const size_t sizes[] = {1, 2, 47, 48, 49, 127, 128, 129, 260, 700};
+static const size_t sizes[] = {1, 2, 47, 48, 49, 127, 128, 129, 260, 700, 1024};
 #define EACH_SIZE(n) for (size_t n = 0; n < sizeof sizes / sizeof *sizes; n++)
 
 static void place_at_random(double width)

@@ -218,7 +218,7 @@ fmpnn_status cuda_encode(device *dev, const model_weights *w, size_t n, const st
 /* ---- neighbours.cu ---- */
 
 /* Fill `neighbour` and `distance` of n structures from their coordinates and masks: what
- * src/graph/graph.c finds, to the bit. Asynchronous, on the device's stream. */
+ * src/graph/neighbours.c finds, to the bit. Asynchronous, on the device's stream. */
 fmpnn_status cuda_neighbours(device *dev, size_t n, const structure *item, fmpnn_error *err);
 
 /* ---- context.cu ---- */

@@ -1,4 +1,4 @@
-/* Neighbours of many structures at once, exactly those of src/graph/graph.c: the same roundings,
+/* Neighbours of many structures at once, exactly those of src/graph/neighbours.c: the same roundings,
  * ordered by (adjusted distance, index).
  *
  * A warp a residue. The K-th smallest distance is found bit by bit (distances are not negative,
@@ -18,7 +18,7 @@ typedef struct rows {
     bool stored;       /* shared memory has room for `longest` distances a warp */
 } rows;
 
-/* One row's arithmetic as graph.c has it: every operation rounded by itself. */
+/* One row's arithmetic as neighbours.c has it: every operation rounded by itself. */
 typedef struct row {
     const structure *s;
     float x, y, z, mask;

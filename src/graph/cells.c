@@ -23,26 +23,6 @@ struct fmpnn_cells {
     uint32_t extreme[6];  /* places of the lowest and highest point along each axis */
 };
 
-uint64_t fmpnn_near_key(float distance, size_t j)
-{
-    uint32_t bits;
-    memcpy(&bits, &distance, sizeof bits);
-    return (uint64_t)bits << 32 | (uint32_t)j;
-}
-
-float fmpnn_near_distance(uint64_t key)
-{
-    uint32_t bits = (uint32_t)(key >> 32);
-    float distance;
-    memcpy(&distance, &bits, sizeof distance);
-    return distance;
-}
-
-size_t fmpnn_near_index(uint64_t key)
-{
-    return (uint32_t)key;
-}
-
 size_t fmpnn_near_insert(uint64_t *best, size_t count, size_t K, uint64_t key)
 {
     if (count == K && key >= best[K - 1])

@@ -5,13 +5,31 @@
 
 #include "base/base.h"
 
+#include <string.h>
+
 typedef struct fmpnn_cells fmpnn_cells;
 
 /* A neighbour is one number, (distance, index), ordered as both are: non-negative floats order
  * as their bit patterns do. */
-uint64_t fmpnn_near_key(float distance, size_t j);
-float fmpnn_near_distance(uint64_t key);
-size_t fmpnn_near_index(uint64_t key);
+static inline uint64_t fmpnn_near_key(float distance, size_t j)
+{
+    uint32_t bits;
+    memcpy(&bits, &distance, sizeof bits);
+    return (uint64_t)bits << 32 | (uint32_t)j;
+}
+
+static inline float fmpnn_near_distance(uint64_t key)
+{
+    uint32_t bits = (uint32_t)(key >> 32);
+    float distance;
+    memcpy(&distance, &bits, sizeof distance);
+    return distance;
+}
+
+static inline size_t fmpnn_near_index(uint64_t key)
+{
+    return (uint32_t)key;
+}
 
 /* Insert into best[0..count), sorted ascending, dropping the worst once K are held; returns how
  * many are held. */

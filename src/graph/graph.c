@@ -1,116 +1,9 @@
-/* The k-nearest-neighbour graph: exact, in float32, with one rule for ties (distance, then
- * index). Large structures look for neighbours in cells (cells.c); rows for which that does not
- * settle the order, and small structures, compare with every residue.
- *
- * Such a comparison keeps the K best in a sorted list; most candidates fail against the worst of
- * them, so the cost is little more than the L distances.
- *
- * Source: Dauparas et al. 2022; docs/math.md, "Neighbours". */
-#include "graph/cells.h"
+/* Graphs made, joined and freed; neighbours.c finds who is near whom. */
 #include "graph/context.h"
+#include "graph/neighbours.h"
 
 #include <math.h>
 #include <string.h>
-
-enum {
-    CELLS_FROM = 128 /* residues; us a row, comparing / in cells, 48 neighbours, random points as
-                        dense as a protein: 2.7/2.9 at 96, 3.7/3.1 at 144, 15/4.9 at 1093,
-                        43/4.4 at 5530 (one core of a Sapphire Rapids Xeon, processor time) */
-};
-
-static const float ADDED = 1e-6f; /* to squared distances */
-
-/* CA of all residues, by axis, and room for a row of distances. */
-typedef struct finder {
-    fmpnn_graph *graph;
-    float *x, *y, *z; /* [L] */
-    float *d;         /* [L] */
-    uint64_t *best;   /* [K] */
-    fmpnn_cells *cells; /* of the resolved residues; NULL: not used */
-} finder;
-
-static void keep(finder *f, size_t i)
-{
-    fmpnn_graph *graph = f->graph;
-    for (size_t m = 0; m < graph->K; m++) {
-        graph->neighbour[i * graph->K + m] = (uint32_t)fmpnn_near_index(f->best[m]);
-        graph->distance[i * graph->K + m] = fmpnn_near_distance(f->best[m]);
-    }
-}
-
-/* Row i by comparison with all: distances, then the K nearest. */
-static void compare_all(finder *f, size_t i)
-{
-    const fmpnn_graph *graph = f->graph;
-    const float *x = f->x, *y = f->y, *z = f->z;
-    float *d = f->d, farthest = 0;
-    size_t L = graph->L, count = 0;
-    for (size_t j = 0; j < L; j++) {
-        float dx = x[i] - x[j], dy = y[i] - y[j], dz = z[i] - z[j];
-        float both = graph->mask[i] * graph->mask[j];
-        d[j] = both * sqrtf(dx * dx + dy * dy + dz * dz + ADDED);
-        farthest = d[j] > farthest ? d[j] : farthest;
-    }
-    for (size_t j = 0; j < L; j++) {
-        float both = graph->mask[i] * graph->mask[j];
-        count = fmpnn_near_insert(f->best, count, graph->K,
-                                  fmpnn_near_key(d[j] + (1 - both) * farthest, j));
-    }
-}
-
-/* Row i from cells: right if it is resolved, has K resolved neighbours, and one more is farther
- * than they. Those not resolved stand as far as the farthest and so come after. */
-static bool search_cells(finder *f, size_t i)
-{
-    const fmpnn_graph *graph = f->graph;
-    const float at[3] = {f->x[i], f->y[i], f->z[i]};
-    if (!f->cells || graph->mask[i] == 0)
-        return false;
-    size_t K = graph->K;
-    return fmpnn_cells_nearest(f->cells, at, ADDED, K, f->best) == K &&
-           fmpnn_cells_beyond(f->cells, at, ADDED, fmpnn_near_distance(f->best[K - 1]));
-}
-
-static bool only_zero_and_one(const float *mask, size_t L)
-{
-    for (size_t i = 0; i < L; i++)
-        if (mask[i] != 0 && mask[i] != 1)
-            return false;
-    return true;
-}
-
-static fmpnn_status find_neighbours(fmpnn_graph *graph, fmpnn_error *err)
-{
-    size_t L = graph->L;
-    fmpnn_status status = FMPNN_OK;
-    finder f = {.graph = graph, .x = fmpnn_alloc(4 * L, sizeof(float)),
-                .best = fmpnn_alloc(graph->K, sizeof *f.best)};
-    if (!f.x || !f.best) {
-        status = fmpnn_fail_memory(err, "finding neighbours");
-        goto done;
-    }
-    f.y = f.x + L;
-    f.z = f.y + L;
-    f.d = f.z + L;
-    for (size_t i = 0; i < L; i++)
-        for (size_t axis = 0; axis < 3; axis++)
-            f.x[axis * L + i] = graph->xyz[(i * 4 + FMPNN_ATOM_CA) * 3 + axis];
-    if (L >= CELLS_FROM && only_zero_and_one(graph->mask, L) &&
-        !fmpnn_cells_create(L, f.x, f.y, f.z, graph->mask, &f.cells)) {
-        status = fmpnn_fail_memory(err, "finding neighbours");
-        goto done;
-    }
-    for (size_t i = 0; i < L; i++) {
-        if (!search_cells(&f, i))
-            compare_all(&f, i);
-        keep(&f, i);
-    }
-done:
-    fmpnn_cells_free(f.cells);
-    fmpnn_release(f.best);
-    fmpnn_release(f.x);
-    return status;
-}
 
 /* Everything of its size, nothing filled in; NULL: out of memory. */
 static fmpnn_graph *allocate(size_t L, size_t K)
@@ -150,7 +43,7 @@ fmpnn_status fmpnn_graph_create(size_t L, const float *xyz, const float *mask,
     memcpy(graph->mask, mask, L * sizeof *mask);
     memcpy(graph->index, index, L * sizeof *index);
     memcpy(graph->chain, chain, L * sizeof *chain);
-    status = find_neighbours(graph, err);
+    status = fmpnn_neighbours_find(graph, err);
     if (status)
         goto failed;
     *out = graph;
