@@ -389,6 +389,72 @@ static void test_many(void **unused)
     check_many("fp16", 1);       /* one by one */
 }
 
+/* So many sequences of two structures that messages are looked up, beside some of them alone. */
+static void check_shared(const char *precision)
+{
+    enum { B = 140 };
+    fmpnn_context *ctx;
+    fmpnn_error err;
+    if (open_device(precision, &ctx, &err))
+        fail_msg("%s", err.message);
+    fmpnn_model *model = make_model(false);
+    world w[2] = {make_world(ctx, model, 3), make_world(ctx, model, 4)};
+    fmpnn_rules rules[2];
+    fmpnn_sampling item[2];
+    fmpnn_draw_request *request[2];
+    for (int n = 0; n < 2; n++) {
+        size_t L = w[n].L;
+        uint32_t *order = room(B * L, sizeof *order);
+        uint8_t *letters = room(B * L, 1);
+        float *logits = room(B * w[n].cells, sizeof *logits);
+        request[n] = room(B, sizeof *request[n]);
+        for (size_t b = 0; b < B; b++) {
+            make_order(&w[n]);
+            memcpy(order + b * L, w[n].order, L * sizeof *order);
+            request[n][b] = (fmpnn_draw_request){.order = order + b * L,
+                                                 .uniform = w[n].uniform,
+                                                 .temperature = 1,
+                                                 .letters = letters + b * L,
+                                                 .logits = logits + b * w[n].cells};
+        }
+        make_groups(&w[n], 1);
+        rules[n] = rules_of(&w[n]);
+        item[n] = (fmpnn_sampling){
+            .encoding = w[n].encoding, .rules = &rules[n], .B = B, .request = request[n]};
+    }
+    if (ctx->backend->sample_many(ctx, 2, item, &err))
+        fail_msg("%s", err.message);
+    for (int n = 0; n < 2; n++) {
+        uint8_t *letters = room(w[n].L, 1);
+        float *logits = room(w[n].cells, sizeof *logits);
+        for (size_t b = 0; b < B; b += 23) {
+            fmpnn_draw_request alone = request[n][b];
+            alone.letters = letters;
+            alone.logits = logits;
+            if (ctx->backend->sample(ctx, w[n].encoding, &rules[n], 0, 1, &alone, &err))
+                fail_msg("%s", err.message);
+            assert_memory_equal(letters, request[n][b].letters, w[n].L);
+            assert_memory_equal(logits, request[n][b].logits, w[n].cells * sizeof *logits);
+        }
+        free(letters);
+        free(logits);
+        free((void *)request[n][0].order);
+        free(request[n][0].letters);
+        free(request[n][0].logits);
+        free(request[n]);
+        free_world(ctx, &w[n]);
+    }
+    fmpnn_model_free(model);
+    fmpnn_context_free(ctx);
+}
+
+static void test_shared(void **unused)
+{
+    (void)unused;
+    check_shared("fp32");
+    check_shared("fp16");
+}
+
 /* Contexts of one device in several threads; encodings freed by another thread than made them,
  * and after their context. */
 typedef struct visitor {
@@ -464,6 +530,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_split),
         cmocka_unit_test(test_half),
         cmocka_unit_test(test_many),
+        cmocka_unit_test(test_shared),
         cmocka_unit_test(test_threads),
     };
     fmpnn_context *ctx;

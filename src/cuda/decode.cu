@@ -26,13 +26,32 @@ __host__ __device__ inline size_t edge_shared(bool split, int warps)
 }
 
 /* What a lane reads of a tile: of its neighbours g and g + 8, channels 8q .. +7 of each block. */
-template <bool SPLIT> struct edge_tile {
+template <bool SPLIT, bool SUM> struct edge_tile {
     typedef typename table_of<SPLIT>::type table;
     const table *edge[2], *near[2];
     const float *own; /* the lane's four of all channels: the warp shares them */
-    float *to;        /* where the tile's sum goes, [C] */
-    int letter[2];    /* row of the table */
+    float *to[SUM ? 1 : 2]; /* where the tile's sum goes, [C], or its messages */
+    int letter[2];          /* row of the table */
     bool there[2];
+
+    /* Tile n of all that can be said in the first layer of a structure. */
+    __device__ void find_said(const structure &s, float *messages, int n, int lane)
+    {
+        int tiles = (s.K + TILE - 1) / TILE, first = n % tiles * TILE;
+        int code = n / tiles % MESSAGES, i = n / tiles / MESSAGES;
+        own = s.own_part + (size_t)i * WIDTH + 4 * lane;
+#pragma unroll
+        for (int h = 0; h < 2; h++) {
+            int m = first + lane / 4 + 8 * h;
+            there[h] = m < s.K;
+            m = there[h] ? m : s.K - 1;
+            size_t at = (size_t)i * s.K + m;
+            edge[h] = (const table *)s.edge_part + at * WIDTH + 8 * (lane % 4);
+            near[h] = (const table *)s.blind + (size_t)s.neighbour[at] * WIDTH + 8 * (lane % 4);
+            letter[h] = code;
+            to[SUM ? 0 : h] = messages + (at * MESSAGES + code) * WIDTH + 8 * (lane % 4);
+        }
+    }
 
     __device__ void find(const sequence *all, const row *rows, const row_work &work,
                          int layer, int n, int lane)
@@ -44,7 +63,7 @@ template <bool SPLIT> struct edge_tile {
         own = (layer ? work.own + (size_t)r.place * WIDTH
                      : q.item.own_part + (size_t)i * WIDTH) +
               4 * lane;
-        to = work.s + ((size_t)r.place * work.tiles + n % work.tiles) * WIDTH;
+        to[0] = work.s + ((size_t)r.place * work.tiles + n % work.tiles) * WIDTH;
         const table *edges = (const table *)q.item.edge_part +
                              ((size_t)layer * L + i) * K * WIDTH + 8 * (lane % 4);
         const table *blind = (const table *)q.item.blind + (size_t)layer * L * WIDTH;
@@ -140,21 +159,33 @@ __device__ inline float sum_rows(const float x[8], int g)
     return (g & 4 ? z[1] : z[0]) + __shfl_xor_sync(~0u, g & 4 ? z[0] : z[1], 16);
 }
 
-template <bool SPLIT>
+/* What the tiles are of, and how many. */
+typedef struct edge_task {
+    const sequence *all;
+    const row *rows;
+    row_work work;
+    int layer;
+    structure item; /* or everything that can be said in it */
+    float *messages;
+    int tiles;
+} edge_task;
+
+/* SUM: sums of rows' messages; else single messages. */
+template <bool SPLIT, bool SUM>
 __global__ void __launch_bounds__(EDGE_WARPS *LANES, 1)
-    decode_edges(const sequence *all, const row *rows, int n_rows, row_work work,
-                 decoder_weights w, int layer)
+    decode_edges(const __grid_constant__ edge_task task,
+                 const __grid_constant__ decoder_weights w)
 {
     typedef typename table_of<SPLIT>::type table;
     extern __shared__ uint4 shared[];
     uint4 *pieces = shared + FRAGMENTS * (SPLIT ? 2 : 1);
     int lane = threadIdx.x % LANES, warp = threadIdx.x / LANES, warps = blockDim.x / LANES;
-    int g = lane / 4, stride = gridDim.x * warps, end = n_rows * work.tiles;
+    int g = lane / 4, stride = gridDim.x * warps, end = task.tiles;
     table *letters = (table *)(pieces + warps * (PIECES + 1) * LANES);
     float *b2 = (float *)(letters + EDGE_TABLE * WIDTH);
     uint4 *mine = pieces + warp * (PIECES + 1) * LANES + lane;
     const float *own = (const float *)(mine - lane + PIECES * LANES) + 8 * (lane % 4);
-    edge_tile<SPLIT> next;
+    edge_tile<SPLIT, SUM> next;
     int n = blockIdx.x * warps + warp;
     for (int at = threadIdx.x; at < FRAGMENTS * (SPLIT ? 2 : 1); at += blockDim.x)
         copy16(&shared[at], at < FRAGMENTS ? &w.w2.hi[at] : &w.w2.lo[at - FRAGMENTS],
@@ -164,15 +195,20 @@ __global__ void __launch_bounds__(EDGE_WARPS *LANES, 1)
         copy16((uint4 *)letters + at, (const uint4 *)w.letters + at, false);
     if (threadIdx.x < LANES)
         copy16((uint4 *)b2 + lane, (const uint4 *)w.b2 + lane, false);
-    if (n < end) {
-        next.find(all, rows, work, layer, n, lane);
+    auto fetch = [&](int at) {
+        if constexpr (SUM)
+            next.find(task.all, task.rows, task.work, task.layer, at, lane);
+        else
+            next.find_said(task.item, task.messages, at, lane);
         next.fetch(mine);
-    }
+    };
+    if (n < end)
+        fetch(n);
     asm volatile("cp.async.wait_all;" ::: "memory");
     __syncthreads();
 
     for (; n < end; n += stride) {
-        edge_tile<SPLIT> now = next;
+        edge_tile<SPLIT, SUM> now = next;
         operand<SPLIT> a[QUARTERS];
         asm volatile("cp.async.wait_all;" ::: "memory");
         __syncwarp();
@@ -185,14 +221,12 @@ __global__ void __launch_bounds__(EDGE_WARPS *LANES, 1)
             operand_make<SPLIT>(a[b], u, l);
         }
         __syncwarp();
-        if (n + stride < end) {
-            next.find(all, rows, work, layer, n + stride, lane);
-            next.fetch(mine);
-        }
+        if (n + stride < end)
+            fetch(n + stride);
 #pragma unroll
         for (int quarter = 0; quarter < QUARTERS; quarter++) {
             chains<SPLIT> acc[4];
-            float x[8], bias[8];
+            float x[8], v[8], bias[8];
             read8(bias, b2 + 32 * quarter + 8 * (lane % 4));
 #pragma unroll
             for (int t = 0; t < 4; t++)
@@ -213,22 +247,31 @@ __global__ void __launch_bounds__(EDGE_WARPS *LANES, 1)
                         gelu<SPLIT>(fmaf(acc[t].sum(e), w.w2.inverse, bias[2 * t + e]));
                     float z =
                         gelu<SPLIT>(fmaf(acc[t].sum(e + 2), w.w2.inverse, bias[2 * t + e]));
-                    x[2 * t + e] = (now.there[0] ? y : 0) + (now.there[1] ? z : 0);
+                    if constexpr (SUM)
+                        x[2 * t + e] = (now.there[0] ? y : 0) + (now.there[1] ? z : 0);
+                    else
+                        x[2 * t + e] = y, v[2 * t + e] = z;
                 }
-            now.to[32 * quarter + 8 * (lane % 4) + element_of(g)] = sum_rows(x, g);
+            if constexpr (SUM) {
+                now.to[0][32 * quarter + 8 * (lane % 4) + element_of(g)] = sum_rows(x, g);
+            } else {
+                if (now.there[0])
+                    write8(now.to[0] + 32 * quarter, x);
+                if (now.there[1])
+                    write8(now.to[1] + 32 * quarter, v);
+            }
         }
     }
 }
 
 /* ---- launches ---- */
 
-template <bool SPLIT>
-static fmpnn_status launch_edges(device *dev, const model_weights *w, int layer,
-                                 const sequence *all, const row *rows, size_t n,
-                                 const row_work *work, fmpnn_error *err)
+template <bool SPLIT, bool SUM>
+static fmpnn_status launch_edges(device *dev, const decoder_weights *w, const edge_task *task,
+                                 fmpnn_error *err)
 {
     enum { FEWEST = 4 }; /* warps of a block, unless there is no memory for them */
-    size_t tiles = n * (size_t)work->tiles, blocks = (size_t)dev->multiprocessors;
+    size_t tiles = (size_t)task->tiles, blocks = (size_t)dev->multiprocessors;
     size_t warps = (tiles + blocks - 1) / blocks;
     warps = warps < FEWEST ? FEWEST : warps < EDGE_WARPS ? warps : EDGE_WARPS;
     while (warps > 1 && edge_shared(SPLIT, (int)warps) > (size_t)dev->shared_limit)
@@ -236,11 +279,11 @@ static fmpnn_status launch_edges(device *dev, const model_weights *w, int layer,
     if (blocks > (tiles + warps - 1) / warps)
         blocks = (tiles + warps - 1) / warps;
     size_t shared = edge_shared(SPLIT, (int)warps);
-    CUDA_TRY(cudaFuncSetAttribute(decode_edges<SPLIT>,
+    CUDA_TRY(cudaFuncSetAttribute(decode_edges<SPLIT, SUM>,
                                   cudaFuncAttributeMaxDynamicSharedMemorySize, (int)shared),
              err);
-    decode_edges<SPLIT><<<(unsigned)blocks, (unsigned)warps * LANES, shared, dev->stream>>>(
-        all, rows, (int)n, *work, w->decoder[layer], layer);
+    decode_edges<SPLIT, SUM>
+        <<<(unsigned)blocks, (unsigned)warps * LANES, shared, dev->stream>>>(*task, *w);
     CUDA_LAUNCHED(err);
     return FMPNN_OK;
 }
@@ -251,9 +294,26 @@ fmpnn_status decode_layer(device *dev, const model_weights *w, int layer,
 {
     if (!n)
         return FMPNN_OK;
-    TRY(dev->split ? launch_edges<true>(dev, w, layer, all, rows, n, work, err)
-                   : launch_edges<false>(dev, w, layer, all, rows, n, work, err));
+    if (layer == 0 && work->messages) {
+        TRY(decode_sums(dev, all, rows, n, work, err));
+    } else {
+        edge_task task = {all, rows, *work, layer};
+        task.tiles = (int)n * work->tiles;
+        TRY((dev->split ? launch_edges<true, true>(dev, &w->decoder[layer], &task, err)
+                        : launch_edges<false, true>(dev, &w->decoder[layer], &task, err)));
+    }
     return decode_nodes(dev, w, layer, all, rows, n, work, err);
+}
+
+fmpnn_status decode_messages(device *dev, const model_weights *w, const structure *item,
+                             float *messages, fmpnn_error *err)
+{
+    edge_task task = {};
+    task.item = *item;
+    task.messages = messages;
+    task.tiles = item->L * MESSAGES * work_tiles((size_t)item->K);
+    return dev->split ? launch_edges<true, false>(dev, &w->decoder[0], &task, err)
+                      : launch_edges<false, false>(dev, &w->decoder[0], &task, err);
 }
 
 size_t decode_state_bytes(const device *dev, const model_weights *w, size_t L)

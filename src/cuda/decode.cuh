@@ -24,6 +24,7 @@ typedef struct sequence {
     void *state;              /* [layers-1][L][C] Wn h of the later layers; 0 where none; float
                                  if split, half if not */
     float *logits;            /* [L][21] */
+    const float *messages;    /* of decode_messages; NULL: none */
 } sequence;
 
 typedef fmpnn_agenda_row row; /* place: in the work memory, the same from layer to layer */
@@ -32,6 +33,7 @@ typedef struct row_work {
     float *h, *own; /* [places][C] */
     float *s;       /* [places][tiles][C], sums of 16 neighbours each */
     int tiles;      /* of the structure with most neighbours */
+    bool messages;  /* every sequence has its structure's */
 } row_work;
 
 inline int work_tiles(size_t K)
@@ -44,6 +46,28 @@ inline int work_tiles(size_t K)
 fmpnn_status decode_layer(device *dev, const model_weights *w, int layer,
                           const sequence *all, const row *rows, size_t n,
                           const row_work *work, fmpnn_error *err);
+
+/* In the first layer, what a neighbour says depends on nothing but the edge and the neighbour's
+ * letter, or that it has none yet. So where many sequences share a structure, all that can be said
+ * is computed once, and the first layer's edges look it up (decode_messages.cu):
+ * [L][K][MESSAGES][C], its last message that of a neighbour without a letter. */
+enum { MESSAGES = LETTERS + 1 };
+inline size_t decode_messages_count(size_t L, size_t K)
+{
+    return L * K * MESSAGES * WIDTH;
+}
+fmpnn_status decode_messages(device *dev, const model_weights *w, const structure *item,
+                             float *messages, fmpnn_error *err);
+
+/* The first layer's sums of messages that are looked up. */
+fmpnn_status decode_sums(device *dev, const sequence *all, const row *rows, size_t n,
+                         const row_work *work, fmpnn_error *err);
+
+/* The rows of each level by residue, in `sorted`: those that read the same messages stand side by
+ * side. Places are numbered anew. start: [levels+1], on the device; all sequences are of one
+ * structure. */
+fmpnn_status decode_sort(device *dev, const row *rows, const uint32_t *start, uint32_t levels,
+                         int L, row *sorted, fmpnn_error *err);
 
 /* Its second half (decode_nodes.cu). */
 fmpnn_status decode_nodes(device *dev, const model_weights *w, int layer,

@@ -51,6 +51,15 @@ enum {
  * one does not fall among the denormals. */
 #define ACT_SCALE 16.0f
 
+/* The decoder's GELU takes x times IN and gives its value times OUT: powers of two, which the
+ * weights before and after it carry. */
+template <bool SPLIT> struct gelu_scale {
+    static constexpr float IN = 1, OUT = 1;
+};
+template <> struct gelu_scale<false> {
+    static constexpr float IN = 0.125f, OUT = 0.25f;
+};
+
 /* y = W x with W [N][K] as fragments of half precision, N and K padded to 32 with zeros:
  * hi[t][b][4g+q] holds W[n][32b+8q .. +7] with n = 32(t/4) + 8(g/2) + 2(t%4) + g%2 (tile.cuh).
  * W is stored times a power of two; lo is what hi leaves of it. */

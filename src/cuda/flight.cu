@@ -60,12 +60,29 @@ static device_request pack_request(packer *p, const fmpnn_draw_request *from, si
     return to;
 }
 
+/* The messages of its structures: worth their making, and not too large? */
+static size_t count_messages(const sampler *s, flight *f)
+{
+    enum { FEWEST = 64 }; /* sequences: making messages costs as much as 22 of them */
+    size_t count = 0, residues = 0;
+    for (size_t k = 0; k < f->items; k++) {
+        const fmpnn_encoding *en = s->item[f->first_item + k].encoding;
+        f->messages_at[k] = count;
+        count += decode_messages_count(en->L, en->K);
+        residues += en->L;
+    }
+    f->shared = !f->n_groups && f->agenda.cells >= FEWEST * residues &&
+                count <= s->most_bytes / 4 / sizeof(float);
+    return f->shared ? count : 0;
+}
+
 void flight_lay_out(const sampler *s, flight *f)
 {
     const fmpnn_agenda *agenda = &f->agenda;
     flight_places *at = &f->at;
     packer arrays = {};
-    size_t used = 0, B = agenda->B, states = 0;
+    size_t used = 0, B = agenda->B, states = 0, n_rows = agenda->row_start[agenda->levels];
+    size_t messages = count_messages(s, f);
     for (size_t k = 0; k < f->items; k++) {
         f->rules_at[k] = arrays.used;
         pack_rules(&arrays, s->item[f->first_item + k].rules);
@@ -80,7 +97,8 @@ void flight_lay_out(const sampler *s, flight *f)
     at->all = take(&used, B * sizeof(sequence));
     at->requests = take(&used, B * sizeof(device_request));
     at->rank = take(&used, agenda->cells * sizeof(uint32_t));
-    at->rows = take(&used, agenda->row_start[agenda->levels] * sizeof(row));
+    at->rows = take(&used, n_rows * sizeof(row));
+    at->starts = take(&used, (agenda->levels + 1) * sizeof(uint32_t));
     at->units = take(&used, agenda->unit_start[agenda->levels] * sizeof(unit));
     at->groups = take(&used, f->n_groups * sizeof(wave_group));
     at->arrays = take(&used, arrays.used);
@@ -94,6 +112,8 @@ void flight_lay_out(const sampler *s, flight *f)
     for (int n = 0; n < 3; n++)
         at->work[n] = take(&used, agenda->most * (n < 2 ? 1 : work_tiles((size_t)f->K)) *
                                       WIDTH * sizeof(float));
+    at->sorted = take(&used, f->shared ? n_rows * sizeof(row) : 0);
+    at->messages = take(&used, messages * sizeof(float));
     at->total = used;
 }
 
@@ -124,7 +144,9 @@ static void fill_sequence(void *of, size_t b)
                    f->rules[rules].group_of,
                    (uint8_t *)f->block + f->at.letters + q->cell,
                    f->block + f->at.state + q->cell * state,
-                   (float *)(f->block + f->at.logits) + q->cell * LETTERS};
+                   (float *)(f->block + f->at.logits) + q->cell * LETTERS,
+                   f->shared ? (float *)(f->block + f->at.messages) + f->messages_at[rules]
+                             : NULL};
     ((sequence *)(f->host + f->at.all))[b] = to;
     memcpy((uint32_t *)(f->host + f->at.rank) + q->cell, f->agenda.rank + q->cell,
            L * sizeof(uint32_t));
@@ -139,6 +161,8 @@ void flight_fill(sampler *s, flight *f)
     fmpnn_pool_each(s->ctx->pool, s->ctx->threads, f->agenda.B, fill_sequence, &fill);
     fmpnn_agenda_lists(&f->agenda, (row *)(f->host + f->at.rows),
                        (unit *)(f->host + f->at.units));
+    for (uint32_t v = 0; v <= f->agenda.levels; v++)
+        ((uint32_t *)(f->host + f->at.starts))[v] = (uint32_t)f->agenda.row_start[v];
     if (f->n_groups)
         memcpy(f->host + f->at.groups, f->groups, f->n_groups * sizeof *f->groups);
     memset(f->host + f->at.failed, 0, sizeof(unsigned));
@@ -148,6 +172,7 @@ void flight_clear(sampler *s, flight *f)
 {
     device_release(s->dev, f->block);
     fmpnn_release(f->groups);
+    fmpnn_release(f->messages_at);
     fmpnn_release(f->rules_at);
     fmpnn_release(f->array_at);
     fmpnn_release(f->item_of);

@@ -14,21 +14,22 @@ enum {
 /* What lies where in a flight's block of device memory, in bytes. What the host sends comes
  * first; what it gets back begins with the last of that. */
 typedef struct flight_places {
-    size_t rules, rules_of, all, requests, rank, rows, units, groups, arrays;
+    size_t rules, rules_of, all, requests, rank, rows, starts, units, groups, arrays;
     size_t failed, letters, sent;
-    size_t logits, probs, state, work[3], total;
+    size_t logits, probs, state, work[3], sorted, messages, total;
 } flight_places;
 
 typedef struct flight {
     fmpnn_agenda agenda;
     fmpnn_agenda_sequence *sequence; /* [B] */
     uint32_t *item_of;               /* [B] of the call */
-    size_t *array_at; /* [B], [items] where uniform numbers, arrays of rules begin */
-    size_t *rules_at;
+    size_t *array_at; /* [B], [items] where uniform numbers, arrays of rules, messages begin */
+    size_t *rules_at, *messages_at;
     size_t first_item, items;
     const model_weights *w;
     int K; /* the largest */
     bool any_probs, carry;
+    bool shared;        /* few structures, many sequences: messages are looked up */
     wave_group *groups; /* NULL: level by level */
     size_t n_groups;
     flight_places at;

@@ -115,12 +115,6 @@ __device__ inline void read_rows(operand<false> (&a)[BLOCKS], const __half *uppe
     }
 }
 
-__device__ inline void write8(float *to, const float v[8])
-{
-    *(float4 *)to = make_float4(v[0], v[1], v[2], v[3]);
-    *(float4 *)(to + 4) = make_float4(v[4], v[5], v[6], v[7]);
-}
-
 __device__ inline void write8(__half *to, const float v[8])
 {
     *(uint4 *)to = make_uint4(half_pair(v[0], v[1]), half_pair(v[2], v[3]),

@@ -98,7 +98,8 @@ static fmpnn_status board(sampler *s, flight *f, size_t B, fmpnn_error *err)
     }
     f->items = s->next_item + 1 - f->first_item;
     f->rules_at = (size_t *)fmpnn_alloc(f->items, sizeof *f->rules_at);
-    return f->rules_at ? FMPNN_OK : fmpnn_fail_memory(err, "sampling");
+    f->messages_at = (size_t *)fmpnn_alloc(f->items, sizeof *f->messages_at);
+    return f->rules_at && f->messages_at ? FMPNN_OK : fmpnn_fail_memory(err, "sampling");
 }
 
 /* Few rows a level of one structure: all levels in one launch, in groups of rows of one level. */
@@ -129,6 +130,24 @@ static fmpnn_status plan_wave(sampler *s, flight *f, fmpnn_error *err)
 
 /* ---- the work ---- */
 
+/* All that neighbours can say in the first layer; where one structure is on the flight, rows in an
+ * order that has those together which ask for the same. */
+static fmpnn_status share(sampler *s, flight *f, const row **rows, fmpnn_error *err)
+{
+    enum { MOST_SORTED = 10000 }; /* residues: counters in shared memory */
+    for (size_t k = 0; k < f->items; k++)
+        TRY(decode_messages(s->dev, f->w, &s->item[f->first_item + k].encoding->item,
+                            (float *)(f->block + f->at.messages) + f->messages_at[k], err));
+    size_t L = s->item[f->first_item].encoding->L;
+    if (f->items > 1 || L > MOST_SORTED)
+        return FMPNN_OK;
+    row *sorted = (row *)(f->block + f->at.sorted);
+    TRY(decode_sort(s->dev, *rows, (const uint32_t *)(f->block + f->at.starts),
+                    f->agenda.levels, (int)L, sorted, err));
+    *rows = sorted;
+    return FMPNN_OK;
+}
+
 static fmpnn_status compute(sampler *s, flight *f, fmpnn_error *err)
 {
     device *dev = s->dev;
@@ -142,7 +161,8 @@ static fmpnn_status compute(sampler *s, flight *f, fmpnn_error *err)
     unsigned *failed = (unsigned *)(f->block + f->at.failed);
     row_work work = {(float *)(f->block + f->at.work[0]),
                      (float *)(f->block + f->at.work[1]),
-                     (float *)(f->block + f->at.work[2]), work_tiles((size_t)f->K)};
+                     (float *)(f->block + f->at.work[2]), work_tiles((size_t)f->K),
+                     f->shared};
     if (f->carry) {
         fill_unresolved<<<(unsigned)agenda->B, 256, 0, dev->stream>>>(all, rules, rules_of,
                                                                       f->w->b_logits);
@@ -158,6 +178,8 @@ static fmpnn_status compute(sampler *s, flight *f, fmpnn_error *err)
                              failed};
         return decode_wave(dev, f->w, &t, err);
     }
+    if (f->shared && agenda->levels)
+        TRY(share(s, f, &rows, err));
     for (uint32_t v = 0; v < agenda->levels; v++) {
         size_t n_rows = agenda->row_start[v + 1] - agenda->row_start[v];
         uint32_t n_units = (uint32_t)(agenda->unit_start[v + 1] - agenda->unit_start[v]);

@@ -72,15 +72,19 @@ static float *take(walk *w, size_t count, const float **on_device)
     return w->host ? w->host + at : NULL;
 }
 
-static const float *vector(walk *w, const float *src, size_t count)
+/* `src` times `factor`, a power of two; NULL: zeros. */
+static const float *scaled_vector(walk *w, const float *src, size_t count, float factor)
 {
     const float *at;
     float *dst = take(w, count, &at);
-    if (dst && src)
-        memcpy(dst, src, count * sizeof *dst);
-    else if (dst)
-        memset(dst, 0, count * sizeof *dst);
+    for (size_t n = 0; dst && n < count; n++)
+        dst[n] = src ? src[n] * factor : 0;
     return at;
+}
+
+static const float *vector(walk *w, const float *src, size_t count)
+{
+    return scaled_vector(w, src, count, 1);
 }
 
 /* The power of two that brings the largest |w| into [512, 1024). */
@@ -94,14 +98,15 @@ static float scale_of(float largest)
 }
 
 /* Columns first .. first+K-1 of a linear map, times `factor`. */
-static matrix part(walk *w, const fmpnn_linear *linear, size_t first, size_t K)
+static matrix scaled_part(walk *w, const fmpnn_linear *linear, size_t first, size_t K,
+                          float factor)
 {
     matrix m = {};
     size_t out = linear->out;
     float *dst = take(w, out * K, &m.plain), largest = 0;
     for (size_t n = 0; dst && n < out; n++)
         for (size_t k = 0; k < K; k++) {
-            float x = linear->w[n * linear->in + first + k];
+            float x = linear->w[n * linear->in + first + k] * factor;
             dst[k * out + n] = x;
             largest = fabsf(x) > largest ? fabsf(x) : largest;
         }
@@ -122,20 +127,30 @@ static matrix part(walk *w, const fmpnn_linear *linear, size_t first, size_t K)
     return m;
 }
 
+static matrix part(walk *w, const fmpnn_linear *linear, size_t first, size_t K)
+{
+    return scaled_part(w, linear, first, K, 1);
+}
+
 static matrix whole(walk *w, const fmpnn_linear *linear)
 {
     return part(w, linear, 0, linear->in);
 }
 
-static node_weights node(walk *w, const fmpnn_layer *layer)
+/* A GELU takes its argument times `in` and gives its value times `out`: powers of two. */
+typedef struct gelu_factors {
+    float in, out;
+} gelu_factors;
+
+static node_weights node(walk *w, const fmpnn_layer *layer, gelu_factors g)
 {
     node_weights n = {};
     size_t C = layer->W3.out;
-    n.w3 = whole(w, &layer->W3);
-    n.w_in = whole(w, &layer->W_in);
-    n.w_out = whole(w, &layer->W_out);
+    n.w3 = scaled_part(w, &layer->W3, 0, layer->W3.in, 1 / g.out);
+    n.w_in = scaled_part(w, &layer->W_in, 0, layer->W_in.in, g.in);
+    n.w_out = scaled_part(w, &layer->W_out, 0, layer->W_out.in, 1 / g.out);
     n.b3 = vector(w, layer->W3.b, C);
-    n.b_in = vector(w, layer->W_in.b, layer->W_in.out);
+    n.b_in = scaled_vector(w, layer->W_in.b, layer->W_in.out, g.in);
     n.b_out = vector(w, layer->W_out.b, C);
     n.gain1 = vector(w, layer->norm1.gain, C);
     n.bias1 = vector(w, layer->norm1.bias, C);
@@ -154,7 +169,7 @@ static encoder_weights encoder(walk *w, const fmpnn_layer *layer)
     e.bias = vector(w, layer->W1.b, C);
     e.w2 = whole(w, &layer->W2);
     e.b2 = vector(w, layer->W2.b, C);
-    e.node = node(w, layer);
+    e.node = node(w, layer, (gelu_factors){1, 1});
     e.own11 = part(w, &layer->W11, 0, C);
     e.edge11 = part(w, &layer->W11, C, C);
     e.near11 = part(w, &layer->W11, 2 * C, C);
@@ -168,7 +183,8 @@ static encoder_weights encoder(walk *w, const fmpnn_layer *layer)
     return e;
 }
 
-static const void *edge_table(walk *w, const float *letters, const float *bias, size_t C)
+static const void *edge_table(walk *w, const float *letters, const float *bias, size_t C,
+                              float factor)
 {
     const float *at;
     float *dst = take(w, EDGE_TABLE * C, &at);
@@ -176,6 +192,7 @@ static const void *edge_table(walk *w, const float *letters, const float *bias, 
         float x = n < NO_LETTER * C   ? letters[n]
                   : n < ONLY_BIAS * C ? 0
                                       : bias[n - ONLY_BIAS * C];
+        x *= factor;
         if (w->split)
             dst[n] = x;
         else
@@ -188,14 +205,17 @@ static decoder_weights decoder(walk *w, const fmpnn_layer *layer, const float *l
 {
     decoder_weights d = {};
     size_t C = layer->W1.out;
-    d.own = part(w, &layer->W1, 0, C);
-    d.edge = part(w, &layer->W1, C, C);
-    d.near = part(w, &layer->W1, layer->W1.in - C, C);
-    d.bias = vector(w, layer->W1.b, C);
-    d.letters = edge_table(w, letters, layer->W1.b, C);
-    d.w2 = whole(w, &layer->W2);
-    d.b2 = vector(w, layer->W2.b, C);
-    d.node = node(w, layer);
+    const gelu_factors g = w->split
+                               ? (gelu_factors){gelu_scale<true>::IN, gelu_scale<true>::OUT}
+                               : (gelu_factors){gelu_scale<false>::IN, gelu_scale<false>::OUT};
+    d.own = scaled_part(w, &layer->W1, 0, C, g.in);
+    d.edge = scaled_part(w, &layer->W1, C, C, g.in);
+    d.near = scaled_part(w, &layer->W1, layer->W1.in - C, C, g.in);
+    d.bias = scaled_vector(w, layer->W1.b, C, g.in);
+    d.letters = edge_table(w, letters, layer->W1.b, C, g.in);
+    d.w2 = scaled_part(w, &layer->W2, 0, C, g.in / g.out);
+    d.b2 = scaled_vector(w, layer->W2.b, C, g.in);
+    d.node = node(w, layer, g);
     return d;
 }
 
