@@ -5,31 +5,66 @@
 #include <openssl/evp.h>
 #include <string.h>
 
-/* An EVP_MD_CTX under our name; libcrypto's type stays in this file. */
+/* libcrypto's types stay in this file. Pieces are gathered: most are of a few bytes, and a call of
+ * libcrypto's costs more than hashing them. */
+struct fmpnn_sha256 {
+    EVP_MD_CTX *context;
+    size_t used;
+    unsigned char waiting[1024];
+};
+
+static void sha256_free(fmpnn_sha256 *hash)
+{
+    EVP_MD_CTX_free(hash->context);
+    fmpnn_release(hash);
+}
+
 fmpnn_sha256 *fmpnn_sha256_begin(void)
 {
-    EVP_MD_CTX *context = EVP_MD_CTX_new();
-    if (context && !EVP_DigestInit_ex(context, EVP_sha256(), NULL)) {
-        EVP_MD_CTX_free(context);
-        context = NULL;
-    }
-    return (fmpnn_sha256 *)context;
+    fmpnn_sha256 *hash = fmpnn_alloc(1, sizeof *hash);
+    if (!hash)
+        return NULL;
+    hash->used = 0;
+    hash->context = EVP_MD_CTX_new();
+    if (hash->context && EVP_DigestInit_ex(hash->context, EVP_sha256(), NULL))
+        return hash;
+    sha256_free(hash);
+    return NULL;
+}
+
+static void pass_on(fmpnn_sha256 *hash)
+{
+    EVP_DigestUpdate(hash->context, hash->waiting, hash->used);
+    hash->used = 0;
 }
 
 void fmpnn_sha256_add(fmpnn_sha256 *hash, const void *bytes, size_t size)
 {
-    EVP_DigestUpdate((EVP_MD_CTX *)hash, bytes, size);
+    if (size > sizeof hash->waiting - hash->used)
+        pass_on(hash);
+    if (size > sizeof hash->waiting) {
+        EVP_DigestUpdate(hash->context, bytes, size);
+        return;
+    }
+    if (size)
+        memcpy(hash->waiting + hash->used, bytes, size);
+    hash->used += size;
 }
 
 bool fmpnn_sha256_end(fmpnn_sha256 *hash, char hex[65])
 {
+    static const char digits[] = "0123456789abcdef";
     unsigned char digest[EVP_MAX_MD_SIZE];
     unsigned size = 0;
-    bool good = EVP_DigestFinal_ex((EVP_MD_CTX *)hash, digest, &size) && size == 32;
-    EVP_MD_CTX_free((EVP_MD_CTX *)hash);
+    pass_on(hash);
+    bool good = EVP_DigestFinal_ex(hash->context, digest, &size) && size == 32;
+    sha256_free(hash);
+    for (unsigned i = 0; i < size && good; i++) {
+        hex[2 * i] = digits[digest[i] >> 4];
+        hex[2 * i + 1] = digits[digest[i] & 15];
+    }
     if (good)
-        for (unsigned i = 0; i < size; i++)
-            snprintf(hex + 2 * i, 3, "%02x", digest[i]);
+        hex[2 * size] = '\0';
     return good;
 }
 

@@ -340,6 +340,15 @@ static void add_double(fmpnn_sha256 *hash, double value)
     add_word(hash, bits);
 }
 
+static void add_zeros(fmpnn_sha256 *hash, size_t words)
+{
+    static const unsigned char zeros[1024];
+    for (size_t left = 8 * words, size; left; left -= size) {
+        size = left < sizeof zeros ? left : sizeof zeros;
+        fmpnn_sha256_add(hash, zeros, size);
+    }
+}
+
 static void add_rules(fmpnn_sha256 *hash, const fmpnn_resolver *r)
 {
     const fmpnn_job *job = r->job;
@@ -356,8 +365,10 @@ static void add_rules(fmpnn_sha256 *hash, const fmpnn_resolver *r)
         add_word(hash, r->member[n]);
         add_double(hash, job->tie_weight[n]);
     }
-    for (size_t n = 0; n < table; n++) /* a bias of 0 everywhere is no bias */
-        add_double(hash, r->bias ? r->bias[n] : 0);
+    for (size_t n = 0; n < table && r->bias; n++)
+        add_double(hash, r->bias[n]);
+    if (!r->bias) /* a bias of 0 everywhere is no bias */
+        add_zeros(hash, table);
     if (!job->pssm_coef)
         return;
     add_double(hash, r->settings->pssm_weight);

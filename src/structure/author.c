@@ -148,10 +148,9 @@ static bool bonded(const fmpnn_document *document, const fmpnn_group *a,
                    const fmpnn_group *b)
 {
     fmpnn_pick first, second;
-    char detail[32];
     fmpnn_author_pick(document, a, &first);
     fmpnn_author_pick(document, b, &second);
-    return fmpnn_residues_link(&first.residue, &second.residue, detail) == FMPNN_LINK_BOND;
+    return fmpnn_residues_link(&first.residue, &second.residue, NULL) == FMPNN_LINK_BOND;
 }
 
 /* Settle the DEFERRED groups of a chain without TER. */
@@ -265,6 +264,8 @@ static fmpnn_status make_unique(chains *all, size_t begin, size_t end,
 static void note_pick(const fmpnn_pick *pick, fmpnn_findings *findings)
 {
     char name[40];
+    if (!pick->choice && !pick->duplicate && !pick->empty)
+        return;
     fmpnn_residue_name(&pick->residue, name);
     if (pick->choice)
         fmpnn_findings_add(findings, FMPNN_WARN_ALTLOC_CHOSEN, "%s %c", name, pick->altloc);

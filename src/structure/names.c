@@ -37,7 +37,7 @@ static const char waters[][5] = {"HOH", "DOD", "WAT", "H2O", "TIP", "TIP3", "TIP
 static char find(const entry *table, size_t count, const char *name)
 {
     for (size_t i = 0; i < count; i++)
-        if (!strcmp(table[i].name, name))
+        if (table[i].name[0] == *name && !strcmp(table[i].name, name))
             return table[i].letter;
     return 0;
 }

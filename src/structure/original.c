@@ -71,15 +71,6 @@ static bool is_blank(uint32_t code)
            code == 0x3000;
 }
 
-/* Printable ASCII, that is, nearly every line: characters are bytes. */
-static bool is_plain(const unsigned char *text, size_t size)
-{
-    unsigned char odd = 0;
-    for (size_t i = 0; i < size; i++)
-        odd |= (unsigned char)(text[i] - ' ') >= 0x7f - ' ';
-    return !odd;
-}
-
 /* Bytes that are no UTF-8 vanish, other characters take one column each: '?' stands for those
  * beyond ASCII, which fit nowhere. Trailing blanks are removed. Returns the columns filled. */
 static size_t to_columns(const fmpnn_line *line, char columns[COLUMNS])
@@ -88,7 +79,7 @@ static size_t to_columns(const fmpnn_line *line, char columns[COLUMNS])
     size_t used = 0, end = 0, whole = line->size < COLUMNS ? line->size : COLUMNS;
     while (whole && is_blank(text[whole - 1]))
         whole--;
-    if (is_plain(text, whole)) {
+    if (fmpnn_pdb_is_plain(line->text, whole)) { /* nearly every line: bytes are characters */
         memcpy(columns, text, whole);
         memset(columns + whole, ' ', COLUMNS - whole);
         return whole;
@@ -142,6 +133,17 @@ static uint8_t read_atom(const char *columns)
     return OTHER_ATOM;
 }
 
+/* Another atom of the residue that the line before, which was used, belongs to; its coordinates
+ * are numbers if those of the line as bytes are. */
+static bool repeats_place(const fmpnn_line *line, const fmpnn_line *before)
+{
+    enum { TO_ICODE = FMPNN_PDB_ICODE + 1 - FMPNN_PDB_CHAIN };
+    return before->size && line->size >= FMPNN_PDB_END && !memcmp(line->text, "ATOM", 4) &&
+           !memcmp(line->text + FMPNN_PDB_CHAIN, before->text + FMPNN_PDB_CHAIN, TO_ICODE) &&
+           line->text[FMPNN_PDB_END - 1] != ' ' &&
+           fmpnn_pdb_is_plain(line->text, FMPNN_PDB_END);
+}
+
 /* *used: the line counts for a chain that can be read. */
 static fmpnn_status read_line(const char *file, const fmpnn_line *line, record *into,
                               bool *used, fmpnn_error *err)
@@ -183,21 +185,26 @@ static fmpnn_status read_line(const char *file, const fmpnn_line *line, record *
     return FMPNN_OK;
 }
 
-static fmpnn_status read_records(const fmpnn_source *source, records *all,
+/* `places`: one record of a residue will do, and the file has been checked (fmpnn_pdb_clean). */
+static fmpnn_status read_records(const fmpnn_source *source, bool places, records *all,
                                  bool chain_seen[], fmpnn_error *err)
 {
     fmpnn_lines lines;
-    fmpnn_line line;
+    fmpnn_line line, before = {NULL, 0, 0};
     fmpnn_lines_init(&lines, source->bytes, source->size);
     while (fmpnn_lines_next(&lines, &line)) {
         record next;
         bool used;
         char chain[2] = "", name[5] = "";
+        if (places && repeats_place(&line, &before))
+            continue;
         fmpnn_status status = read_line(source->file, &line, &next, &used, err);
         if (status)
             return status;
         if (!used)
             continue;
+        if (!memcmp(line.text, "ATOM", 4) && fmpnn_pdb_is_plain(line.text, FMPNN_PDB_END))
+            before = line;
         chain_seen[next.chain] = true;
         chain[0] = candidates[next.chain];
         fmpnn_pdb_strip(next.mse ? "MSE" : next.name, 3, name);
@@ -270,7 +277,8 @@ static void make_residue(fmpnn_residue *residue, const record *from, size_t coun
         kept[line->atom] = line->altloc;
         memcpy(residue->xyz[line->atom], line->xyz, sizeof line->xyz);
     }
-    fmpnn_residue_name(residue, name);
+    if (alternate || repeated)
+        fmpnn_residue_name(residue, name);
     if (alternate)
         fmpnn_findings_add(findings, FMPNN_WARN_ALTLOC_CHOSEN, "%s %c", name, alternate);
     if (repeated)
@@ -374,7 +382,8 @@ fmpnn_status fmpnn_original_places(const fmpnn_source *source, fmpnn_place **pla
     whole.options = &everything;
     *place = NULL;
     *count = 0;
-    fmpnn_status status = read_records(&whole, &all, seen, err);
+    fmpnn_status status = read_records(
+        &whole, source->options->reading == FMPNN_READING_AUTHOR, &all, seen, err);
     if (status)
         goto done;
     if (all.count)
@@ -479,7 +488,7 @@ fmpnn_status fmpnn_original_read(const fmpnn_source *source, fmpnn_structure *st
             err, FMPNN_EINVAL,
             "%s: the original program reads PDB files only; use --reading author",
             source->file);
-    fmpnn_status status = read_records(source, &all, seen, err);
+    fmpnn_status status = read_records(source, false, &all, seen, err);
     if (status)
         goto done;
     for (size_t c = 0; c < sizeof candidates - 1; c++)

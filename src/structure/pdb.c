@@ -13,6 +13,22 @@ void fmpnn_lines_init(fmpnn_lines *lines, const void *bytes, size_t size)
     lines->number = 0;
 }
 
+/* A byte below ' ' borrows, 0x7f carries, one above has its highest bit set: if any of these bits
+ * is set, some byte is odd, though it may be another than the one that is marked. */
+bool fmpnn_pdb_is_plain(const char *text, size_t size)
+{
+    static const uint64_t ones = 0x0101010101010101u;
+    uint64_t odd = 0, bytes;
+    size_t i = 0;
+    for (; i + sizeof bytes <= size; i += sizeof bytes) {
+        memcpy(&bytes, text + i, sizeof bytes);
+        odd |= (bytes - ' ' * ones) | (bytes + ones) | bytes;
+    }
+    for (; i < size; i++)
+        odd |= (uint64_t)((unsigned char)text[i] < ' ' || (unsigned char)text[i] > '~') << 7;
+    return !(odd & 0x80 * ones);
+}
+
 bool fmpnn_lines_next(fmpnn_lines *lines, fmpnn_line *line)
 {
     if (lines->next == lines->end)
@@ -42,7 +58,7 @@ static bool plain_decimal(const char *text, size_t size, double *value)
             point = true;
             continue;
         }
-        if (!isdigit((unsigned char)text[i]) || ++digits > EXACT_DIGITS)
+        if ((unsigned char)(text[i] - '0') > 9 || ++digits > EXACT_DIGITS)
             return false;
         mantissa = 10 * mantissa + (text[i] - '0');
         decimals += point;
@@ -54,14 +70,19 @@ static bool plain_decimal(const char *text, size_t size, double *value)
     return true;
 }
 
+static bool is_space(char c)
+{
+    return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
 bool fmpnn_pdb_number(const char *field, size_t width, double *value)
 {
     char copy[16];
-    while (width && isspace((unsigned char)*field)) {
+    while (width && is_space(*field)) {
         field++;
         width--;
     }
-    while (width && isspace((unsigned char)field[width - 1]))
+    while (width && is_space(field[width - 1]))
         width--;
     if (plain_decimal(field, width, value))
         return true;
@@ -134,7 +155,7 @@ static bool is_residue_number(const char field[4])
     return true;
 }
 
-static fmpnn_status check_atom_line(const char *file, const fmpnn_line *line,
+static fmpnn_status check_atom_line(const char *file, const fmpnn_line *line, bool plain,
                                     fmpnn_error *err)
 {
     char shown[6];
@@ -144,7 +165,7 @@ static fmpnn_status check_atom_line(const char *file, const fmpnn_line *line,
         return fmpnn_fail(err, FMPNN_EFORMAT,
                           "%s:%zu: %s line ends at column %zu, expected %d", file,
                           line->number, record, line->size, FMPNN_PDB_END);
-    for (size_t i = 0; i < FMPNN_PDB_END; i++)
+    for (size_t i = 0; i < FMPNN_PDB_END && !plain; i++)
         if (!isprint((unsigned char)line->text[i]))
             return fmpnn_fail(
                 err, FMPNN_EFORMAT,
@@ -166,11 +187,13 @@ static fmpnn_status check_atom_line(const char *file, const fmpnn_line *line,
 
 /* A line as gemmi gets it. Serial number, segment and a charge in an odd form are blanked: they
  * are not used, and gemmi would stop at some values or take a segment for a new residue. */
-static void add_atom_line(fmpnn_text *out, const fmpnn_line *line)
+static void add_atom_line(fmpnn_text *out, const fmpnn_line *line, bool plain)
 {
     char kept[FMPNN_PDB_WIDTH + 1];
     size_t size = line->size < FMPNN_PDB_WIDTH ? line->size : FMPNN_PDB_WIDTH;
-    for (size_t i = 0; i < size; i++)
+    if (plain)
+        memcpy(kept, line->text, size);
+    for (size_t i = 0; i < size && !plain; i++)
         kept[i] = isprint((unsigned char)line->text[i]) ? line->text[i] : ' ';
     memset(kept + 6, ' ', 6);
     if (size > FMPNN_PDB_SEGMENT)
@@ -236,14 +259,16 @@ fmpnn_status fmpnn_pdb_clean(const char *file, const void *bytes, size_t size,
             line.size--;
         bool atom = starts_with(&line, "ATOM");
         if (atom || starts_with(&line, "HETATM")) {
-            fmpnn_status status = check_atom_line(file, &line, err);
+            bool plain = fmpnn_pdb_is_plain(
+                line.text, line.size < FMPNN_PDB_WIDTH ? line.size : FMPNN_PDB_WIDTH);
+            fmpnn_status status = check_atom_line(file, &line, plain, err);
             if (status)
                 return status;
             if (!count || place == MODEL || (place == ENDED && atom))
                 count++;
             place = INSIDE;
             if (count == 1) {
-                add_atom_line(out, &line);
+                add_atom_line(out, &line, plain);
                 *unnamed += !has_element(&line);
             }
         } else if (starts_with(&line, "TER") && (line.size == 3 || line.text[3] == ' ')) {

@@ -40,6 +40,9 @@ typedef struct fmpnn_lines {
 void fmpnn_lines_init(fmpnn_lines *lines, const void *bytes, size_t size);
 bool fmpnn_lines_next(fmpnn_lines *lines, fmpnn_line *line);
 
+/* Nothing but printable ASCII, eight bytes at a time. */
+bool fmpnn_pdb_is_plain(const char *text, size_t size);
+
 /* A number in a field, blanks around it ignored. Correctly rounded; exponents are read. False
  * for anything else, and for what is not finite. */
 bool fmpnn_pdb_number(const char *field, size_t width, double *value);

@@ -87,7 +87,8 @@ static void note_residues(const fmpnn_structure *st, fmpnn_findings *findings)
     unsigned needed = st->ca_only ? 1u << FMPNN_ATOM_CA : 15u;
     for (const fmpnn_residue *r = st->residue; r < st->residue + st->length; r++) {
         char name[40], missing[16] = "";
-        if (r->placeholder)
+        if (r->placeholder || (r->letter != 'X' && fmpnn_letter_of_standard(r->name) &&
+                               !(needed & ~r->present)))
             continue;
         fmpnn_residue_name(r, name);
         if (r->letter == 'X')

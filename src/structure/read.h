@@ -64,9 +64,8 @@ typedef enum fmpnn_link {
 } fmpnn_link;
 
 /* Whether residue b follows a in the chain, by the C-N distance, else the CA-CA distance.
- * `text` describes it, e.g. "C-N 1.33 A". */
-fmpnn_link fmpnn_residues_link(const fmpnn_residue *a, const fmpnn_residue *b,
-                               char text[32]);
+ * `text` [32] describes it, e.g. "C-N 1.33 A"; NULL if not wanted. */
+fmpnn_link fmpnn_residues_link(const fmpnn_residue *a, const fmpnn_residue *b, char *text);
 
 /* Residue indices of the author reading, that follow the numbers. */
 void fmpnn_gaps_index(fmpnn_structure *st, bool close_bond_gaps, fmpnn_findings *findings);
