@@ -19,6 +19,9 @@ The fit is a weighted Gauss-Newton iteration whose weights grow where the error 
    one more residual, with target 0 and a weight of its own, and the rounded constants are checked.
  - 1/2 - cs must be a float, so cs is a small multiple of -2^-24, tried in turn, and not fitted.
 
+--pieces derives gelu_pieces.h instead: quadratic pieces of gelu itself, as many as two registers
+of floats hold, x and 0 beyond them. 1e-4 at best, for precisions that err by more anyway.
+
 Needs numpy. Prints C initialisers, the error of the fit and the float32 error of the formula
 evaluated as the kernels evaluate it, with and without fused multiply-add.
 """
@@ -159,18 +162,68 @@ def derive(name, tail, degree, squarings, limits, rounds):
               f"max |error| {absolute:.2e}, / max(1,|x|) {relative:.2e} */")
 
 
+PIECES = 32  # piece n & 31 is that of x in [n - 1/2, n + 1/2] / scale, n = -15 .. 15
+
+
+def fit_piece(exact, begin, end):
+    """Coefficients, lowest power first, of the quadratic with the smallest maximum error, and
+    that error: Lawson's weights as above."""
+    middle, half = (begin + end) / 2, (end - begin) / 2
+    u = np.cos(np.pi * np.linspace(0.0, 1.0, 400))
+    basis, target = np.vander(u, 3, increasing=True), exact(middle + half * u)
+    weight, best, best_error = np.ones_like(u), None, np.inf
+    for _ in range(300):
+        root = np.sqrt(weight)
+        theta = np.linalg.lstsq(basis * root[:, None], target * root, rcond=None)[0]
+        r = np.abs(basis @ theta - target)
+        if r.max() < best_error:
+            best, best_error = theta, r.max()
+        weight *= r / r.max() + 1e-3
+        weight /= weight.sum()
+    shifted = np.poly1d(best[::-1])(np.poly1d([1 / half, -middle / half])).coeffs[::-1]
+    return np.append(shifted, np.zeros(3 - len(shifted))), best_error
+
+
+def derive_pieces(name, tail, scales):
+    def exact(x):
+        return np.maximum(x, 0.0) - np.abs(x) * tail(np.abs(x))
+
+    best = None
+    for scale in scales:
+        scale, last = float(np.float32(scale)), PIECES // 2 - 1
+        table, worst = np.zeros((PIECES, 3)), abs(exact(np.array([(0.5 - last) / scale]))[0])
+        table[last] = [0.0, 1.0, 0.0]
+        for n in range(1 - last, last):
+            table[n % PIECES], error = fit_piece(exact, (n - 0.5) / scale, (n + 0.5) / scale)
+            worst = max(worst, error)
+        if best is None or worst < best[0]:
+            best = worst, scale, table
+    worst, scale, table = best
+    print(f"/* {name}: error {worst:.2e}, scale {scale:.9g} */")
+    for power in range(3):
+        values = [f"{np.float32(v):.8e}f" for v in table[:, power]]
+        print(f"/* x^{power} */\n{{" + ", ".join(values) + "}")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--form", choices=("erf", "tanh"), required=True)
-    parser.add_argument("--degree", type=int, required=True)
-    parser.add_argument("--squarings", type=int, required=True)
+    parser.add_argument("--pieces", action="store_true", help="derive gelu_pieces.h")
+    parser.add_argument("--scales", default="3.4:3.7:0.01", help="of --pieces: from:to:step")
+    parser.add_argument("--degree", type=int, default=5)
+    parser.add_argument("--squarings", type=int, default=4)
     parser.add_argument("--rounds", type=int, default=400)
     parser.add_argument("--limits", default="4.8:6.2:0.1", help="clamps T tried, from:to:step")
     arguments = parser.parse_args()
-    start, stop, step = (float(v) for v in arguments.limits.split(":"))
-    derive(arguments.form, {"erf": tail_erf, "tanh": tail_tanh}[arguments.form],
-           arguments.degree, arguments.squarings, np.arange(start, stop + step / 2, step),
-           arguments.rounds)
+    tail = {"erf": tail_erf, "tanh": tail_tanh}[arguments.form]
+    tried = arguments.scales if arguments.pieces else arguments.limits
+    start, stop, step = (float(v) for v in tried.split(":"))
+    tried = np.arange(start, stop + step / 2, step)
+    if arguments.pieces:
+        derive_pieces(arguments.form, tail, tried)
+    else:
+        derive(arguments.form, tail, arguments.degree, arguments.squarings, tried,
+               arguments.rounds)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
 /* Products on the bfloat16 matrix unit (AMX) for the precisions bf16x3 and bf16: gemm, gemm_sum,
- * message_sum, mlp and mlp_sum; everything else, and fp32, is avx512's. Built with -mamx-tile
+ * message_sum, mlp and mlp_sum; edge_sum of both, and gather_gelu of bf16, with a GELU that is
+ * only as good as they need (gelu_pieces.h), which the products of bf16 have too. Everything else,
+ * and fp32, is avx512's. Built with -mamx-tile
  * -mamx-bf16 -mavx512bf16 and avx512's flags, and only this file.
  *
  * bf16x3: both operands are split, x = high + low, and high·high + low·high + high·low is
@@ -29,6 +31,8 @@
 #include "kernels/vec_avx512.h"
 #include "kernels/vec_common.h"
 #include "kernels/gelu.h"
+#include "kernels/gelu_pieces.h"
+#include "kernels/edge_pieces.inc.c"
 
 enum {
     MOST_TALL = 3, /* tiles of rows that pass the weights together */
@@ -81,6 +85,17 @@ typedef struct product {
     int parts; /* 2: bf16x3, 1: bf16 */
 } product;
 
+/* Where a product's sums go. */
+typedef struct target {
+    float *dst;
+    size_t ldd;
+    const float *const *rows;
+    const float *weight;
+    int gelu;
+    bool sum; /* over the rows, weighted */
+    fetching *ahead; /* meanwhile; or NULL */
+} target;
+
 /* Rows m .. m+height-1 in `tall` tiles of 16 rows: [step][part][tall][16][32]. */
 typedef struct block {
     size_t m, height, tall, wide; /* wide: panels at a time */
@@ -102,6 +117,14 @@ static const struct {
     .bytes = {LINE, LINE, LINE, LINE, LINE, LINE, LINE, LINE},
     .rows = {AMX_ROWS, AMX_ROWS, AMX_ROWS, AMX_ROWS, AMX_ROWS, AMX_ROWS, AMX_ROWS, AMX_ROWS},
 };
+
+static inline __attribute__((always_inline)) void curve(vf *x, const size_t V, const int parts)
+{
+    if (parts == 2)
+        v_gelu_each(x, V, 0);
+    else
+        v_gelu_pieces(x, V, &gelu_pieces_of[0]);
+}
 
 /* ---- rows to bfloat16 ---- */
 
@@ -153,7 +176,7 @@ convert_parts(const block *b, const product *p, size_t k0, size_t steps, const i
 /* Columns k .. k+VF*V-1 of a sum of rows, `left` of them there, through GELU. */
 static inline __attribute__((always_inline)) void
 gather(vf *x, const size_t V, const float *own, const float *const *terms, const size_t count,
-       size_t k, size_t left)
+       size_t k, size_t left, const int parts)
 {
     EACH(v, V)
     {
@@ -162,7 +185,7 @@ gather(vf *x, const size_t V, const float *own, const float *const *terms, const
         for (size_t t = 0; t < count; t++)
             x[v] = v_add(x[v], v_load_some(terms[t] + k + v * VF, some));
     }
-    v_gelu_each(x, V, 0);
+    curve(x, V, parts);
 }
 
 static inline __attribute__((always_inline)) void
@@ -173,13 +196,13 @@ gather_row(uint16_t *to, size_t low, size_t step, const float *own, const float 
     size_t s = 0;
     vf x[GROUP];
     for (; s + 2 <= whole; s += 2, to += 2 * step) {
-        gather(x, GROUP, own, terms, count, k0 + s * AMX_DEPTH, GROUP * VF);
+        gather(x, GROUP, own, terms, count, k0 + s * AMX_DEPTH, GROUP * VF, parts);
         convert_32(to, low, x[0], x[1], parts);
         convert_32(to + step, low, x[2], x[3], parts);
     }
     for (; s < steps; s++, to += step) {
         const size_t k = k0 + s * AMX_DEPTH;
-        gather(x, 2, own, terms, count, k, K - k);
+        gather(x, 2, own, terms, count, k, K - k, parts);
         convert_32(to, low, x[0], x[1], parts);
     }
 }
@@ -231,12 +254,15 @@ static void convert(const block *b, const product *p, size_t k0, size_t steps)
 
 /* ---- tiles times panels ---- */
 
-/* out [wide][tall][16][16] = start or out, plus tiles times panels. */
+/* out [wide][tall][16][16] = start or out, plus tiles times panels; or not there, but where they are
+ * wanted. */
 typedef struct factors {
     const uint16_t *tiles, *panel[MOST_WIDE];
     size_t low; /* from high parts to low ones */
     size_t steps;
     const float *start; /* [wide][16]; NULL: out */
+    float *to;          /* out, or row 0 of the target; floats from there to */
+    size_t tile, panel_step, ldd; /* the next tile of rows, the next panel, the next row */
 } factors;
 
 #define WEIGHTS(at) _tile_loadd(7, at, LINE);
@@ -248,7 +274,8 @@ typedef struct factors {
         _tile_loadd(sum, f->start + (column)*AMX_ROWS, 0);                                     \
     else                                                                                       \
         _tile_loadd(sum, out + (sum)*SUMS, LINE);
-#define STORE(sum) _tile_stored(sum, out + (sum)*SUMS, LINE);
+#define STORE(sum, row_tile, column)                                                           \
+    _tile_stored(sum, f->to + (row_tile)*f->tile + (column)*f->panel_step, ldd);
 
 /* Sums p, q, r of three row tiles and one panel. */
 #define THREE(p, q, r, at)                                                                     \
@@ -264,12 +291,13 @@ static inline __attribute__((always_inline)) void multiply_3x2(float *out, const
                                                                const int parts)
 {
     const uint16_t *a = f->tiles;
+    const size_t ldd = f->ldd * sizeof *out;
     START(0, 0) START(1, 0) START(2, 0) START(3, 1) START(4, 1) START(5, 1)
     for (size_t s = 0; s < f->steps; s++, a += parts * 3 * AMX_TILE) {
         THREE(0, 1, 2, f->panel[0] + s * AMX_TILE)
         THREE(3, 4, 5, f->panel[1] + s * AMX_TILE)
     }
-    STORE(0) STORE(1) STORE(2) STORE(3) STORE(4) STORE(5)
+    STORE(0, 0, 0) STORE(1, 1, 0) STORE(2, 2, 0) STORE(3, 0, 1) STORE(4, 1, 1) STORE(5, 2, 1)
 }
 
 /* Sums of two row tiles in registers 4 and 5 and the panels in 6 and 7. */
@@ -283,6 +311,7 @@ static inline __attribute__((always_inline)) void multiply_2x2(float *out, const
                                                                const int parts)
 {
     const uint16_t *a = f->tiles;
+    const size_t ldd = f->ldd * sizeof *out;
     START(0, 0) START(1, 0) START(2, 1) START(3, 1)
     for (size_t s = 0; s < f->steps; s++, a += parts * 2 * AMX_TILE) {
         const uint16_t *w = f->panel[0] + s * AMX_TILE, *v = f->panel[1] + s * AMX_TILE;
@@ -302,7 +331,7 @@ static inline __attribute__((always_inline)) void multiply_2x2(float *out, const
         _tile_loadd(7, v + f->low, LINE);
         TWO_BY_TWO
     }
-    STORE(0) STORE(1) STORE(2) STORE(3)
+    STORE(0, 0, 0) STORE(1, 1, 0) STORE(2, 0, 1) STORE(3, 1, 1)
 }
 
 /* Panel n's sum of one row tile in register `rows`; part 0: high weights. */
@@ -314,6 +343,7 @@ static inline __attribute__((always_inline)) void multiply_1x4(float *out, const
                                                                const int parts)
 {
     const uint16_t *a = f->tiles;
+    const size_t ldd = f->ldd * sizeof *out;
     START(0, 0) START(1, 1) START(2, 2) START(3, 3)
     for (size_t s = 0; s < f->steps; s++, a += parts * AMX_TILE) {
         _tile_loadd(4, a, LINE);
@@ -328,7 +358,7 @@ static inline __attribute__((always_inline)) void multiply_1x4(float *out, const
         ONE(3, 4, 0) _tile_dpbf16ps(3, 5, 6);
         ONE(0, 4, 1) ONE(1, 4, 1) ONE(2, 4, 1) ONE(3, 4, 1)
     }
-    STORE(0) STORE(1) STORE(2) STORE(3)
+    STORE(0, 0, 0) STORE(1, 0, 1) STORE(2, 0, 2) STORE(3, 0, 3)
 }
 
 /* Functions of their own, not inlined: see gemm.inc.c. Compilers do not know that a tile load
@@ -364,12 +394,21 @@ static block next_block(const product *p, size_t m, uint16_t *tiles)
     return b;
 }
 
-/* The sums of one block, columns from n. Panels beyond the last are the last again. */
-static void columns(float *out, const block *b, const product *p, size_t n)
+/* The sums of one block, columns from n. Panels beyond the last are the last again. `direct`: where
+ * they go as they are, or NULL. */
+static void columns(float *out, const block *b, const product *p, size_t n,
+                    const target *direct)
 {
     const size_t steps = amx_steps(p->K), last = (p->N - 1) / AMX_ROWS;
     float start[MOST_WIDE * AMX_ROWS] __attribute__((aligned(64)));
-    factors f = {.tiles = b->tiles, .start = start, .low = amx_part(p->N, p->K)};
+    factors f = {.tiles = b->tiles, .start = start, .low = amx_part(p->N, p->K),
+                 .to = out, .tile = SUMS, .panel_step = b->tall * SUMS, .ldd = AMX_ROWS};
+    if (direct) {
+        f.to = direct->dst + b->m * direct->ldd + n;
+        f.tile = AMX_ROWS * direct->ldd;
+        f.panel_step = AMX_ROWS;
+        f.ldd = direct->ldd;
+    }
     if (p->bias && n + b->wide * AMX_ROWS <= p->N)
         f.start = p->bias + n;
     else
@@ -388,7 +427,7 @@ static void columns(float *out, const block *b, const product *p, size_t n)
 
 /* ---- what follows a product ---- */
 
-/* Sums of one panel: rows 16 apart. `left` columns are wanted. */
+/* Sums of one panel: rows 16 apart. `left` columns are wanted. `gelu`: 0 or for how many parts. */
 static inline __attribute__((always_inline)) void
 finish(vf *x, const size_t count, const float *out, const float *const *rows, size_t c,
        size_t left, const int gelu)
@@ -400,7 +439,7 @@ finish(vf *x, const size_t count, const float *out, const float *const *rows, si
             x[v] = v_add(x[v], v_load_some(rows[v] + c, left));
     }
     if (gelu)
-        v_gelu_each(x, count, 0);
+        curve(x, count, gelu);
 }
 
 /* Columns c .. end-1 of `count` rows, panels of sums `panel` apart. Row by row, so that lines
@@ -431,36 +470,27 @@ store_panels(float *dst, size_t ldd, const float *out, size_t panel, size_t heig
 
 static inline __attribute__((always_inline)) vf sum_panel(vf sum, const float *out,
                                                           size_t height, const float *weight,
-                                                          fetching *ahead)
+                                                          fetching *ahead, const int parts)
 {
     size_t r = 0;
     for (; r + GROUP <= height; r += GROUP) {
         vf x[GROUP];
         if (ahead)
             fetch_lines(ahead, SUM_LINES);
-        finish(x, GROUP, out + r * AMX_ROWS, NULL, 0, VF, 1);
+        finish(x, GROUP, out + r * AMX_ROWS, NULL, 0, VF, parts);
         EACH(v, GROUP) sum = v_fma(v_set(weight ? weight[r + v] : 1), x[v], sum);
     }
     for (; r < height; r++) {
         vf x;
-        finish(&x, 1, out + r * AMX_ROWS, NULL, 0, VF, 1);
+        finish(&x, 1, out + r * AMX_ROWS, NULL, 0, VF, parts);
         sum = v_fma(v_set(weight ? weight[r] : 1), x, sum);
     }
     return sum;
 }
 
-/* Where a product's sums go. */
-typedef struct target {
-    float *dst;
-    size_t ldd;
-    const float *const *rows;
-    const float *weight;
-    int gelu;
-    bool sum; /* over the rows, weighted */
-    fetching *ahead; /* meanwhile; or NULL */
-} target;
-
-static void follow(const target *t, const float *out, const block *b, size_t n, size_t N)
+static inline __attribute__((always_inline)) void
+follow_parts(const target *t, const float *out, const block *b, size_t n, size_t N,
+             const int parts)
 {
     const size_t panel = b->tall * SUMS, end = least(N, n + b->wide * AMX_ROWS);
     float *dst = t->dst + b->m * t->ldd;
@@ -468,17 +498,26 @@ static void follow(const target *t, const float *out, const block *b, size_t n, 
     if (t->sum)
         for (size_t c = n; c < end; c += AMX_ROWS, out += panel) {
             const vf sum = sum_panel(v_load_some(t->dst + c, N - c), out, b->height,
-                                     t->weight ? t->weight + b->m : NULL, t->ahead);
+                                     t->weight ? t->weight + b->m : NULL, t->ahead, parts);
             v_store_some(t->dst + c, sum, N - c);
         }
     else if (t->gelu && rows)
-        store_panels(dst, t->ldd, out, panel, b->height, rows, n, end, 1);
+        store_panels(dst, t->ldd, out, panel, b->height, rows, n, end, parts);
     else if (t->gelu)
-        store_panels(dst, t->ldd, out, panel, b->height, NULL, n, end, 1);
+        store_panels(dst, t->ldd, out, panel, b->height, NULL, n, end, parts);
     else if (rows)
         store_panels(dst, t->ldd, out, panel, b->height, rows, n, end, 0);
     else
         store_panels(dst, t->ldd, out, panel, b->height, NULL, n, end, 0);
+}
+
+static void follow(const target *t, const float *out, const block *b, size_t n, size_t N,
+                   int parts)
+{
+    if (parts == 2)
+        follow_parts(t, out, b, n, N, 2);
+    else
+        follow_parts(t, out, b, n, N, 1);
 }
 
 /* Fetch the lines that a block's columns will be written to while the products are made: they
@@ -492,6 +531,13 @@ static void fetch_target(const target *t, const block *b, size_t n, size_t N)
                 __builtin_prefetch(t->dst + (b->m + r) * t->ldd + c, 1);
 }
 
+/* Whether whole tiles of sums, up to column `end`, are the result. */
+static bool as_they_are(const target *t, const block *b, const product *p, size_t end)
+{
+    return !t->sum && !t->gelu && !t->rows && b->height == b->tall * AMX_ROWS && end <= p->N &&
+           amx_steps(p->K) <= MOST_STEPS;
+}
+
 static void run(const product *p, const target *t)
 {
     enum { TILES = MOST_TALL * AMX_PARTS * MOST_STEPS * AMX_TILE };
@@ -502,9 +548,11 @@ static void run(const product *p, const target *t)
         const block b = next_block(p, m, tiles);
         const size_t width = b.wide * AMX_ROWS;
         for (size_t n = 0; n < p->N; n += width) {
+            const bool direct = as_they_are(t, &b, p, n + width);
             fetch_target(t, &b, n, p->N);
-            columns(out, &b, p, n);
-            follow(t, out, &b, n, p->N);
+            columns(out, &b, p, n, direct ? t : NULL);
+            if (!direct)
+                follow(t, out, &b, n, p->N, p->parts);
         }
     }
 }
@@ -547,7 +595,7 @@ hand_on(uint16_t *to, const float *out, const block *b, const product *p, size_t
             vf x[GROUP];
             add_to_row(x, out, panel, r, b->m + r, c, left, added);
             add_to_row(x + 2, out, panel, next, b->m + next, c, left, added);
-            v_gelu_each(x, GROUP, 0);
+            curve(x, GROUP, parts);
             if (left < AMX_DEPTH) { /* beyond N there may be anything */
                 EACH(v, GROUP) x[v] = v_first(x[v], left > v % 2 * VF ? left - v % 2 * VF : 0);
             }
@@ -573,7 +621,7 @@ static void run_chain(const product *p, size_t layers, const fmpnn_added *added,
         for (; l + 1 < layers; l++) {
             uint16_t *to = tiles[(l + 1) % 2];
             for (size_t n = 0; n < p[l].N; n += width) {
-                columns(out, &b, &p[l], n);
+                columns(out, &b, &p[l], n, NULL);
                 if (p->parts == 2)
                     hand_on(to, out, &b, &p[l], n, l ? NULL : added, &ahead, 2);
                 else
@@ -583,8 +631,8 @@ static void run_chain(const product *p, size_t layers, const fmpnn_added *added,
         }
         for (size_t n = 0; n < p[l].N; n += width) {
             fetch_target(t, &b, n, p[l].N);
-            columns(out, &b, &p[l], n);
-            follow(t, out, &b, n, p[l].N);
+            columns(out, &b, &p[l], n, NULL);
+            follow(t, out, &b, n, p[l].N, p[l].parts);
         }
     }
 }
@@ -647,12 +695,41 @@ static void chain_of(product *p, const float *src, size_t lds, size_t M, size_t 
                          w[l].bias, parts};
 }
 
+static void gather_gelu_bf16(float *dst, size_t ldd, const float *own, const float *const *a,
+                             const float *const *b, const float *const *d, size_t M, size_t C)
+{
+    for (size_t m = 0; m < M; m++, dst += ldd) {
+        const float *terms[3];
+        size_t count = 0;
+        if (a)
+            terms[count++] = a[m];
+        if (b && b[m])
+            terms[count++] = b[m];
+        if (d && d[m])
+            terms[count++] = d[m];
+        size_t c = 0;
+        for (; c + GROUP * VF <= C; c += GROUP * VF) {
+            vf x[GROUP];
+            gather(x, GROUP, own, terms, count, c, GROUP * VF, 1);
+            EACH (v, GROUP)
+                v_store(dst + c + v * VF, x[v]);
+        }
+        for (; c < C; c += VF) {
+            vf x;
+            gather(&x, 1, own, terms, count, c, C - c, 1);
+            v_store_some(dst + c, x, C - c);
+        }
+    }
+}
+
 #define GATHER_GELU fmpnn_kernels_for("avx512", NULL)->gather_gelu
 #define PART(name) name##_bf16x3_parts
 #define gemm_bf16x3_parts gemm_bf16x3
 #define gemm_sum_bf16x3_parts gemm_sum_bf16x3
 #include "kernels/mlp.inc.c"
 #undef PART
+#undef GATHER_GELU
+#define GATHER_GELU gather_gelu_bf16
 #define PART(name) name##_bf16_parts
 #define gemm_bf16_parts gemm_bf16
 #define gemm_sum_bf16_parts gemm_sum_bf16
@@ -697,6 +774,7 @@ void fmpnn_kernels_init_amx_bf16x3(fmpnn_kernels *kernels)
     kernels->message_sum = message_sum_bf16x3;
     kernels->mlp = mlp_bf16x3;
     kernels->mlp_sum = mlp_sum_bf16x3;
+    kernels->edge_sum = edge_sum_pieces;
 }
 
 void fmpnn_kernels_init_amx_bf16(fmpnn_kernels *kernels)
@@ -706,4 +784,6 @@ void fmpnn_kernels_init_amx_bf16(fmpnn_kernels *kernels)
     kernels->message_sum = message_sum_bf16;
     kernels->mlp = mlp_bf16;
     kernels->mlp_sum = mlp_sum_bf16;
+    kernels->edge_sum = edge_sum_pieces;
+    kernels->gather_gelu = gather_gelu_bf16;
 }

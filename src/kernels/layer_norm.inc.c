@@ -6,22 +6,24 @@ enum {
     NORM_LANES = 16,
     NORM_VECS = NORM_LANES / VF,
     NORM_HELD = 8 * NORM_VECS, /* vectors of a row of the network's width, 128 */
-    NORM_ROWS = 2
+    NORM_ROWS = 2,
+    NORM_HALF = NORM_HELD / 2, /* of half that width */
+    NORM_HALF_ROWS = 2 * NORM_ROWS
 };
 
-/* R rows of NORM_HELD vectors: they stay in registers, and the rows' chains of sums run side by side.
+/* R rows of H vectors: they stay in registers, and the rows' chains of sums run side by side.
  * The same operations in the same order as below. */
 
 static inline __attribute__((always_inline)) void
-norm_held(float *dst, size_t ldd, const float *src, size_t lds, const size_t R, size_t C,
-          const float *gain, const float *bias)
+norm_held(float *dst, size_t ldd, const float *src, size_t lds, const size_t R, const size_t H,
+          size_t C, const float *gain, const float *bias)
 {
-    vf x[NORM_ROWS][NORM_HELD], sum[NORM_ROWS][NORM_VECS], mean[NORM_ROWS],
-        scale[NORM_ROWS];
+    vf x[NORM_HALF_ROWS][NORM_HELD], sum[NORM_HALF_ROWS][NORM_VECS], mean[NORM_HALF_ROWS],
+        scale[NORM_HALF_ROWS];
     EACH (r, R)
         EACH (v, NORM_VECS)
             sum[r][v] = v_set(0.0f);
-    EACH (v, NORM_HELD)
+    EACH (v, H)
         EACH (r, R) {
             x[r][v] = v_load(src + r * lds + v * VF);
             sum[r][v % NORM_VECS] = v_add(sum[r][v % NORM_VECS], x[r][v]);
@@ -31,14 +33,14 @@ norm_held(float *dst, size_t ldd, const float *src, size_t lds, const size_t R, 
         EACH (v, NORM_VECS)
             sum[r][v] = v_set(0.0f);
     }
-    EACH (v, NORM_HELD)
+    EACH (v, H)
         EACH (r, R) {
             x[r][v] = v_sub(x[r][v], mean[r]);
             sum[r][v % NORM_VECS] = v_fma(x[r][v], x[r][v], sum[r][v % NORM_VECS]);
         }
     EACH (r, R)
         scale[r] = v_set(1.0f / sqrtf(v_sum16(sum[r]) / (float)C + 1e-5f));
-    EACH (v, NORM_HELD)
+    EACH (v, H)
         EACH (r, R)
             v_store(dst + r * ldd + v * VF,
                     v_fma(v_mul(x[r][v], scale[r]), v_load(gain + v * VF),
@@ -52,9 +54,18 @@ static void ISA(layer_norm)(float *dst, size_t ldd, const float *src, size_t lds
     size_t m = 0;
     if (NORM_VECS == 1 && C == NORM_HELD * VF) { /* else there are not enough registers */
         for (; m + NORM_ROWS <= M; m += NORM_ROWS)
-            norm_held(dst + m * ldd, ldd, src + m * lds, lds, NORM_ROWS, C, gain, bias);
+            norm_held(dst + m * ldd, ldd, src + m * lds, lds, NORM_ROWS, NORM_HELD, C, gain,
+                      bias);
         if (m < M)
-            norm_held(dst + m * ldd, ldd, src + m * lds, lds, 1, C, gain, bias);
+            norm_held(dst + m * ldd, ldd, src + m * lds, lds, 1, NORM_HELD, C, gain, bias);
+        return;
+    }
+    if (NORM_VECS == 1 && C == NORM_HALF * VF) {
+        for (; m + NORM_HALF_ROWS <= M; m += NORM_HALF_ROWS)
+            norm_held(dst + m * ldd, ldd, src + m * lds, lds, NORM_HALF_ROWS, NORM_HALF, C,
+                      gain, bias);
+        for (; m < M; m++)
+            norm_held(dst + m * ldd, ldd, src + m * lds, lds, 1, NORM_HALF, C, gain, bias);
         return;
     }
     for (; m < M; m++, src += lds, dst += ldd) {

@@ -168,6 +168,13 @@ void check_precision(const check *c, size_t n, double *tolerance, size_t count)
         tolerance[i] *= 1 + added / (((double)n + 2) * 0x1p-24);
 }
 
+void check_pieces(const check *c, double curves, double *tolerance, size_t count)
+{
+    if (!strcmp(c->isa, "amx") && strcmp(c->kernels->precision, "fp32"))
+        for (size_t i = 0; i < count; i++)
+            tolerance[i] += 1e-4 * curves;
+}
+
 void check_result(check *c, const matrix *out, const double *value, const double *tolerance)
 {
     for (size_t r = 0; r < out->rows; r++)

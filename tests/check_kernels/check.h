@@ -47,6 +47,8 @@ void check_result(check *c, const matrix *out, const double *value,
 /* Products of n terms in the precision of the table under test: the tolerances, derived for
  * float32, grow by what splitting or rounding the operands to bfloat16 may add to a term. */
 void check_precision(const check *c, size_t n, double *tolerance, size_t count);
+/* Sums of `curves` GELUs where these are a reduced precision's own (gelu_pieces.h). */
+void check_pieces(const check *c, double curves, double *tolerance, size_t count);
 void check_digest(check *c, const float *values, size_t n);
 /* Canaries alone. */
 void check_padding(check *c, const matrix *out);

@@ -136,6 +136,7 @@ static void gather_gelu_case(check *c, size_t M, size_t C)
             b[m] = NULL;
     double *value = check_doubles(c, M * C), *tolerance = check_doubles(c, M * C);
     fmpnn_ref_gather_gelu(value, tolerance, own.data, a, b, d, M, C);
+    check_pieces(c, !strcmp(c->kernels->precision, "bf16"), tolerance, M * C);
     c->kernels->gather_gelu(dst.data, dst.stride, own.data, a, b, d, M, C);
     check_result(c, &dst, value, tolerance);
 }
@@ -336,6 +337,7 @@ static void edge_sum_case(check *c, size_t M, size_t C, int tanh_form)
     double *value = check_doubles(c, C), *tolerance = check_doubles(c, C);
     fmpnn_ref_edge_sum(value, tolerance, own.data, rows, geometry.data, geometry.stride, we.data,
                        M, C, tanh_form);
+    check_pieces(c, (double)M, tolerance, C);
     c->kernels->edge_sum(dst.data, own.data, rows, geometry.data, geometry.stride, we.data, M,
                          C, tanh_form);
     check_result(c, &dst, value, tolerance);
