@@ -288,11 +288,14 @@ static outcome make_results(batch *b, const input *in, prepared *p)
     bool present = false;
     if (!b->run)
         return b->work->each(b, in, p->job, &p->err);
-    char *plan = b->work->plan(b, in->options);
+    if (!b->plan || b->planned != in->options) {
+        free(b->plan);
+        b->plan = b->work->plan(b, in->options);
+        b->planned = in->options;
+    }
     fmpnn_error why;
     fmpnn_status status =
-        fmpnn_run_begin_structure(b->run, in->name, p->job, b->ctx, plan, &present, &why);
-    free(plan);
+        fmpnn_run_begin_structure(b->run, in->name, p->job, b->ctx, b->plan, &present, &why);
     if (status != FMPNN_OK) {
         p->err = why;
         return outcome_of_output(status);
@@ -628,6 +631,7 @@ int batch_run(const verb *v, const work *w, void *state, int argc, char **argv)
     for (size_t i = 0; i < l.failures; i++)
         free(l.failed[i].message);
     free(l.failed);
+    free(b.plan);
     dictionaries_clear(&read);
     models_clear(&l.models);
     fmpnn_context_free(b.ctx);

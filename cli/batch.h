@@ -59,6 +59,8 @@ struct batch {
     struct opening *opening;   /* of the context, while it is not there yet; else NULL */
     uint64_t drawn_seed;
     const input *noted; /* whose packings were remarked on last */
+    const options *planned; /* whose plan the following is, malloc'd */
+    char *plan;
     size_t warnings; /* of all structures and jobs so far */
     const char *const *columns; /* of the verb's own, for the run; set by check */
     size_t column_count;

@@ -3,7 +3,20 @@
 
 #include <errno.h>
 #include <openssl/evp.h>
+#include <pthread.h>
 #include <string.h>
+
+/* Looked up once: libcrypto 3 would search for it at each beginning. Never freed. */
+static const EVP_MD *method;
+
+static void look_up(void)
+{
+#if OPENSSL_VERSION_NUMBER >= 0x30000000L
+    method = EVP_MD_fetch(NULL, "SHA256", NULL);
+#endif
+    if (!method)
+        method = EVP_sha256();
+}
 
 /* libcrypto's types stay in this file. Pieces are gathered: most are of a few bytes, and a call of
  * libcrypto's costs more than hashing them. */
@@ -21,12 +34,14 @@ static void sha256_free(fmpnn_sha256 *hash)
 
 fmpnn_sha256 *fmpnn_sha256_begin(void)
 {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, look_up);
     fmpnn_sha256 *hash = fmpnn_alloc(1, sizeof *hash);
     if (!hash)
         return NULL;
     hash->used = 0;
     hash->context = EVP_MD_CTX_new();
-    if (hash->context && EVP_DigestInit_ex(hash->context, EVP_sha256(), NULL))
+    if (hash->context && EVP_DigestInit_ex(hash->context, method, NULL))
         return hash;
     sha256_free(hash);
     return NULL;

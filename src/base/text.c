@@ -55,10 +55,13 @@ void fmpnn_text_print(fmpnn_text *text, const char *format, ...)
     va_list arguments, again;
     va_start(arguments, format);
     va_copy(again, arguments);
-    int size = vsnprintf(NULL, 0, format, arguments);
+    size_t room = text->data && !text->failed ? text->capacity - text->size : 0;
+    int size = vsnprintf(room ? text->data + text->size : NULL, room, format, arguments);
     va_end(arguments);
     if (size < 0)
         text->failed = true;
+    else if ((size_t)size < room) /* it fitted at once */
+        text->size += (size_t)size;
     else if (reserve(text, (size_t)size)) {
         vsnprintf(text->data + text->size, (size_t)size + 1, format, again);
         text->size += (size_t)size;

@@ -103,13 +103,15 @@ static matrix scaled_part(walk *w, const fmpnn_linear *linear, size_t first, siz
 {
     matrix m = {};
     size_t out = linear->out;
+    enum { BAND = 16 }; /* rows that are turned together: a cache line of what is written */
     float *dst = take(w, out * K, &m.plain), largest = 0;
-    for (size_t n = 0; dst && n < out; n++)
-        for (size_t k = 0; k < K; k++) {
-            float x = linear->w[n * linear->in + first + k] * factor;
-            dst[k * out + n] = x;
-            largest = fabsf(x) > largest ? fabsf(x) : largest;
-        }
+    for (size_t band = 0; dst && band < out; band += BAND)
+        for (size_t k = 0; k < K; k++)
+            for (size_t n = band; n < out && n < band + BAND; n++) {
+                float x = linear->w[n * linear->in + first + k] * factor;
+                dst[k * out + n] = x;
+                largest = fabsf(x) > largest ? fabsf(x) : largest;
+            }
     m.N = padded((int)out);
     m.K = padded((int)K);
     size_t bytes = (size_t)m.N * m.K * sizeof(__half);

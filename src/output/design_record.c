@@ -15,7 +15,9 @@ fmpnn_status fmpnn_design_print(const fmpnn_stamp *stamp, const fmpnn_layout *la
     fmpnn_text_init(&sequence);
     fmpnn_text_init(&chains);
     fmpnn_sample_id(stamp->record_name, samples->temperature, sample->number, &id);
-    fmpnn_layout_mutations(layout, sample->letters, &mutations);
+    /* a FASTA header has no place for them */
+    fmpnn_layout_mutations(layout, printers->table || printers->jsonl ? sample->letters : NULL,
+                           &mutations);
     fmpnn_layout_sequence(layout, form, sample->letters, &sequence);
     fmpnn_layout_chains(layout, form->all_chains, &chains);
     bool good = !id.failed && !mutations.failed && !sequence.failed && !chains.failed;

@@ -68,12 +68,15 @@ fmpnn_status fmpnn_layout_create(const fmpnn_job *job, fmpnn_layout **layout,
     fresh->segment = fmpnn_alloc(L, sizeof *fresh->segment);
     if (!fresh->order || !fresh->segment)
         goto failed;
+    const fmpnn_residue *first = fmpnn_structure_residue(fmpnn_job_structure(job), 0);
+    bool sorted = true;
     for (size_t i = 0; i < L; i++) {
-        places[i].chain = fmpnn_job_position(job, i).residue->chain_id;
-        places[i].position = (uint32_t)i;
-        places[i].residue = fmpnn_layout_residue(fresh, i);
+        const fmpnn_residue *residue = fmpnn_job_position(job, i).residue;
+        places[i] = (place){residue->chain_id, (uint32_t)i, (size_t)(residue - first)};
+        sorted = sorted && (!i || compare_places(&places[i - 1], &places[i]) < 0);
     }
-    qsort(places, L, sizeof *places, compare_places);
+    if (!sorted)
+        qsort(places, L, sizeof *places, compare_places);
     for (size_t n = 0; n < L; n++)
         fresh->order[n] = places[n].position;
     find_segments(fresh);
@@ -110,6 +113,7 @@ void fmpnn_layout_sequence(const fmpnn_layout *layout, const fmpnn_sequence_form
                            const uint8_t *letters, fmpnn_text *out)
 {
     const char *alphabet = fmpnn_alphabet();
+    char piece[256]; /* of a chain */
     bool later = false;
     for (size_t s = 0; s < layout->segments; s++) {
         const fmpnn_segment *segment = &layout->segment[s];
@@ -118,14 +122,20 @@ void fmpnn_layout_sequence(const fmpnn_layout *layout, const fmpnn_sequence_form
         if (later)
             fmpnn_text_print(out, "%s", form->separator);
         later = true;
+        size_t used = 0;
         for (size_t n = segment->begin; n < segment->end; n++) {
             size_t i = layout->order[n];
             fmpnn_position at = fmpnn_job_position(layout->job, i);
             if (at.resolved)
-                fmpnn_text_add(out, &alphabet[letters ? letters[i] : at.native], 1);
+                piece[used++] = alphabet[letters ? letters[i] : at.native];
             else if (form->gaps_as)
-                fmpnn_text_add(out, &form->gaps_as, 1);
+                piece[used++] = form->gaps_as;
+            if (used < sizeof piece)
+                continue;
+            fmpnn_text_add(out, piece, used);
+            used = 0;
         }
+        fmpnn_text_add(out, piece, used);
     }
     fmpnn_text_add(out, "", 0);
 }

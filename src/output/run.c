@@ -23,7 +23,8 @@ struct fmpnn_run {
     /* the structure begun */
     bool begun, broken; /* broken: a result could not be added */
     const fmpnn_job *job;
-    fmpnn_plan plan;
+    fmpnn_plan plan; /* stays, with its text: most structures of a run have the same */
+    char *plan_text;
     fmpnn_stamp stamp;
     fmpnn_layout *layout;
     json_t *summary;
@@ -144,6 +145,8 @@ static fmpnn_status look_at_file(fmpnn_run *run, fmpnn_error *err)
 
 static void run_free(fmpnn_run *run)
 {
+    fmpnn_plan_clear(&run->plan);
+    fmpnn_release(run->plan_text);
     for (size_t n = 0; n < run->heads.count; n++)
         fmpnn_release(run->heads.name[n]);
     fmpnn_release(run->heads.name);
@@ -201,7 +204,6 @@ static void forget_structure(fmpnn_run *run)
     json_decref(run->summary);
     fmpnn_layout_free(run->layout);
     fmpnn_stamp_clear(&run->stamp);
-    fmpnn_plan_clear(&run->plan);
     run->summary = NULL;
     run->layout = NULL;
     run->job = NULL;
@@ -223,8 +225,9 @@ static fmpnn_status note_structure(fmpnn_run *run, bool resumed, fmpnn_error *er
 {
     char lower[FMPNN_RECORD_NAME_MAX + 2];
     lower_case(run->stamp.record_name, lower);
-    fmpnn_status status =
-        fmpnn_report_add(&run->report, &run->stamp, run->summary, resumed, err);
+    fmpnn_status status = FMPNN_OK;
+    if (run->summary)
+        status = fmpnn_report_add(&run->report, &run->stamp, run->summary, resumed, err);
     if (!status && json_object_set_new(run->names, lower, json_true()))
         status = fmpnn_fail_memory(err, "keeping the run record");
     return status;
@@ -310,6 +313,19 @@ static fmpnn_status look_for_results(fmpnn_run *run, bool *complete, fmpnn_error
     return FMPNN_OK;
 }
 
+static fmpnn_status take_plan(fmpnn_run *run, const char *text, fmpnn_error *err)
+{
+    if (run->plan_text && text && !strcmp(text, run->plan_text))
+        return FMPNN_OK;
+    fmpnn_release(run->plan_text);
+    fmpnn_plan_clear(&run->plan);
+    run->plan_text = NULL;
+    fmpnn_status status = fmpnn_plan_parse(text, &run->plan, err);
+    if (!status && !(run->plan_text = fmpnn_copy_text(text)))
+        status = fmpnn_fail_memory(err, "preparing results");
+    return status;
+}
+
 static fmpnn_status prepare_structure(fmpnn_run *run, const char *name,
                                       const fmpnn_job *job, const fmpnn_context *ctx,
                                       const char *plan, fmpnn_error *err)
@@ -323,7 +339,7 @@ static fmpnn_status prepare_structure(fmpnn_run *run, const char *name,
         return fmpnn_fail(err, FMPNN_EINVAL,
                           "%s: the results of another input already stand under this name",
                           run->stamp.record_name);
-    status = fmpnn_plan_parse(plan, &run->plan, err);
+    status = take_plan(run, plan, err);
     if (status)
         return status;
     run->plan.with_native = run->with_native && (run->target.place == FMPNN_TARGET_FOLDER ||
@@ -332,7 +348,7 @@ static fmpnn_status prepare_structure(fmpnn_run *run, const char *name,
                                  run->stamp.settings, err);
     if (!status)
         status = fmpnn_layout_create(job, &run->layout, err);
-    if (!status) {
+    if (!status && run->target.place == FMPNN_TARGET_FOLDER) { /* the others have no record */
         run->summary = fmpnn_report_structure(&run->stamp, &run->plan, job);
         if (!run->summary)
             status = fmpnn_fail_memory(err, "keeping the run record");
