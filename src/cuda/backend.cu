@@ -126,20 +126,21 @@ static void encoding_free(fmpnn_encoding *e)
     fmpnn_release(e);
 }
 
+static size_t residues_of(const boarding *b)
+{
+    size_t L = 0;
+    for (size_t n = 0; n < b->n; n++)
+        L += b->graph[n]->L;
+    return L;
+}
+
 /* Out of memory: how long a structure may be. */
 static fmpnn_status name_the_size(const boarding *b, fmpnn_error *err)
 {
-    size_t left = 0, all = 0, need = b->sent + b->made, L = 0;
-    for (size_t n = 0; n < b->n; n++)
-        L += b->graph[n]->L;
-    need += L * b->graph[0]->K * WIDTH * (b->dev->split ? sizeof(float) : sizeof(__half));
-    cudaGetLastError();
-    CUDA_TRY(cudaMemGetInfo(&left, &all), err);
-    return fmpnn_fail(err, FMPNN_ENOMEM,
-                      "device cuda:%d: %zu residues take %zu MiB, %zu MiB are free: about %zu "
-                      "residues would fit",
-                      b->dev->number, L, need >> 20, left >> 20,
-                      (size_t)((double)L * (double)left / (double)need));
+    size_t tables = b->sent + b->made, L = residues_of(b);
+    size_t edges = L * b->graph[0]->K * WIDTH * (b->dev->split ? sizeof(float) : sizeof(__half));
+    return b->home->block ? device_name_size(b->dev, "", L, edges, tables, err)
+                          : device_name_size(b->dev, "", L, edges + tables, 0, err);
 }
 
 static fmpnn_status fill(boarding *b, float *const *h_E, fmpnn_error *err)
@@ -168,6 +169,7 @@ static fmpnn_status fill(boarding *b, float *const *h_E, fmpnn_error *err)
 /* One encoding for each structure of a home that is filled. */
 static bool hand_over(const boarding *b, fmpnn_encoding **out)
 {
+    double each = (double)(b->sent + b->made) / (double)residues_of(b);
     for (size_t n = 0; n < b->n; n++) {
         fmpnn_encoding *e = (fmpnn_encoding *)fmpnn_alloc_zero(1, sizeof *e);
         if (!e) {
@@ -182,6 +184,7 @@ static bool hand_over(const boarding *b, fmpnn_encoding **out)
         e->weights = b->weights;
         e->L = b->graph[n]->L;
         e->K = b->graph[n]->K;
+        e->bytes = (size_t)(each * (double)e->L);
         e->item = b->item[n];
         out[n] = e;
     }

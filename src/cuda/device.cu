@@ -103,6 +103,31 @@ static cudaError_t allocate(device *dev, size_t bytes, void **out)
     return cuda_checked(cudaMallocAsync(out, bytes, dev->stream));
 }
 
+/* Give the device what the pool holds and nobody uses: else it would not count as free. */
+static void trim(const device *dev)
+{
+    cudaMemPool_t pool;
+    cudaStreamSynchronize(dev->stream);
+    if (cudaDeviceGetDefaultMemPool(&pool, dev->number) == cudaSuccess)
+        cudaMemPoolTrimTo(pool, 0);
+    cudaGetLastError();
+}
+
+fmpnn_status device_name_size(device *dev, const char *what, size_t residues, size_t need,
+                              size_t held, fmpnn_error *err)
+{
+    size_t left = 0, all = 0;
+    drop_kept(dev);
+    trim(dev);
+    CUDA_TRY(cudaMemGetInfo(&left, &all), err);
+    return fmpnn_fail(err, FMPNN_ENOMEM,
+                      "device cuda:%d: %zu residues take %zu MiB%s, %zu MiB are free: about %zu "
+                      "residues would fit",
+                      dev->number, residues, (need + held) >> 20, what, (left + held) >> 20,
+                      (size_t)((double)residues * (double)(left + held) /
+                               (double)(need + held)));
+}
+
 static fmpnn_status no_memory(device *dev, cudaError_t code, size_t bytes, fmpnn_error *err)
 {
     size_t left = 0, all = 0;
@@ -127,7 +152,7 @@ fmpnn_status device_alloc(device *dev, size_t bytes, void **out, fmpnn_error *er
     if (code == cudaErrorMemoryAllocation) { /* with what lies about, and no more than needed */
         cudaGetLastError();
         drop_kept(dev);
-        cudaStreamSynchronize(dev->stream);
+        trim(dev);
         size = bytes + !bytes;
         code = allocate(dev, size, out);
     }

@@ -181,6 +181,12 @@ fmpnn_status device_enter(const fmpnn_context *ctx, device **dev, fmpnn_error *e
 fmpnn_status device_alloc(device *dev, size_t bytes, void **out, fmpnn_error *err);
 void device_release(device *dev, void *block); /* NULL does nothing */
 
+/* After that: a message with the `residues` that would fit, if `need` bytes were to be had for
+ * them beside `held` bytes that they already have; `what` is put in after the bytes. Returns
+ * FMPNN_ENOMEM. */
+fmpnn_status device_name_size(device *dev, const char *what, size_t residues, size_t need,
+                              size_t held, fmpnn_error *err);
+
 /* The same for arrays. */
 template <typename T>
 inline fmpnn_status device_array(device *dev, size_t count, T **out, fmpnn_error *err)
@@ -255,6 +261,7 @@ struct fmpnn_encoding {
     const fmpnn_graph *graph;
     const model_weights *weights;
     size_t L, K;
+    size_t bytes; /* of its home, about */
     structure item;
 };
 

@@ -315,8 +315,13 @@ static fmpnn_status send_off(sampler *s, flight *f, flight *before, fmpnn_error 
             TRY(land(s, before, err));
             status = device_alloc(s->dev, f->at.total, (void **)&f->block, err);
         }
-        if (status != FMPNN_ENOMEM || B == 1)
-            return status ? status : take_off(s, f, err);
+        if (!status)
+            return take_off(s, f, err);
+        const fmpnn_encoding *en = s->item[f->item_of[0]].encoding;
+        if (status != FMPNN_ENOMEM)
+            return status;
+        if (B == 1)
+            return device_name_size(s->dev, ", sampled", en->L, f->at.total, en->bytes, err);
         s->most_bytes = f->at.total / 2;
         flight_clear(s, f);
     }

@@ -53,6 +53,15 @@ has err 'there are 1, counted from 0'
 STUB_MIB=100 "$fusempnn" design in/s7large.pdb --seed 7 --device cuda >out 2>err
 truth "out of memory" test $? -ne 0
 has err 'MiB are free'
+# whichever allocation fails; sampling names a size too
+allocations=1
+sampled=0
+until STUB_MIB=2000 STUB_ALLOCATIONS=$allocations "$fusempnn" design in/s7large.pdb --seed 7 --device cuda >out 2>err; do
+    grep -q 'residues take .* MiB, sampled, .* residues would fit' err && sampled=1
+    allocations=$((allocations + 1))
+    [ $allocations -lt 60 ] || break
+done
+truth "sampling named a size" test $sampled -eq 1
 # sequences that do not fit together are sampled in smaller flights
 "$fusempnn" design in/s40.pdb -n 1500 --seed 7 --device cuda --quiet >whole.fa
 STUB_MIB=30 "$fusempnn" design in/s40.pdb -n 1500 --seed 7 --device cuda --max-memory 1G --quiet >flights.fa

@@ -2,7 +2,8 @@
  * none: memory is the host's, kernels do nothing. Logits come out as 0 and no letter is drawn, so
  * every design is the native sequence; what is planned, sent, handed out, freed and shared among
  * threads and devices is as with a device. STUB_DEVICES (1): how many there are; STUB_MIB: larger
- * allocations fail; STUB_US: how long a wait takes. */
+ * allocations fail, and so much is there to begin with; STUB_ALLOCATIONS: how many succeed; STUB_US:
+ * how long a wait takes. */
 #include <cuda_runtime_api.h>
 #include <stdlib.h>
 #include <string.h>
@@ -124,16 +125,42 @@ const char *cudaGetErrorString(cudaError_t code)
 
 /* ---- memory ---- */
 
+/* As a pool that keeps what is given back until it is trimmed: that is not free. */
+static size_t used, pooled;
+enum { BEFORE = 64 }; /* bytes before a block, for its size */
+
 cudaError_t cudaMallocAsync(void **block, size_t size, cudaStream_t stream)
 {
+    static long count;
     (void)stream;
-    *block = size <= most_bytes() ? malloc(size) : NULL;
-    return *block ? cudaSuccess : cudaErrorMemoryAllocation;
+    *block = NULL;
+    char *whole = size <= most_bytes() && __atomic_add_fetch(&count, 1, __ATOMIC_RELAXED) <=
+                                              setting("STUB_ALLOCATIONS", 1L << 40)
+                      ? malloc(BEFORE + size)
+                      : NULL;
+    if (!whole)
+        return cudaErrorMemoryAllocation;
+    memcpy(whole, &size, sizeof size);
+    __atomic_add_fetch(&used, size, __ATOMIC_RELAXED);
+    *block = whole + BEFORE;
+    return cudaSuccess;
 }
 cudaError_t cudaFreeAsync(void *block, cudaStream_t stream)
 {
+    size_t size;
     (void)stream;
-    free(block);
+    if (!block)
+        return cudaSuccess;
+    memcpy(&size, (char *)block - BEFORE, sizeof size);
+    __atomic_sub_fetch(&used, size, __ATOMIC_RELAXED);
+    __atomic_add_fetch(&pooled, size, __ATOMIC_RELAXED);
+    free((char *)block - BEFORE);
+    return cudaSuccess;
+}
+cudaError_t cudaMemPoolTrimTo(cudaMemPool_t pool, size_t size)
+{
+    (void)pool, (void)size;
+    __atomic_store_n(&pooled, 0, __ATOMIC_RELAXED);
     return cudaSuccess;
 }
 cudaError_t cudaMallocHost(void **block, size_t size)
@@ -148,7 +175,9 @@ cudaError_t cudaFreeHost(void *block)
 }
 cudaError_t cudaMemGetInfo(size_t *left, size_t *all)
 {
-    *left = *all = most_bytes();
+    size_t held = __atomic_load_n(&used, __ATOMIC_RELAXED) + __atomic_load_n(&pooled, __ATOMIC_RELAXED);
+    *all = most_bytes();
+    *left = held < *all ? *all - held : 0;
     return cudaSuccess;
 }
 cudaError_t cudaDeviceGetDefaultMemPool(cudaMemPool_t *pool, int n)
