@@ -279,9 +279,7 @@ static fmpnn_status launch_edges(device *dev, const decoder_weights *w, const ed
     if (blocks > (tiles + warps - 1) / warps)
         blocks = (tiles + warps - 1) / warps;
     size_t shared = edge_shared(SPLIT, (int)warps);
-    CUDA_TRY(cudaFuncSetAttribute(decode_edges<SPLIT, SUM>,
-                                  cudaFuncAttributeMaxDynamicSharedMemorySize, (int)shared),
-             err);
+    TRY(device_allow_shared(dev, (const void *)decode_edges<SPLIT, SUM>, 0, err));
     decode_edges<SPLIT, SUM>
         <<<(unsigned)blocks, (unsigned)warps * LANES, shared, dev->stream>>>(*task, *w);
     CUDA_LAUNCHED(err);

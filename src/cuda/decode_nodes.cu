@@ -447,9 +447,7 @@ static fmpnn_status launch(device *dev, const node_task &t, const sequence *all,
 {
     size_t shared = node_shared(SPLIT, MT, RING);
     unsigned blocks = (unsigned)((n + MT * TILE - 1) / (MT * TILE));
-    CUDA_TRY(cudaFuncSetAttribute(update_nodes<SPLIT, MT, RING>,
-                                  cudaFuncAttributeMaxDynamicSharedMemorySize, (int)shared),
-             err);
+    TRY(device_allow_shared(dev, (const void *)update_nodes<SPLIT, MT, RING>, 0, err));
     update_nodes<SPLIT, MT, RING>
         <<<blocks, NODE_WARPS * LANES, shared, dev->stream>>>(all, rows, (int)n, *work, t);
     CUDA_LAUNCHED(err);

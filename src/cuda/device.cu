@@ -141,6 +141,15 @@ static fmpnn_status no_memory(device *dev, cudaError_t code, size_t bytes, fmpnn
                       dev->number, bytes, left, all);
 }
 
+fmpnn_status device_allow_shared(const device *dev, const void *kernel, size_t own,
+                                 fmpnn_error *err)
+{
+    CUDA_TRY(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                                  dev->shared_limit - (int)own),
+             err);
+    return FMPNN_OK;
+}
+
 fmpnn_status device_alloc(device *dev, size_t bytes, void **out, fmpnn_error *err)
 {
     cudaError_t code;

@@ -179,6 +179,12 @@ fmpnn_status device_enter(const fmpnn_context *ctx, device **dev, fmpnn_error *e
 /* Memory in the order of the device's stream; large blocks are kept for the next who asks.
  * FMPNN_ENOMEM names the bytes and what is free. */
 fmpnn_status device_alloc(device *dev, size_t bytes, void **out, fmpnn_error *err);
+
+/* Let launches of a kernel have as much dynamic shared memory as blocks may, less the `own` bytes
+ * that it declares. Never less for a smaller launch: the limit is the kernel's, not the launch's,
+ * and another context's launch may be on its way. */
+fmpnn_status device_allow_shared(const device *dev, const void *kernel, size_t own,
+                                 fmpnn_error *err);
 void device_release(device *dev, void *block); /* NULL does nothing */
 
 /* After that: a message with the `residues` that would fit, if `need` bytes were to be had for

@@ -490,9 +490,7 @@ static fmpnn_status run_pass(device *dev, const batch *b, const pass *p, fmpnn_e
     launch go;
     launch_init(&go, dev, tiles < dev->multiprocessors ? tiles : dev->multiprocessors,
                 warpgroups * WARPGROUP, (size_t)l.bytes);
-    CUDA_TRY(
-        cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, l.bytes),
-        err);
+    TRY(device_allow_shared(dev, kernel, 0, err));
     void *arguments[] = {(void *)b, (void *)p, (void *)&l};
     CUDA_TRY(cudaLaunchKernelExC(&go.config, kernel, arguments), err);
     return FMPNN_OK;

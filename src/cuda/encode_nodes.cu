@@ -426,9 +426,7 @@ static fmpnn_status run(device *dev, const batch *b, const node_pass *pass,
         a->val.clusterDim.x = CLUSTER;
         a->val.clusterDim.y = a->val.clusterDim.z = 1;
     }
-    CUDA_TRY(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
-                                  (int)shared),
-             err);
+    TRY(device_allow_shared(dev, kernel, 0, err));
     void *arguments[] = {(void *)b, (void *)pass};
     CUDA_TRY(cudaLaunchKernelExC(&go.config, kernel, arguments), err);
     return FMPNN_OK;

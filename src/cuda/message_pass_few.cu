@@ -145,10 +145,7 @@ static fmpnn_status launch(device *dev, const operation_weights *w, int L, int n
     int per_block = 1;
     while (per_block < TILE && nodes > per_block * RESIDENT * dev->multiprocessors)
         per_block *= 2;
-    CUDA_TRY(cudaFuncSetAttribute(few_edges<SPLIT, D>,
-                                  cudaFuncAttributeMaxDynamicSharedMemorySize,
-                                  (int)sizeof(few_room<SPLIT, D>)),
-             err);
+    TRY(device_allow_shared(dev, (const void *)few_edges<SPLIT, D>, 0, err));
     dim3 grid((unsigned)((nodes + TILE - 1) / TILE), 4 * D / (16 * WARPS));
     few_parts<SPLIT, D><<<grid, THREADS, 0, dev->stream>>>(*w, a->h, nodes);
     CUDA_LAUNCHED(err);

@@ -215,9 +215,7 @@ static fmpnn_status start(device *dev, void (*kernel)(TYPES...), dim3 grid, int 
     c.stream = dev->stream;
     c.attrs = &overlap;
     c.numAttrs = early && dev->major >= 9;
-    CUDA_TRY(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
-                                  (int)shared),
-             err);
+    TRY(device_allow_shared(dev, (const void *)kernel, 0, err));
     CUDA_TRY(cudaLaunchKernelEx(&c, kernel, arguments...), err);
     return FMPNN_OK;
 }

@@ -85,9 +85,7 @@ fmpnn_status operation_plain(device *dev, const operation_weights *w, int L, int
                              const operation_arrays *a, fmpnn_error *err)
 {
     size_t shared = (size_t)(2 * w->H + w->D) * sizeof(float);
-    CUDA_TRY(cudaFuncSetAttribute(plain_edges, cudaFuncAttributeMaxDynamicSharedMemorySize,
-                                  (int)shared),
-             err);
+    TRY(device_allow_shared(dev, (const void *)plain_edges, (LANES + 4) * sizeof(float), err));
     plain_parts<<<(unsigned)nodes, THREADS, 0, dev->stream>>>(*w, a->h, nodes);
     CUDA_LAUNCHED(err);
     plain_edges<<<(unsigned)nodes, THREADS, shared, dev->stream>>>(*w, *a, L, nodes);

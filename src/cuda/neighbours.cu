@@ -148,10 +148,7 @@ fmpnn_status cuda_neighbours(device *dev, size_t n, const structure *item, fmpnn
             return fmpnn_fail(err, FMPNN_EINVAL,
                               "%d neighbours each are too many for the device", in.most);
         int nodes = in.base[in.count];
-        CUDA_TRY(cudaFuncSetAttribute((const void *)find_neighbours,
-                                      cudaFuncAttributeMaxDynamicSharedMemorySize,
-                                      (int)(warps * row_bytes)),
-                 err);
+        TRY(device_allow_shared(dev, (const void *)find_neighbours, 0, err));
         launch go;
         launch_init(&go, dev, (nodes + warps - 1) / warps, warps * LANES,
                     warps * row_bytes);

@@ -596,7 +596,7 @@ static int clusters_of(device *dev, const model_weights *w)
     int clusters = 0;
     cudaLaunchConfig_t c = configuration(dev, w, 1);
     if (cudaFuncSetAttribute(kernel_of(dev), cudaFuncAttributeMaxDynamicSharedMemorySize,
-                             (int)c.dynamicSmemBytes) != cudaSuccess ||
+                             dev->shared_limit) != cudaSuccess ||
         cudaOccupancyMaxActiveClusters(&clusters, kernel_of(dev), &c) != cudaSuccess) {
         cudaGetLastError();
         return 0;
@@ -659,9 +659,6 @@ fmpnn_status decode_wave(device *dev, const model_weights *w, const wave_task *t
     if ((uint32_t)clusters > task->n_groups)
         clusters = (int)task->n_groups;
     cudaLaunchConfig_t c = configuration(dev, w, clusters);
-    CUDA_TRY(cudaFuncSetAttribute(kernel_of(dev),
-                                  cudaFuncAttributeMaxDynamicSharedMemorySize,
-                                  (int)c.dynamicSmemBytes),
-             err);
+    TRY(device_allow_shared(dev, kernel_of(dev), 0, err));
     return launch_after_others(dev, &c, task, &weights, err);
 }

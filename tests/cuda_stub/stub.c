@@ -1,10 +1,12 @@
 /* A CUDA runtime without a device, so that the host's side of src/cuda can be tested where there is
  * none: memory is the host's, kernels do nothing. Logits come out as 0 and no letter is drawn, so
  * every design is the native sequence; what is planned, sent, handed out, freed and shared among
- * threads and devices is as with a device. STUB_DEVICES (1): how many there are; STUB_MIB: larger
- * allocations fail, and so much is there to begin with; STUB_ALLOCATIONS: how many succeed; STUB_US:
- * how long a wait takes. */
+ * threads and devices is as with a device; kernels' limits of shared memory are kept, and may not
+ * be lowered, since another thread's launch may rely on them. STUB_DEVICES (1): how many there are;
+ * STUB_MIB: larger allocations fail, and so much is there to begin with; STUB_ALLOCATIONS: how many
+ * succeed; STUB_US: how long a wait takes. */
 #include <cuda_runtime_api.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -48,20 +50,24 @@ cudaError_t __cudaGetKernel(void **kernel, const void *function)
     *kernel = (void *)function;
     return cudaSuccess;
 }
+static cudaError_t launched(const void *kernel, size_t shared);
 cudaError_t __cudaLaunchKernel(void *kernel, dim3 grid, dim3 block, void **arguments,
                                size_t shared, cudaStream_t stream)
 {
-    (void)kernel, (void)grid, (void)block, (void)arguments, (void)shared, (void)stream;
-    return cudaSuccess;
+    (void)grid, (void)block, (void)arguments, (void)stream;
+    return launched(kernel, shared);
 }
+static _Thread_local size_t configured; /* by <<< >>>, for the launch that follows */
 unsigned __cudaPushCallConfiguration(dim3 grid, dim3 block, size_t shared, void *stream)
 {
-    (void)grid, (void)block, (void)shared, (void)stream;
+    (void)grid, (void)block, (void)stream;
+    configured = shared;
     return 0;
 }
 cudaError_t __cudaPopCallConfiguration(dim3 *grid, dim3 *block, size_t *shared, void *stream)
 {
-    (void)grid, (void)block, (void)shared, (void)stream;
+    (void)grid, (void)block, (void)stream;
+    *shared = configured;
     return cudaSuccess;
 }
 
@@ -95,16 +101,53 @@ cudaError_t cudaOccupancyMaxActiveClusters(int *count, const void *kernel,
     *count = 16;
     return cudaSuccess;
 }
+
+/* ---- kernels ---- */
+
+enum { MOST_KERNELS = 256, WITHOUT_ASKING = 48 << 10 };
+static struct {
+    const void *kernel;
+    int bytes;
+} allowed[MOST_KERNELS];
+static pthread_mutex_t allowed_lock = PTHREAD_MUTEX_INITIALIZER;
+
+static int *allowed_bytes(const void *kernel)
+{
+    int n = 0;
+    while (allowed[n].kernel && allowed[n].kernel != kernel)
+        n++; /* more kernels than the table has would be found by the sanitizer */
+    if (!allowed[n].kernel) {
+        allowed[n].kernel = kernel;
+        allowed[n].bytes = WITHOUT_ASKING;
+    }
+    return &allowed[n].bytes;
+}
+static cudaError_t launched(const void *kernel, size_t shared)
+{
+    pthread_mutex_lock(&allowed_lock);
+    int most = *allowed_bytes(kernel);
+    pthread_mutex_unlock(&allowed_lock);
+    return shared <= (size_t)most ? cudaSuccess : cudaErrorInvalidValue;
+}
 cudaError_t cudaFuncSetAttribute(const void *kernel, enum cudaFuncAttribute what, int value)
 {
-    (void)kernel, (void)what, (void)value;
-    return cudaSuccess;
+    cudaError_t code = cudaSuccess;
+    if (what != cudaFuncAttributeMaxDynamicSharedMemorySize)
+        return code;
+    pthread_mutex_lock(&allowed_lock);
+    int *bytes = allowed_bytes(kernel);
+    if (value < *bytes)
+        code = cudaErrorInvalidValue;
+    else
+        *bytes = value;
+    pthread_mutex_unlock(&allowed_lock);
+    return code;
 }
 cudaError_t cudaLaunchKernelExC(const cudaLaunchConfig_t *config, const void *kernel,
                                 void **arguments)
 {
-    (void)config, (void)kernel, (void)arguments;
-    return cudaSuccess;
+    (void)arguments;
+    return launched(kernel, config->dynamicSmemBytes);
 }
 
 /* ---- failures ---- */
@@ -115,7 +158,9 @@ cudaError_t cudaGetLastError(void)
 }
 const char *cudaGetErrorName(cudaError_t code)
 {
-    return code == cudaErrorLaunchFailure ? "cudaErrorLaunchFailure" : "cudaErrorOther";
+    return code == cudaErrorLaunchFailure  ? "cudaErrorLaunchFailure"
+           : code == cudaErrorInvalidValue ? "cudaErrorInvalidValue"
+                                           : "cudaErrorOther";
 }
 const char *cudaGetErrorString(cudaError_t code)
 {
