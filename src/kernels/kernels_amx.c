@@ -9,16 +9,18 @@
  * product. bf16 takes high·high alone.
  *
  * Up to 48 rows are converted once to tiles and then pass all weights, so that these, which come
- * from the second-level cache, are read once: three tiles of rows against two panels of weights,
- * two against two, or one against four, as many as there are rows for. Four to six accumulators
- * are as many independent chains as hide the latency of a product.
+ * from the second-level cache, are read twice at most: four panels at a time meet the first two
+ * tiles of rows, two by two, and the third alone. Four accumulators are as many independent
+ * chains as hide the latency of a product, and the other four registers keep what is loaded for two
+ * products: 26 loads for 36 products. Six accumulators (three tiles by two panels) took 44, as fast
+ * on a core of its own, but up to a third slower where another thread of the core is busy.
  *
  * What message_sum gathers, and what mlp and mlp_sum have between two products, goes through GELU
  * into tiles straight from registers: written as floats first it would be read and converted once
  * more, and leave no room for the weights in the first-level cache.
  *
- * Order of summation, whatever the shape: bias, then k in steps of 32, within a step high·high,
- * low·high, high·low; rows are added to the finished sum. Rows of a tile do not see each other,
+ * Order of summation, whatever the shape: bias, then k in steps of 32, within a step low·high,
+ * high·high, high·low (rows first: so weights and rows are each loaded twice in three products); rows are added to the finished sum. Rows of a tile do not see each other,
  * so bits do not depend on M.
  *
  * The tile configuration is loaded at every entry: other libraries in the process release it. */
@@ -36,14 +38,15 @@
 
 enum {
     MOST_TALL = 3, /* tiles of rows that pass the weights together */
-    MOST_WIDE = 4, /* panels at a time */
-    MOST_SUMS = 6, /* accumulators: all tile registers but two */
+    WIDE = 4, /* panels at a time */
+    MOST_SUMS = MOST_TALL * WIDE,
     BLOCK = MOST_TALL * AMX_ROWS,
     MOST_STEPS = 32, /* K of one round: 1024; longer sums take several rounds */
     CHAIN_STEPS = 8, /* K and N of mlp: 256; beyond, its parts are called */
     GATHER_LINES = 6, /* fetched ahead beside each row that is gathered, */
     SUM_LINES = 3,    /* and beside each group of rows that is summed or handed on */
     SUMS = AMX_ROWS * AMX_ROWS,
+    WIDTH = WIDE * AMX_ROWS,
     LINE = 64, /* bytes of a row of a tile */
     GROUP = 4  /* rows whose GELUs run side by side */
 };
@@ -98,7 +101,7 @@ typedef struct target {
 
 /* Rows m .. m+height-1 in `tall` tiles of 16 rows: [step][part][tall][16][32]. */
 typedef struct block {
-    size_t m, height, tall, wide; /* wide: panels at a time */
+    size_t m, height, tall;
     uint16_t *tiles;
 } block;
 
@@ -254,51 +257,27 @@ static void convert(const block *b, const product *p, size_t k0, size_t steps)
 
 /* ---- tiles times panels ---- */
 
-/* out [wide][tall][16][16] = start or out, plus tiles times panels; or not there, but where they are
- * wanted. */
+/* to [WIDE][tall][16][16] = start or what is there, plus tiles times panels; or the rows of a target. */
 typedef struct factors {
-    const uint16_t *tiles, *panel[MOST_WIDE];
-    size_t low; /* from high parts to low ones */
-    size_t steps;
-    const float *start; /* [wide][16]; NULL: out */
-    float *to;          /* out, or row 0 of the target; floats from there to */
+    const uint16_t *tiles, *panel[WIDE];
+    size_t low; /* from high parts of weights to low ones */
+    size_t steps, tall;
+    const float *start; /* [WIDE][16]; NULL: what is there */
+    float *to;          /* floats from there to */
     size_t tile, panel_step, ldd; /* the next tile of rows, the next panel, the next row */
 } factors;
 
-#define WEIGHTS(at) _tile_loadd(7, at, LINE);
-#define TIMES(sum, tile)                                                                       \
-    _tile_loadd(6, a + (tile)*AMX_TILE, LINE);                                                 \
-    _tile_dpbf16ps(sum, 6, 7);
-#define START(sum, column)                                                                     \
+#define PLACE(row_tile, column) f->to + (row_tile)*f->tile + (column)*f->panel_step
+#define START(sum, row_tile, column)                                                           \
     if (f->start)                                                                              \
         _tile_loadd(sum, f->start + (column)*AMX_ROWS, 0);                                     \
     else                                                                                       \
-        _tile_loadd(sum, out + (sum)*SUMS, LINE);
-#define STORE(sum, row_tile, column)                                                           \
-    _tile_stored(sum, f->to + (row_tile)*f->tile + (column)*f->panel_step, ldd);
-
-/* Sums p, q, r of three row tiles and one panel. */
-#define THREE(p, q, r, at)                                                                     \
-    WEIGHTS(at)                                                                                \
-    TIMES(p, 0) TIMES(q, 1) TIMES(r, 2)                                                        \
-    if (parts == 2) {                                                                          \
-        TIMES(p, 3) TIMES(q, 4) TIMES(r, 5)                                                    \
-        WEIGHTS((at) + f->low)                                                                 \
-        TIMES(p, 0) TIMES(q, 1) TIMES(r, 2)                                                    \
-    }
-
-static inline __attribute__((always_inline)) void multiply_3x2(float *out, const factors *f,
-                                                               const int parts)
-{
-    const uint16_t *a = f->tiles;
-    const size_t ldd = f->ldd * sizeof *out;
-    START(0, 0) START(1, 0) START(2, 0) START(3, 1) START(4, 1) START(5, 1)
-    for (size_t s = 0; s < f->steps; s++, a += parts * 3 * AMX_TILE) {
-        THREE(0, 1, 2, f->panel[0] + s * AMX_TILE)
-        THREE(3, 4, 5, f->panel[1] + s * AMX_TILE)
-    }
-    STORE(0, 0, 0) STORE(1, 1, 0) STORE(2, 2, 0) STORE(3, 0, 1) STORE(4, 1, 1) STORE(5, 2, 1)
-}
+        _tile_loadd(sum, PLACE(row_tile, column), ldd);
+#define STORE(sum, row_tile, column) _tile_stored(sum, PLACE(row_tile, column), ldd);
+#define ROWS(tile_register, row_tile, part)                                                    \
+    _tile_loadd(tile_register, a + ((part)*tall + (row_tile)) * AMX_TILE, LINE);
+#define WEIGHTS(tile_register, column, part)                                                   \
+    _tile_loadd(tile_register, f->panel[column] + s * AMX_TILE + (part)*f->low, LINE);
 
 /* Sums of two row tiles in registers 4 and 5 and the panels in 6 and 7. */
 #define TWO_BY_TWO                                                                             \
@@ -307,88 +286,88 @@ static inline __attribute__((always_inline)) void multiply_3x2(float *out, const
     _tile_dpbf16ps(2, 4, 7);                                                                   \
     _tile_dpbf16ps(3, 5, 7);
 
-static inline __attribute__((always_inline)) void multiply_2x2(float *out, const factors *f,
+/* The first two row tiles, two panels from c. */
+static inline __attribute__((always_inline)) void multiply_2x2(const factors *f, const size_t c,
                                                                const int parts)
 {
     const uint16_t *a = f->tiles;
-    const size_t ldd = f->ldd * sizeof *out;
-    START(0, 0) START(1, 0) START(2, 1) START(3, 1)
-    for (size_t s = 0; s < f->steps; s++, a += parts * 2 * AMX_TILE) {
-        const uint16_t *w = f->panel[0] + s * AMX_TILE, *v = f->panel[1] + s * AMX_TILE;
-        _tile_loadd(4, a, LINE);
-        _tile_loadd(6, w, LINE);
-        _tile_loadd(5, a + AMX_TILE, LINE);
-        _tile_loadd(7, v, LINE);
+    const size_t ldd = f->ldd * sizeof *f->to, tall = f->tall;
+    START(0, 0, c) START(1, 1, c) START(2, 0, c + 1) START(3, 1, c + 1)
+    for (size_t s = 0; s < f->steps; s++, a += parts * tall * AMX_TILE) {
+        ROWS(4, 0, parts - 1) WEIGHTS(6, c, 0) ROWS(5, 1, parts - 1) WEIGHTS(7, c + 1, 0)
         TWO_BY_TWO
         if (parts == 1)
             continue;
-        _tile_loadd(4, a + 2 * AMX_TILE, LINE);
-        _tile_loadd(5, a + 3 * AMX_TILE, LINE);
+        ROWS(4, 0, 0) ROWS(5, 1, 0)
         TWO_BY_TWO
-        _tile_loadd(4, a, LINE);
-        _tile_loadd(6, w + f->low, LINE);
-        _tile_loadd(5, a + AMX_TILE, LINE);
-        _tile_loadd(7, v + f->low, LINE);
+        WEIGHTS(6, c, 1) WEIGHTS(7, c + 1, 1)
         TWO_BY_TWO
     }
-    STORE(0, 0, 0) STORE(1, 1, 0) STORE(2, 0, 1) STORE(3, 1, 1)
+    STORE(0, 0, c) STORE(1, 1, c) STORE(2, 0, c + 1) STORE(3, 1, c + 1)
 }
 
-/* Panel n's sum of one row tile in register `rows`; part 0: high weights. */
-#define ONE(n, rows, part)                                                                     \
-    _tile_loadd(6, f->panel[n] + s * AMX_TILE + (part)*f->low, LINE);                          \
-    _tile_dpbf16ps(n, rows, 6);
+/* Panel n's sum of one row tile: weights in register 6. */
+#define ONE(n, part)                                                                           \
+    WEIGHTS(6, n, part)                                                                        \
+    if (parts == 2 && (part) == 0)                                                             \
+        _tile_dpbf16ps(n, 5, 6);                                                               \
+    _tile_dpbf16ps(n, 4, 6);
 
-static inline __attribute__((always_inline)) void multiply_1x4(float *out, const factors *f,
+/* Row tile r, four panels. */
+static inline __attribute__((always_inline)) void multiply_1x4(const factors *f, const size_t r,
                                                                const int parts)
 {
     const uint16_t *a = f->tiles;
-    const size_t ldd = f->ldd * sizeof *out;
-    START(0, 0) START(1, 1) START(2, 2) START(3, 3)
-    for (size_t s = 0; s < f->steps; s++, a += parts * AMX_TILE) {
-        _tile_loadd(4, a, LINE);
-        if (parts == 1) {
-            ONE(0, 4, 0) ONE(1, 4, 0) ONE(2, 4, 0) ONE(3, 4, 0)
-            continue;
+    const size_t ldd = f->ldd * sizeof *f->to, tall = f->tall;
+    START(0, r, 0) START(1, r, 1) START(2, r, 2) START(3, r, 3)
+    for (size_t s = 0; s < f->steps; s++, a += parts * tall * AMX_TILE) {
+        ROWS(4, r, 0)
+        if (parts == 2) {
+            ROWS(5, r, 1)
         }
-        _tile_loadd(5, a + AMX_TILE, LINE);
-        ONE(0, 4, 0) _tile_dpbf16ps(0, 5, 6);
-        ONE(1, 4, 0) _tile_dpbf16ps(1, 5, 6);
-        ONE(2, 4, 0) _tile_dpbf16ps(2, 5, 6);
-        ONE(3, 4, 0) _tile_dpbf16ps(3, 5, 6);
-        ONE(0, 4, 1) ONE(1, 4, 1) ONE(2, 4, 1) ONE(3, 4, 1)
+        ONE(0, 0) ONE(1, 0) ONE(2, 0) ONE(3, 0)
+        if (parts == 2) {
+            ONE(0, 1) ONE(1, 1) ONE(2, 1) ONE(3, 1)
+        }
     }
-    STORE(0, 0, 0) STORE(1, 0, 1) STORE(2, 0, 2) STORE(3, 0, 3)
+    STORE(0, r, 0) STORE(1, r, 1) STORE(2, r, 2) STORE(3, r, 3)
 }
 
 /* Functions of their own, not inlined: see gemm.inc.c. Compilers do not know that a tile load
  * reads memory; the empty statement says it. */
-typedef void multiply_fn(float *out, const factors *f);
-#define MULTIPLY(shape, parts)                                                                 \
-    static __attribute__((noinline)) void multiply_##shape##_##parts(float *out,               \
-                                                                     const factors *f)         \
+#define MULTIPLY(name, body)                                                                   \
+    static __attribute__((noinline)) void multiply_##name(const factors *f)                    \
     {                                                                                          \
         __asm__ volatile("" ::: "memory");                                                     \
-        multiply_##shape(out, f, parts);                                                       \
+        body;                                                                                  \
     }
-MULTIPLY(1x4, 1)
-MULTIPLY(1x4, 2)
-MULTIPLY(2x2, 1)
-MULTIPLY(2x2, 2)
-MULTIPLY(3x2, 1)
-MULTIPLY(3x2, 2)
+MULTIPLY(first, multiply_1x4(f, 0, 1))
+MULTIPLY(first_split, multiply_1x4(f, 0, 2))
+MULTIPLY(third, multiply_1x4(f, 2, 1))
+MULTIPLY(third_split, multiply_1x4(f, 2, 2))
+MULTIPLY(two, multiply_2x2(f, 0, 1))
+MULTIPLY(two_split, multiply_2x2(f, 0, 2))
+MULTIPLY(two_more, multiply_2x2(f, 2, 1))
+MULTIPLY(two_more_split, multiply_2x2(f, 2, 2))
 
-static multiply_fn *const multiply[MOST_TALL][AMX_PARTS] = {
-    {multiply_1x4_1, multiply_1x4_2},
-    {multiply_2x2_1, multiply_2x2_2},
-    {multiply_3x2_1, multiply_3x2_2},
-};
+/* All tiles of rows, `panels` panels (if they are more than two, four). */
+static void multiply(const factors *f, size_t panels, int parts)
+{
+    if (f->tall == 1) {
+        (parts == 2 ? multiply_first_split : multiply_first)(f);
+        return;
+    }
+    (parts == 2 ? multiply_two_split : multiply_two)(f);
+    if (panels > 2)
+        (parts == 2 ? multiply_two_more_split : multiply_two_more)(f);
+    if (f->tall == 3)
+        (parts == 2 ? multiply_third_split : multiply_third)(f);
+}
 
 static block next_block(const product *p, size_t m, uint16_t *tiles)
 {
     block b = {.m = m, .height = least(p->M - m, BLOCK), .tiles = tiles};
     b.tall = (b.height + AMX_ROWS - 1) / AMX_ROWS;
-    b.wide = b.tall == 1 ? 4 : 2;
     if (amx_steps(p->K) <= MOST_STEPS)
         convert(&b, p, 0, amx_steps(p->K));
     return b;
@@ -400,27 +379,27 @@ static void columns(float *out, const block *b, const product *p, size_t n,
                     const target *direct)
 {
     const size_t steps = amx_steps(p->K), last = (p->N - 1) / AMX_ROWS;
-    float start[MOST_WIDE * AMX_ROWS] __attribute__((aligned(64)));
+    float start[WIDTH] __attribute__((aligned(64)));
     factors f = {.tiles = b->tiles, .start = start, .low = amx_part(p->N, p->K),
-                 .to = out, .tile = SUMS, .panel_step = b->tall * SUMS, .ldd = AMX_ROWS};
+                 .tall = b->tall, .to = out, .tile = SUMS, .panel_step = b->tall * SUMS, .ldd = AMX_ROWS};
     if (direct) {
         f.to = direct->dst + b->m * direct->ldd + n;
         f.tile = AMX_ROWS * direct->ldd;
         f.panel_step = AMX_ROWS;
         f.ldd = direct->ldd;
     }
-    if (p->bias && n + b->wide * AMX_ROWS <= p->N)
+    if (p->bias && n + WIDTH <= p->N)
         f.start = p->bias + n;
     else
-        for (size_t c = 0; c < MOST_WIDE * AMX_ROWS; c++)
+        for (size_t c = 0; c < WIDTH; c++)
             start[c] = p->bias && n + c < p->N ? p->bias[n + c] : 0;
     for (size_t s = 0; s < steps || s == 0; s += MOST_STEPS) {
         f.steps = least(steps - s, MOST_STEPS);
-        for (size_t v = 0; v < MOST_WIDE; v++)
+        for (size_t v = 0; v < WIDE; v++)
             f.panel[v] = p->w + (least(n / AMX_ROWS + v, last) * steps + s) * AMX_TILE;
         if (steps > MOST_STEPS)
             convert(b, p, s * AMX_DEPTH, f.steps);
-        multiply[b->tall - 1][p->parts - 1](out, &f);
+        multiply(&f, last + 1 - n / AMX_ROWS, p->parts);
         f.start = NULL;
     }
 }
@@ -492,7 +471,7 @@ static inline __attribute__((always_inline)) void
 follow_parts(const target *t, const float *out, const block *b, size_t n, size_t N,
              const int parts)
 {
-    const size_t panel = b->tall * SUMS, end = least(N, n + b->wide * AMX_ROWS);
+    const size_t panel = b->tall * SUMS, end = least(N, n + WIDTH);
     float *dst = t->dst + b->m * t->ldd;
     const float *const *rows = t->rows ? t->rows + b->m : NULL;
     if (t->sum)
@@ -524,7 +503,7 @@ static void follow(const target *t, const float *out, const block *b, size_t n, 
  * may be far away. */
 static void fetch_target(const target *t, const block *b, size_t n, size_t N)
 {
-    const size_t end = least(N, n + b->wide * AMX_ROWS);
+    const size_t end = least(N, n + WIDTH);
     if (!t->sum)
         for (size_t r = 0; r < b->height; r++)
             for (size_t c = n; c < end; c += AMX_ROWS)
@@ -546,9 +525,8 @@ static void run(const product *p, const target *t)
     _tile_loadconfig(&tile_config);
     for (size_t m = 0; m < p->M; m += BLOCK) {
         const block b = next_block(p, m, tiles);
-        const size_t width = b.wide * AMX_ROWS;
-        for (size_t n = 0; n < p->N; n += width) {
-            const bool direct = as_they_are(t, &b, p, n + width);
+        for (size_t n = 0; n < p->N; n += WIDTH) {
+            const bool direct = as_they_are(t, &b, p, n + WIDTH);
             fetch_target(t, &b, n, p->N);
             columns(out, &b, p, n, direct ? t : NULL);
             if (!direct)
@@ -586,7 +564,7 @@ hand_on(uint16_t *to, const float *out, const block *b, const product *p, size_t
         const fmpnn_added *added, fetching *ahead, const int parts)
 {
     const size_t panel = b->tall * SUMS, low = b->tall * AMX_TILE, step = parts * low;
-    const size_t end = least(p->N, n + b->wide * AMX_ROWS);
+    const size_t end = least(p->N, n + WIDTH);
     for (size_t c = n; c < end; c += AMX_DEPTH, out += 2 * panel) {
         uint16_t *tile = to + c / AMX_DEPTH * step;
         const size_t left = p->N - c;
@@ -616,11 +594,10 @@ static void run_chain(const product *p, size_t layers, const fmpnn_added *added,
     _tile_loadconfig(&tile_config);
     for (size_t m = 0; m < p->M; m += BLOCK) {
         block b = next_block(p, m, tiles[0]);
-        const size_t width = b.wide * AMX_ROWS;
         size_t l = 0;
         for (; l + 1 < layers; l++) {
             uint16_t *to = tiles[(l + 1) % 2];
-            for (size_t n = 0; n < p[l].N; n += width) {
+            for (size_t n = 0; n < p[l].N; n += WIDTH) {
                 columns(out, &b, &p[l], n, NULL);
                 if (p->parts == 2)
                     hand_on(to, out, &b, &p[l], n, l ? NULL : added, &ahead, 2);
@@ -629,7 +606,7 @@ static void run_chain(const product *p, size_t layers, const fmpnn_added *added,
             }
             b.tiles = to;
         }
-        for (size_t n = 0; n < p[l].N; n += width) {
+        for (size_t n = 0; n < p[l].N; n += WIDTH) {
             fetch_target(t, &b, n, p[l].N);
             columns(out, &b, &p[l], n, NULL);
             follow(t, out, &b, n, p[l].N, p[l].parts);
