@@ -90,12 +90,14 @@ fmpnn_status fmpnn_agenda_make(fmpnn_agenda *agenda, fmpnn_pool *pool, int threa
     if (agenda->cells > UINT32_MAX)
         return fmpnn_fail(err, FMPNN_EINVAL, "%zu residues at a time are too many",
                           agenda->cells);
-    agenda->rank = fmpnn_alloc(agenda->cells, sizeof *agenda->rank);
-    agenda->level = fmpnn_alloc(agenda->cells, sizeof *agenda->level);
-    agenda->unit_level = fmpnn_alloc(agenda->groups, sizeof *agenda->unit_level);
-    agenda->letters = fmpnn_alloc(agenda->cells, 1);
-    if (!agenda->rank || !agenda->level || !agenda->unit_level || !agenda->letters)
+    /* one block, large enough for large pages where there is much */
+    size_t numbers = 2 * agenda->cells + agenda->groups;
+    agenda->rank = fmpnn_alloc(1, numbers * sizeof *agenda->rank + agenda->cells);
+    if (!agenda->rank)
         return fmpnn_fail_memory(err, "sampling");
+    agenda->level = agenda->rank + agenda->cells;
+    agenda->unit_level = agenda->level + agenda->cells;
+    agenda->letters = (uint8_t *)(agenda->rank + numbers);
     fmpnn_pool_each(pool, threads, B, find_levels, agenda);
     for (size_t b = 0; b < B; b++) {
         sequence[b].count = counts;
@@ -126,12 +128,12 @@ void fmpnn_agenda_clear(fmpnn_agenda *agenda)
     fmpnn_release(agenda->row_start);
     fmpnn_release(agenda->unit_count);
     fmpnn_release(agenda->row_count);
-    fmpnn_release(agenda->letters);
-    fmpnn_release(agenda->unit_level);
-    fmpnn_release(agenda->level);
     fmpnn_release(agenda->rank);
     *agenda = (fmpnn_agenda){0};
 }
+
+/* Sequences that a thread lists together: what they write lies side by side in every level. */
+enum { LIST_TOGETHER = 32 };
 
 typedef struct lists {
     fmpnn_agenda *agenda;
@@ -139,9 +141,8 @@ typedef struct lists {
     fmpnn_agenda_unit *unit;
 } lists;
 
-static void fill_lists(void *of, size_t b)
+static void fill_lists(const lists *l, size_t b)
 {
-    const lists *l = of;
     const fmpnn_agenda *agenda = l->agenda;
     const fmpnn_agenda_sequence *q = &agenda->sequence[b];
     uint32_t *row_next = agenda->row_count + q->count,
@@ -162,9 +163,18 @@ static void fill_lists(void *of, size_t b)
     }
 }
 
+static void fill_some(void *of, size_t n)
+{
+    const lists *l = of;
+    size_t B = l->agenda->B, end = (n + 1) * LIST_TOGETHER;
+    for (size_t b = n * LIST_TOGETHER; b < end && b < B; b++)
+        fill_lists(l, b);
+}
+
 void fmpnn_agenda_lists(fmpnn_agenda *agenda, fmpnn_agenda_row *row,
                         fmpnn_agenda_unit *unit)
 {
     lists l = {agenda, row, unit};
-    fmpnn_pool_each(agenda->pool, agenda->threads, agenda->B, fill_lists, &l);
+    fmpnn_pool_each(agenda->pool, agenda->threads,
+                    (agenda->B + LIST_TOGETHER - 1) / LIST_TOGETHER, fill_some, &l);
 }

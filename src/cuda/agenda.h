@@ -31,7 +31,7 @@ typedef struct fmpnn_agenda {
     int threads;
     size_t B, cells, groups;         /* sequences; residues and groups of all */
     fmpnn_agenda_sequence *sequence; /* [B] borrowed */
-    uint32_t *rank, *level;          /* [cells] */
+    uint32_t *rank, *level;          /* [cells]; in rank's block are the next three too */
     uint32_t *unit_level;            /* [groups] */
     uint8_t *letters;                /* [cells] as they start */
     uint32_t levels;                 /* of the highest sequence */

@@ -12,8 +12,16 @@
 
 /* ---- samples ---- */
 
+/* The first sample's arrays are blocks with those of all: thousands of single ones cost more than
+ * their numbers do. */
 static fmpnn_samples *samples_create(size_t n, size_t L, bool keep_probs)
 {
+    enum {
+        LINE = 64,
+        NUMBERS = 16
+    }; /* so that every sample's begin with a line of the caches */
+    size_t letters = (L + LINE - 1) / LINE * LINE;
+    size_t cells = (L * FMPNN_LETTERS + NUMBERS - 1) / NUMBERS * NUMBERS;
     fmpnn_samples *samples = fmpnn_alloc_zero(1, sizeof *samples);
     if (!samples)
         return NULL;
@@ -24,18 +32,21 @@ static fmpnn_samples *samples_create(size_t n, size_t L, bool keep_probs)
     }
     samples->count = n;
     samples->length = L;
-    for (size_t s = 0; s < n; s++) {
+    fmpnn_sample *first = samples->sample;
+    first->letters = fmpnn_alloc(n, letters);
+    first->log_probs = fmpnn_alloc(n, cells * sizeof *first->log_probs);
+    if (keep_probs)
+        first->sampling_probs = fmpnn_alloc(n, cells * sizeof *first->sampling_probs);
+    if (!first->letters || !first->log_probs || (keep_probs && !first->sampling_probs)) {
+        fmpnn_samples_free(samples);
+        return NULL;
+    }
+    for (size_t s = 1; s < n; s++) {
         fmpnn_sample *sample = &samples->sample[s];
-        sample->letters = fmpnn_alloc(L, 1);
-        sample->log_probs = fmpnn_alloc(L, FMPNN_LETTERS * sizeof *sample->log_probs);
+        sample->letters = first->letters + s * letters;
+        sample->log_probs = first->log_probs + s * cells;
         if (keep_probs)
-            sample->sampling_probs =
-                fmpnn_alloc(L, FMPNN_LETTERS * sizeof *sample->sampling_probs);
-        if (!sample->letters || !sample->log_probs ||
-            (keep_probs && !sample->sampling_probs)) {
-            fmpnn_samples_free(samples);
-            return NULL;
-        }
+            sample->sampling_probs = first->sampling_probs + s * cells;
     }
     return samples;
 }
@@ -44,10 +55,10 @@ void fmpnn_samples_free(fmpnn_samples *samples)
 {
     if (!samples)
         return;
-    for (size_t s = 0; s < samples->count; s++) {
-        fmpnn_release(samples->sample[s].sampling_probs);
-        fmpnn_release(samples->sample[s].log_probs);
-        fmpnn_release(samples->sample[s].letters);
+    if (samples->count) {
+        fmpnn_release(samples->sample[0].sampling_probs);
+        fmpnn_release(samples->sample[0].log_probs);
+        fmpnn_release(samples->sample[0].letters);
     }
     fmpnn_release(samples->sample);
     fmpnn_release(samples);
