@@ -387,7 +387,8 @@ static void time_design(fmpnn_context *ctx, const char *precision, const fmpnn_m
 
 int main(int argc, char **argv)
 {
-    static const size_t small[] = {1, 16, 64, 512, 2112, 4096, 0}, large[] = {1, 16, 512, 0};
+    static const size_t small[] = {1, 16, 64, 512, 2112, 4096, 16384, 0},
+                        large[] = {1, 16, 512, 0};
     static const size_t sizes[][4] = {{1, 106, 64, 12}, {1, 106, 128, 48}, {1, 500, 128, 48},
                                       {8, 500, 128, 48}, {64, 500, 128, 48}};
     fmpnn_model *model = NULL;
@@ -422,7 +423,7 @@ int main(int argc, char **argv)
             }
         }
         if (model)
-            for (size_t n : {64, 4096})
+            for (size_t n : {64, 4096, 16384})
                 time_design(&ctx, precision, model, argv[1], n);
         for (const auto &s : sizes)
             if (argc < 5)

@@ -1,6 +1,7 @@
 /* The first half of a decoder layer for a list of rows: decode.cuh, "edges". */
 #include "cuda/decode.cuh"
 #include "cuda/tile.cuh"
+#include "cuda/wgmma.cuh"
 
 enum {
     EDGE_WARPS = 16, /* as many as registers allow */
@@ -26,11 +27,17 @@ __host__ __device__ inline size_t edge_shared(bool split, int warps)
 }
 
 /* What a lane reads of a tile: of its neighbours g and g + 8, channels 8q .. +7 of each block. */
-template <bool SPLIT, bool SUM> struct edge_tile {
+enum {
+    ROWS,
+    TOLD_ROWS,
+    SAID
+}; /* tiles of rows; of rows whose neighbours are told; of messages */
+
+template <bool SPLIT, int OF> struct edge_tile {
     typedef typename table_of<SPLIT>::type table;
     const table *edge[2], *near[2];
     const float *own; /* the lane's four of all channels: the warp shares them */
-    float *to[SUM ? 1 : 2]; /* where the tile's sum goes, [C], or its messages */
+    float *to[OF == SAID ? 2 : 1]; /* where the tile's sum goes, [C], or its messages */
     int letter[2];          /* row of the table */
     bool there[2];
 
@@ -49,7 +56,8 @@ template <bool SPLIT, bool SUM> struct edge_tile {
             edge[h] = (const table *)s.edge_part + at * WIDTH + 8 * (lane % 4);
             near[h] = (const table *)s.blind + (size_t)s.neighbour[at] * WIDTH + 8 * (lane % 4);
             letter[h] = code;
-            to[SUM ? 0 : h] = messages + (at * MESSAGES + code) * WIDTH + 8 * (lane % 4);
+            to[OF == SAID ? h : 0] =
+                messages + (at * MESSAGES + code) * WIDTH + 8 * (lane % 4);
         }
     }
 
@@ -93,6 +101,35 @@ template <bool SPLIT, bool SUM> struct edge_tile {
             bool hidden = q.letters && group[1 + h] == group[0];
             letter[h] = !decoded || hidden ? NO_LETTER : code[h];
             near[h] = (decoded ? state : blind) + (size_t)j[h] * WIDTH + 8 * (lane % 4);
+        }
+    }
+
+    /* The same after the first layer, where that has told of neighbours. */
+    __device__ void find_told(const sequence *all, const row *rows, const row_work &work,
+                              int layer, int n, int lane)
+    {
+        row r = rows[n / work.tiles];
+        size_t at = (size_t)r.place * work.tiles + n % work.tiles;
+        const int *mine = work.told + at * TILE + lane / 4;
+        int told[2] = {mine[0], mine[TILE / 2]};
+        const sequence &q = all[r.sequence];
+        int K = q.item.K, first = n % work.tiles * TILE;
+        size_t table_rows = (size_t)layer * q.item.L, before = table_rows - q.item.L;
+        own = work.own + (size_t)r.place * WIDTH + 4 * lane;
+        to[0] = work.s + at * WIDTH;
+        const table *edges = (const table *)q.item.edge_part +
+                             (table_rows + r.i) * K * WIDTH + 8 * (lane % 4);
+        const table *blind =
+            (const table *)q.item.blind + table_rows * WIDTH + 8 * (lane % 4);
+        const table *state = (const table *)q.state + before * WIDTH + 8 * (lane % 4);
+#pragma unroll
+        for (int h = 0; h < 2; h++) {
+            there[h] = told[h] != NOT_THERE;
+            int x = there[h] ? told[h] : NO_LETTER << TOLD_LETTER;
+            edge[h] = edges + (size_t)min(first + lane / 4 + 8 * h, K - 1) * WIDTH;
+            letter[h] = x >> TOLD_LETTER & 31;
+            near[h] = (x >> TOLD_DECODED ? state : blind) +
+                      (size_t)(x & ((1 << TOLD_LETTER) - 1)) * WIDTH;
         }
     }
 
@@ -159,6 +196,60 @@ __device__ inline float sum_rows(const float x[8], int g)
     return (g & 4 ? z[1] : z[0]) + __shfl_xor_sync(~0u, g & 4 ? z[0] : z[1], 16);
 }
 
+/* A tile times W2: asked for and awaited as a whole where warpgroups multiply, quarter by quarter
+ * elsewhere. */
+template <bool SPLIT> struct product_of_tile {
+    __device__ void quarter(float (&sum)[4][4], const operand<SPLIT> (&a)[QUARTERS],
+                            const uint4 *w2, int quarter, int lane)
+    {
+        chains<SPLIT> acc[4];
+#pragma unroll
+        for (int t = 0; t < 4; t++)
+            acc[t].clear();
+#pragma unroll
+        for (int b = 0; b < QUARTERS; b++)
+#pragma unroll
+            for (int t = 0; t < 4; t++) {
+                const uint4 *f = w2 + ((4 * quarter + t) * QUARTERS + b) * LANES + lane;
+                multiply(acc[t], a[b], f[0], SPLIT ? f[FRAGMENTS] : f[0]);
+            }
+#pragma unroll
+        for (int t = 0; t < 4; t++)
+#pragma unroll
+            for (int e = 0; e < 4; e++)
+                sum[t][e] = acc[t].sum(e);
+    }
+};
+
+#if WGMMA
+
+template <> struct product_of_tile<false> {
+    float y[4 * WIDTH / 8];
+
+    __device__ void all(const operand<false> (&a)[QUARTERS], const uint4 *w2)
+    {
+        uint32_t at = (uint32_t)__cvta_generic_to_shared(w2);
+        wgmma_fence();
+#pragma unroll
+        for (int step = 0; step < 2 * QUARTERS; step++)
+            wgmma_step(y, a[step / 2].hi[step % 2],
+                       wgmma_matrix(at + step * WIDTH * 32, 128, 256), step > 0);
+        wgmma_commit();
+        wgmma_wait<0>();
+    }
+    __device__ void quarter(float (&sum)[4][4], const operand<false> (&)[QUARTERS],
+                            const uint4 *, int quarter, int)
+    {
+#pragma unroll
+        for (int t = 0; t < 4; t++)
+#pragma unroll
+            for (int e = 0; e < 4; e++)
+                sum[t][e] = y[4 * (4 * quarter + t) + e];
+    }
+};
+
+#endif
+
 /* What the tiles are of, and how many. */
 typedef struct edge_task {
     const sequence *all;
@@ -170,8 +261,8 @@ typedef struct edge_task {
     int tiles;
 } edge_task;
 
-/* SUM: sums of rows' messages; else single messages. */
-template <bool SPLIT, bool SUM>
+/* Sums of rows' messages, or single ones. */
+template <bool SPLIT, int OF>
 __global__ void __launch_bounds__(EDGE_WARPS *LANES, 1)
     decode_edges(const __grid_constant__ edge_task task,
                  const __grid_constant__ decoder_weights w)
@@ -185,30 +276,37 @@ __global__ void __launch_bounds__(EDGE_WARPS *LANES, 1)
     float *b2 = (float *)(letters + EDGE_TABLE * WIDTH);
     uint4 *mine = pieces + warp * (PIECES + 1) * LANES + lane;
     const float *own = (const float *)(mine - lane + PIECES * LANES) + 8 * (lane % 4);
-    edge_tile<SPLIT, SUM> next;
-    int n = blockIdx.x * warps + warp;
+    edge_tile<SPLIT, OF> next;
+    constexpr bool GROUPS = WGMMA && !SPLIT; /* four warps multiply together */
+    int n = blockIdx.x * warps + warp, ahead = GROUPS ? warp % 4 : 0;
+    const uint4 *hi = GROUPS ? (const uint4 *)(w.stages + NODE_STAGES * STAGE) : w.w2.hi;
     for (int at = threadIdx.x; at < FRAGMENTS * (SPLIT ? 2 : 1); at += blockDim.x)
-        copy16(&shared[at], at < FRAGMENTS ? &w.w2.hi[at] : &w.w2.lo[at - FRAGMENTS],
-               false);
+        copy16(&shared[at], at < FRAGMENTS ? &hi[at] : &w.w2.lo[at - FRAGMENTS], false);
     for (int at = threadIdx.x; at < EDGE_TABLE * WIDTH * (int)sizeof(table) / 16;
          at += blockDim.x)
         copy16((uint4 *)letters + at, (const uint4 *)w.letters + at, false);
     if (threadIdx.x < LANES)
         copy16((uint4 *)b2 + lane, (const uint4 *)w.b2 + lane, false);
     auto fetch = [&](int at) {
-        if constexpr (SUM)
+        if (GROUPS)
+            at = min(at, end - 1); /* a warp without a tile walks along */
+        if constexpr (OF == ROWS)
             next.find(task.all, task.rows, task.work, task.layer, at, lane);
+        else if constexpr (OF == TOLD_ROWS)
+            next.find_told(task.all, task.rows, task.work, task.layer, at, lane);
         else
             next.find_said(task.item, task.messages, at, lane);
         next.fetch(mine);
     };
-    if (n < end)
+    if (n - ahead < end)
         fetch(n);
     asm volatile("cp.async.wait_all;" ::: "memory");
+    if (GROUPS)
+        asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
     __syncthreads();
 
-    for (; n < end; n += stride) {
-        edge_tile<SPLIT, SUM> now = next;
+    for (; n - ahead < end; n += stride) {
+        edge_tile<SPLIT, OF> now = next;
         operand<SPLIT> a[QUARTERS];
         asm volatile("cp.async.wait_all;" ::: "memory");
         __syncwarp();
@@ -221,39 +319,34 @@ __global__ void __launch_bounds__(EDGE_WARPS *LANES, 1)
             operand_make<SPLIT>(a[b], u, l);
         }
         __syncwarp();
-        if (n + stride < end)
+        if (n - ahead + stride < end)
             fetch(n + stride);
+        product_of_tile<SPLIT> y;
+        if constexpr (GROUPS)
+            y.all(a, shared);
 #pragma unroll
         for (int quarter = 0; quarter < QUARTERS; quarter++) {
-            chains<SPLIT> acc[4];
-            float x[8], v[8], bias[8];
+            float x[8], v[8], bias[8], sum[4][4];
             read8(bias, b2 + 32 * quarter + 8 * (lane % 4));
-#pragma unroll
-            for (int t = 0; t < 4; t++)
-                acc[t].clear();
-#pragma unroll
-            for (int b = 0; b < QUARTERS; b++)
-#pragma unroll
-                for (int t = 0; t < 4; t++) {
-                    const uint4 *f =
-                        shared + ((4 * quarter + t) * QUARTERS + b) * LANES + lane;
-                    multiply(acc[t], a[b], f[0], SPLIT ? f[FRAGMENTS] : f[0]);
-                }
+            y.quarter(sum, a, shared, quarter, lane);
 #pragma unroll
             for (int t = 0; t < 4; t++)
 #pragma unroll
                 for (int e = 0; e < 2; e++) {
-                    float y =
-                        gelu<SPLIT>(fmaf(acc[t].sum(e), w.w2.inverse, bias[2 * t + e]));
-                    float z =
-                        gelu<SPLIT>(fmaf(acc[t].sum(e + 2), w.w2.inverse, bias[2 * t + e]));
-                    if constexpr (SUM)
-                        x[2 * t + e] = (now.there[0] ? y : 0) + (now.there[1] ? z : 0);
+                    float upper =
+                        gelu<SPLIT>(fmaf(sum[t][e], w.w2.inverse, bias[2 * t + e]));
+                    float lower =
+                        gelu<SPLIT>(fmaf(sum[t][e + 2], w.w2.inverse, bias[2 * t + e]));
+                    if constexpr (OF != SAID)
+                        x[2 * t + e] =
+                            (now.there[0] ? upper : 0) + (now.there[1] ? lower : 0);
                     else
-                        x[2 * t + e] = y, v[2 * t + e] = z;
+                        x[2 * t + e] = upper, v[2 * t + e] = lower;
                 }
-            if constexpr (SUM) {
-                now.to[0][32 * quarter + 8 * (lane % 4) + element_of(g)] = sum_rows(x, g);
+            if constexpr (OF != SAID) {
+                float all = sum_rows(x, g);
+                if (!GROUPS || n < end)
+                    now.to[0][32 * quarter + 8 * (lane % 4) + element_of(g)] = all;
             } else {
                 if (now.there[0])
                     write8(now.to[0] + 32 * quarter, x);
@@ -266,21 +359,22 @@ __global__ void __launch_bounds__(EDGE_WARPS *LANES, 1)
 
 /* ---- launches ---- */
 
-template <bool SPLIT, bool SUM>
-static fmpnn_status launch_edges(device *dev, const decoder_weights *w, const edge_task *task,
-                                 fmpnn_error *err)
+template <bool SPLIT, int OF>
+static fmpnn_status launch_edges(device *dev, const decoder_weights *w,
+                                 const edge_task *task, fmpnn_error *err)
 {
     enum { FEWEST = 4 }; /* warps of a block, unless there is no memory for them */
     size_t tiles = (size_t)task->tiles, blocks = (size_t)dev->multiprocessors;
     size_t warps = (tiles + blocks - 1) / blocks;
     warps = warps < FEWEST ? FEWEST : warps < EDGE_WARPS ? warps : EDGE_WARPS;
+    warps = (warps + 3) / 4 * 4; /* whole warpgroups */
     while (warps > 1 && edge_shared(SPLIT, (int)warps) > (size_t)dev->shared_limit)
         warps--;
     if (blocks > (tiles + warps - 1) / warps)
         blocks = (tiles + warps - 1) / warps;
     size_t shared = edge_shared(SPLIT, (int)warps);
-    TRY(device_allow_shared(dev, (const void *)decode_edges<SPLIT, SUM>, 0, err));
-    decode_edges<SPLIT, SUM>
+    TRY(device_allow_shared(dev, (const void *)decode_edges<SPLIT, OF>, 0, err));
+    decode_edges<SPLIT, OF>
         <<<(unsigned)blocks, (unsigned)warps * LANES, shared, dev->stream>>>(*task, *w);
     CUDA_LAUNCHED(err);
     return FMPNN_OK;
@@ -297,8 +391,13 @@ fmpnn_status decode_layer(device *dev, const model_weights *w, int layer,
     } else {
         edge_task task = {all, rows, *work, layer};
         task.tiles = (int)n * work->tiles;
-        TRY((dev->split ? launch_edges<true, true>(dev, &w->decoder[layer], &task, err)
-                        : launch_edges<false, true>(dev, &w->decoder[layer], &task, err)));
+        const decoder_weights *d = &w->decoder[layer];
+        if (work->messages)
+            TRY((dev->split ? launch_edges<true, TOLD_ROWS>(dev, d, &task, err)
+                            : launch_edges<false, TOLD_ROWS>(dev, d, &task, err)));
+        else
+            TRY((dev->split ? launch_edges<true, ROWS>(dev, d, &task, err)
+                            : launch_edges<false, ROWS>(dev, d, &task, err)));
     }
     return decode_nodes(dev, w, layer, all, rows, n, work, err);
 }
@@ -310,8 +409,8 @@ fmpnn_status decode_messages(device *dev, const model_weights *w, const structur
     task.item = *item;
     task.messages = messages;
     task.tiles = item->L * MESSAGES * work_tiles((size_t)item->K);
-    return dev->split ? launch_edges<true, false>(dev, &w->decoder[0], &task, err)
-                      : launch_edges<false, false>(dev, &w->decoder[0], &task, err);
+    return dev->split ? launch_edges<true, SAID>(dev, &w->decoder[0], &task, err)
+                      : launch_edges<false, SAID>(dev, &w->decoder[0], &task, err);
 }
 
 size_t decode_state_bytes(const device *dev, const model_weights *w, size_t L)

@@ -34,7 +34,11 @@ typedef struct row_work {
     float *s;       /* [places][tiles][C], sums of 16 neighbours each */
     int tiles;      /* of the structure with most neighbours */
     bool messages;  /* every sequence has its structure's */
+    int *told; /* then: [places][tiles][16], what decode_sums found out for all layers */
 } row_work;
+
+/* Of a neighbour: its number, its row of the table of letters, whether it is decoded. */
+enum { TOLD_LETTER = 24, TOLD_DECODED = 29, NOT_THERE = -1 };
 
 inline int work_tiles(size_t K)
 {
@@ -59,7 +63,7 @@ inline size_t decode_messages_count(size_t L, size_t K)
 fmpnn_status decode_messages(device *dev, const model_weights *w, const structure *item,
                              float *messages, fmpnn_error *err);
 
-/* The first layer's sums of messages that are looked up. */
+/* The first layer's sums of messages that are looked up; fills work->told. */
 fmpnn_status decode_sums(device *dev, const sequence *all, const row *rows, size_t n,
                          const row_work *work, fmpnn_error *err);
 
@@ -73,6 +77,22 @@ fmpnn_status decode_sort(device *dev, const row *rows, const uint32_t *start, ui
 fmpnn_status decode_nodes(device *dev, const model_weights *w, int layer,
                           const sequence *all, const row *rows, size_t n,
                           const row_work *work, fmpnn_error *err);
+
+/* Of decoder[].stages, each 64 input by 128 output channels: W3, W_in, W_out, then own and near of the
+ * next layer or the logits; W2. */
+enum {
+    NODE_STAGES = 2 + 8 + 8 + 4,
+    LAYER_STAGES = NODE_STAGES + 2,
+    STAGE = 64 * WIDTH * 2
+};
+
+/* The same where decoder[].stages are there (decode_nodes_group.cu), which this makes, in *block,
+ * for devices that can use them. */
+fmpnn_status decode_nodes_group(device *dev, const model_weights *w, int layer,
+                                const sequence *all, const row *rows, size_t n,
+                                const row_work *work, fmpnn_error *err);
+fmpnn_status decode_stages_create(device *dev, model_weights *w, void **block,
+                                  fmpnn_error *err);
 
 /* Bytes of one sequence's states. */
 size_t decode_state_bytes(const device *dev, const model_weights *w, size_t L);

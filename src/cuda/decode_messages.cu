@@ -30,14 +30,17 @@ __global__ void __launch_bounds__(SUM_WARPS *LANES)
     for (int at = threadIdx.x; at < count * span; at += blockDim.x) {
         row r = rows[first + at / span];
         const sequence &q = all[r.sequence];
-        int m = at % span, i = (int)r.i, K = q.item.K, place = -1;
+        int m = at % span, i = (int)r.i, K = q.item.K, place = -1, told = NOT_THERE;
         if (m < K) {
             int edge = i * K + m, j = q.item.neighbour[edge];
-            bool seen = q.rank[j] < q.rank[i] &&
-                        !(q.group_of && q.group_of[j] == q.group_of[i]);
-            place = edge * MESSAGES + (seen ? q.letters[j] : NO_LETTER);
+            bool decoded = q.rank[j] < q.rank[i];
+            bool hidden = q.group_of && q.group_of[j] == q.group_of[i];
+            int letter = decoded && !hidden ? q.letters[j] : NO_LETTER;
+            place = edge * MESSAGES + letter;
+            told = j | letter << TOLD_LETTER | (int)decoded << TOLD_DECODED;
         }
         places[at] = place;
+        work.told[(size_t)r.place * span + m] = told;
     }
     __syncthreads();
     for (int unit = warp; unit < count * work.tiles; unit += SUM_WARPS) {

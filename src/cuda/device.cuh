@@ -98,6 +98,8 @@ typedef struct decoder_weights {
     matrix w2;
     const float *b2;
     node_weights node;
+    const unsigned char
+        *stages; /* what decode_nodes_group.cu multiplies by; NULL: not there */
 } decoder_weights;
 
 struct encode_plan; /* the encoder's matrices as its kernels read them: encode_plan.cu */

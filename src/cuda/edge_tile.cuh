@@ -17,14 +17,9 @@
 
 #include "cuda/device.cuh"
 #include "cuda/launch.cuh"
+#include "cuda/wgmma.cuh"
 
 #include <stdint.h>
-
-#if defined(__CUDA_ARCH_FEAT_SM90_ALL) && !defined(FMPNN_CUDA_NO_WGMMA)
-#define EDGE_WGMMA 1
-#else
-#define EDGE_WGMMA 0
-#endif
 
 enum {
     GROUP = 16,                  /* edges of a warp's tile */
@@ -50,7 +45,7 @@ __device__ inline void barrier_init(uint32_t barrier, int count)
                  : "memory");
 }
 
-#if EDGE_WGMMA
+#if WGMMA
 __device__ inline void barrier_wait(uint32_t barrier, int phase)
 {
     asm volatile("{\n"
@@ -219,7 +214,7 @@ struct ring_stage {
     bool more;
 };
 
-#if EDGE_WGMMA
+#if WGMMA
 
 /* One thread: barriers, and the first stages on their way. */
 template <bool SPLIT> __device__ inline void ring_fill(const ring &r)
@@ -272,50 +267,11 @@ __device__ inline void ring_release(const ring &r, const ring_stage &s)
 
 /* ---- products on sm_90a ---- */
 
-__device__ inline void wgmma_fence(void)
-{
-    asm volatile("wgmma.fence.sync.aligned;" ::: "memory");
-}
-__device__ inline void wgmma_commit(void)
-{
-    asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory");
-}
-template <int N> __device__ inline void wgmma_wait(void)
-{
-    asm volatile("wgmma.wait_group.sync.aligned %0;" ::"n"(N) : "memory");
-}
-
-/* 16 x 128 weights of one step: matrices of 8 x 8 halves (8 columns of 16 bytes), the two along
- * K 128 bytes apart, those along N 256. */
+/* 16 x 128 weights of one step. */
 __device__ inline uint64_t wgmma_weights(uint32_t address)
 {
-    return (uint64_t)(address >> 4 & 0x3fff) | (uint64_t)(128 >> 4) << 16 |
-           (uint64_t)(256 >> 4) << 32;
+    return wgmma_matrix(address, 128, 256);
 }
-
-#define TILE8(n)                                                                           \
-    "+f"(y.x[n]), "+f"(y.x[n + 1]), "+f"(y.x[n + 2]), "+f"(y.x[n + 3]), "+f"(y.x[n + 4]),  \
-        "+f"(y.x[n + 5]), "+f"(y.x[n + 6]), "+f"(y.x[n + 7])
-
-/* y = a W, or y += a W. */
-__device__ inline void wgmma_step(tile &y, const uint32_t a[4], uint64_t weights, int add)
-{
-    asm volatile(
-        "{\n"
-        ".reg .pred p;\n"
-        "setp.ne.b32 p, %69, 0;\n"
-        "wgmma.mma_async.sync.aligned.m64n128k16.f32.f16.f16 "
-        "{%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, "
-        "%16, %17, %18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31, "
-        "%32, %33, %34, %35, %36, %37, %38, %39, %40, %41, %42, %43, %44, %45, %46, %47, "
-        "%48, %49, %50, %51, %52, %53, %54, %55, %56, %57, %58, %59, %60, %61, %62, %63}, "
-        "{%64, %65, %66, %67}, %68, p, 1, 1, 0;\n"
-        "}"
-        : TILE8(0), TILE8(8), TILE8(16), TILE8(24), TILE8(32), TILE8(40), TILE8(48),
-          TILE8(56)
-        : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(weights), "r"(add));
-}
-#undef TILE8
 
 /* One step of a split or plain product; `stage` is the shared address of its stage. */
 template <bool SPLIT, int N>
@@ -323,10 +279,10 @@ __device__ inline void product_step(tile &y, const operand<SPLIT, N> &a, int ste
                                     uint32_t stage, int k, bool add)
 {
     uint64_t w = wgmma_weights(stage + k * STEP_BYTES);
-    wgmma_step(y, a.hi[step], w, add);
+    wgmma_step(y.x, a.hi[step], w, add);
     if (SPLIT) {
-        wgmma_step(y, a.lo[SPLIT ? step : 0], w, 1);
-        wgmma_step(y, a.hi[step], wgmma_weights(stage + STAGE_BYTES + k * STEP_BYTES), 1);
+        wgmma_step(y.x, a.lo[SPLIT ? step : 0], w, 1);
+        wgmma_step(y.x, a.hi[step], wgmma_weights(stage + STAGE_BYTES + k * STEP_BYTES), 1);
     }
 }
 
@@ -401,17 +357,6 @@ __device__ inline void product_step(tile &y, const operand<SPLIT, N> &a, int ste
                      shared_word(at + STAGE_BYTES + t * 256 + 128));
         }
     }
-}
-
-/* mma.sync is done when it is issued. */
-__device__ inline void wgmma_fence(void)
-{
-}
-__device__ inline void wgmma_commit(void)
-{
-}
-template <int N> __device__ inline void wgmma_wait(void)
-{
 }
 
 #endif

@@ -445,7 +445,7 @@ static __global__ __launch_bounds__(most_warpgroups<SPLIT>::value *WARPGROUP,
     r.warps = 4 * l.warpgroups;
     r.source = p.weights;
     r.total = p.stages;
-#if EDGE_WGMMA
+#if WGMMA
     r.next = l.slots % p.stages;
     r.more = (tiles - (int)blockIdx.x + (int)gridDim.x - 1) / (int)gridDim.x * p.stages -
              l.slots;
@@ -469,7 +469,7 @@ static __global__ __launch_bounds__(most_warpgroups<SPLIT>::value *WARPGROUP,
         else
             later_tile<KIND, SPLIT>(b, p, vector, group + warp % 4, lane, r);
     }
-#if !EDGE_WGMMA
+#if !WGMMA
     asm volatile("cp.async.wait_all;" ::: "memory");
 #endif
 }

@@ -112,6 +112,8 @@ void flight_lay_out(const sampler *s, flight *f)
     for (int n = 0; n < 3; n++)
         at->work[n] = take(&used, agenda->most * (n < 2 ? 1 : work_tiles((size_t)f->K)) *
                                       WIDTH * sizeof(float));
+    at->told = take(
+        &used, f->shared ? agenda->most * work_tiles((size_t)f->K) * 16 * sizeof(int) : 0);
     at->sorted = take(&used, f->shared ? n_rows * sizeof(row) : 0);
     at->messages = take(&used, messages * sizeof(float));
     at->total = used;

@@ -16,7 +16,7 @@ enum {
 typedef struct flight_places {
     size_t rules, rules_of, all, requests, rank, rows, starts, units, groups, arrays;
     size_t failed, letters, sent;
-    size_t logits, probs, state, work[3], sorted, messages, total;
+    size_t logits, probs, state, work[3], told, sorted, messages, total;
 } flight_places;
 
 typedef struct flight {

@@ -161,8 +161,10 @@ static fmpnn_status compute(sampler *s, flight *f, fmpnn_error *err)
     unsigned *failed = (unsigned *)(f->block + f->at.failed);
     row_work work = {(float *)(f->block + f->at.work[0]),
                      (float *)(f->block + f->at.work[1]),
-                     (float *)(f->block + f->at.work[2]), work_tiles((size_t)f->K),
-                     f->shared};
+                     (float *)(f->block + f->at.work[2]),
+                     work_tiles((size_t)f->K),
+                     f->shared,
+                     (int *)(f->block + f->at.told)};
     if (f->carry) {
         fill_unresolved<<<(unsigned)agenda->B, 256, 0, dev->stream>>>(all, rules, rules_of,
                                                                       f->w->b_logits);

@@ -1,6 +1,7 @@
 /* Checkpoints on a device. One walk over the model is done three times: to count, to fill host
  * memory with plain transposed matrices, and to name the places on the device; then a kernel
  * makes the fragments of all matrices. */
+#include "cuda/decode.cuh"
 #include "cuda/encode.cuh"
 
 extern "C" {
@@ -12,7 +13,7 @@ extern "C" {
 struct uploaded {
     uploaded *next;
     uint64_t serial; /* of the model */
-    void *block;
+    void *block, *stages;
     model_weights w;
 };
 
@@ -314,7 +315,11 @@ fmpnn_status device_weights(device *dev, const fmpnn_model *model, const model_w
     fmpnn_status status = upload(dev, model, u, err);
     if (!status)
         status = encode_plan_create(dev, &u->w, &u->w.encode, err);
+    if (!status)
+        status = decode_stages_create(dev, &u->w, &u->stages, err);
     if (status) {
+        encode_plan_free(dev, u->w.encode);
+        device_release(dev, u->stages);
         device_release(dev, u->block);
         fmpnn_release(u);
         return status;
@@ -331,6 +336,7 @@ void device_forget_weights(device *dev)
         uploaded *u = dev->weights;
         dev->weights = u->next;
         encode_plan_free(dev, u->w.encode);
+        device_release(dev, u->stages);
         device_release(dev, u->block);
         fmpnn_release(u);
     }
