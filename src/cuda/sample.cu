@@ -336,6 +336,8 @@ static void set_sizes(sampler *s)
     for (size_t k = 0; k < s->n; k++)
         cells += s->item[k].B * s->item[k].encoding->L;
     size_t flights = (cells + FLIGHT_CELLS - 1) / FLIGHT_CELLS;
+    if (flights == 1 && cells > WORTH_TWO && s->item[0].finish)
+        flights = 2;
     s->most_cells = (cells + flights - 1) / flights;
     s->most_bytes = s->dev->budget / 4; /* two of them, and encodings */
 }
