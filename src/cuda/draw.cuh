@@ -5,6 +5,7 @@
 
 #include "cuda/decode.cuh"
 
+#include <limits.h>
 #include <math.h>
 
 typedef struct device_rules {
@@ -23,29 +24,71 @@ typedef struct device_request {
 
 typedef fmpnn_agenda_unit unit;
 
-/* Sum over the letters in ascending order, as the host adds. */
-__device__ static inline double sum_letters(double x)
+/* Numbers of a warp, seen by all its lanes: a place for each sum of a draw, so that nobody waits
+ * before writing. */
+enum { DRAW_TURNS = 4 };
+typedef struct draw_scratch {
+    double2 value[DRAW_TURNS][(LETTERS + 1) / 2];
+} draw_scratch;
+
+__device__ static inline void share_letters(double x, draw_scratch *scratch, int turn, int lane)
+{
+    if (lane < LETTERS)
+        ((double *)scratch->value[turn])[lane] = x;
+    __syncwarp();
+}
+
+/* The lane's sum of the letters up to its own in ascending order, as the host adds: every lane goes
+ * through all of them, with 0 for those beyond. */
+__device__ static inline double sum_up_to(double x, draw_scratch *scratch, int turn, int lane)
 {
     double sum = 0;
+    share_letters(x, scratch, turn, lane);
 #pragma unroll
-    for (int a = 0; a < LETTERS; a++)
-        sum = __dadd_rn(sum, __shfl_sync(~0u, x, a));
+    for (int a = 0; a < LETTERS; a += 2) {
+        double2 two = scratch->value[turn][a / 2];
+        sum = __dadd_rn(sum, a <= lane ? two.x : 0);
+        if (a + 1 < LETTERS)
+            sum = __dadd_rn(sum, a + 1 <= lane ? two.y : 0);
+    }
     return sum;
 }
 
-/* First letter of the largest value; a NaN never wins over what came before, as on the host. */
-__device__ static inline int best_letter(double x)
+/* Of all letters. */
+__device__ static inline double sum_letters(double x, draw_scratch *scratch, int turn, int lane)
 {
-    int best = 0;
-    double top = __shfl_sync(~0u, x, 0);
-    for (int a = 1; a < LETTERS; a++) {
-        double other = __shfl_sync(~0u, x, a);
-        if (other > top) {
-            top = other;
-            best = a;
-        }
+    double sum = 0;
+    share_letters(x, scratch, turn, lane);
+#pragma unroll
+    for (int a = 0; a < LETTERS; a += 2) {
+        double2 two = scratch->value[turn][a / 2];
+        sum = __dadd_rn(sum, two.x);
+        if (a + 1 < LETTERS)
+            sum = __dadd_rn(sum, two.y);
     }
-    return best;
+    return sum;
+}
+
+/* The largest of a warp's numbers, none of them NaN: bits in the order of numbers, first the upper
+ * halves, then the lower ones of those that are largest so far. */
+__device__ static inline double largest(double x)
+{
+    int high = __double2hiint(x), sign = high >> 31;
+    unsigned low = (unsigned)(__double2loint(x) ^ sign);
+    high ^= sign & INT_MAX;
+    int top = __reduce_max_sync(~0u, high);
+    low = __reduce_max_sync(~0u, high == top ? low : 0);
+    sign = top >> 31;
+    return __hiloint2double(top ^ (sign & INT_MAX), (int)low ^ sign);
+}
+
+/* First letter of the largest value; a NaN never wins over what came before, as on the host. */
+__device__ static inline int best_letter(double x, int lane)
+{
+    bool possible = lane < LETTERS && !isnan(x);
+    double top = largest(possible ? x : -INFINITY);
+    unsigned best = __ballot_sync(~0u, possible && x == top), nan = __ballot_sync(~0u, isnan(x));
+    return best && !(nan & 1) ? __ffs((int)best) - 1 : 0;
 }
 
 /* The draw of a group, as far as it is known before its logits. */
@@ -62,20 +105,15 @@ typedef struct drawing {
 } drawing;
 
 /* The lane's probability (fmpnn_rules_distribution); false if nothing remains. */
-__device__ static inline bool distribution(const device_rules &r, const drawing &d,
-                                           double z, int lane, double *out)
+__device__ static inline bool distribution(const device_rules &r, const drawing &d, double z,
+                                           draw_scratch *scratch, int lane, double *out)
 {
     size_t at = (size_t)d.last * LETTERS + lane;
     bool letter = lane < LETTERS;
     double y = letter ? __dadd_rn(z, d.bias) : 0;
-    double top = !d.omitted && y > -INFINITY ? y : -INFINITY; /* a NaN is passed over */
-#pragma unroll
-    for (int n = 16; n; n /= 2) {
-        double other = __shfl_xor_sync(~0u, top, n);
-        top = other > top ? other : top;
-    }
+    double top = largest(!d.omitted && y > -INFINITY ? y : -INFINITY); /* NaNs are passed over */
     double q = d.omitted ? 0 : exp(__dadd_rn(y, -top));
-    double sum = sum_letters(q);
+    double sum = sum_letters(q, scratch, 0, lane);
     bool good = sum > 0;
     q /= sum;
     if (good && r.pssm_bias && r.pssm_coef) {
@@ -86,14 +124,14 @@ __device__ static inline bool distribution(const device_rules &r, const drawing 
     if (good && r.pssm_allowed) {
         if (letter)
             q = __dmul_rn(q, (r.pssm_allowed[at] ? 1 : 0) + 0.001);
-        sum = sum_letters(q);
+        sum = sum_letters(q, scratch, 1, lane);
         good = sum > 0;
         q /= sum;
     }
     if (good && r.omit_last) {
         if (letter && r.omit_last[at])
             q = 0;
-        sum = sum_letters(q);
+        sum = sum_letters(q, scratch, 2, lane);
         good = sum > 0;
         q /= sum;
     }
@@ -101,20 +139,14 @@ __device__ static inline bool distribution(const device_rules &r, const drawing 
     return good;
 }
 
-__device__ static inline int draw_uniform(double p, double u)
+__device__ static inline int draw_uniform(double p, double u, draw_scratch *scratch, int lane)
 {
-    double sum = 0;
-    int possible = LETTERS - 1, letter = -1;
-#pragma unroll
-    for (int a = 0; a < LETTERS; a++) {
-        double other = __shfl_sync(~0u, p, a);
-        sum = __dadd_rn(sum, other);
-        if (letter < 0 && sum > u)
-            letter = a;
-        if (other > 0)
-            possible = a;
-    }
-    return letter < 0 ? possible : letter; /* the sum fell short of u by rounding */
+    double sum = sum_up_to(p, scratch, 3, lane);
+    unsigned above = __ballot_sync(~0u, lane < LETTERS && sum > u),
+             possible = __ballot_sync(~0u, lane < LETTERS && p > 0);
+    if (above)
+        return __ffs((int)above) - 1;
+    return possible ? 31 - __clz((int)possible) : LETTERS - 1; /* it fell short by rounding */
 }
 
 /* fmpnn_rules_draws */
@@ -184,13 +216,13 @@ __device__ static inline double draw_single(const drawing &d, float logit)
  * position without a distribution; 0 if there is none. */
 __device__ static inline int draw_letter(const drawing &d, double z,
                                          const device_rules &rules, unsigned *failed,
-                                         int lane, double *out)
+                                         draw_scratch *scratch, int lane, double *out)
 {
     double p = 0;
     *out = 0;
     if (d.settled)
         return d.letter;
-    bool good = distribution(rules, d, z, lane, &p);
+    bool good = distribution(rules, d, z, scratch, lane, &p);
     if (!good && d.designed) {
         if (lane == 0)
             atomicMax(failed, ~d.last); /* the smallest position */
@@ -201,14 +233,14 @@ __device__ static inline int draw_letter(const drawing &d, double z,
         return d.native;
     if (d.exponential)
         return best_letter(
-            p / (lane < LETTERS ? d.exponential[(size_t)d.lead * LETTERS + lane] : 1));
-    return d.greedy ? best_letter(p) : draw_uniform(p, d.uniform);
+            p / (lane < LETTERS ? d.exponential[(size_t)d.lead * LETTERS + lane] : 1), lane);
+    return d.greedy ? best_letter(p, lane) : draw_uniform(p, d.uniform, scratch, lane);
 }
 
 /* Draw the letter of a group by one warp. */
 __device__ static inline void draw_group(const sequence &q, const device_request &request,
                                          const device_rules &rules, uint32_t group,
-                                         unsigned *failed, int lane)
+                                         unsigned *failed, draw_scratch *scratch, int lane)
 {
     drawing d = draw_prepare(request, rules, group, lane);
     double z = 0;
@@ -219,7 +251,7 @@ __device__ static inline void draw_group(const sequence &q, const device_request
         z = __dadd_rn(z, term / d.T / (double)(d.end - d.first));
     }
     double p;
-    int letter = draw_letter(d, z, rules, failed, lane, &p);
+    int letter = draw_letter(d, z, rules, failed, scratch, lane, &p);
     give(rules, d.first, d.end, letter, q.letters, lane);
     for (uint32_t m = d.first; !d.settled && d.probs && lane < LETTERS && m < d.end; m++)
         d.probs[(size_t)rules.member[m] * LETTERS + lane] = p;

@@ -23,16 +23,19 @@ __global__ void fill_unresolved(const sequence *all, const device_rules *rules,
             q.logits[at] = b_logits[at % LETTERS];
 }
 
+enum { UNITS = 4 }; /* of a block of draw_letters */
+
 __global__ void draw_letters(const sequence *all, const device_request *requests,
                              const device_rules *rules, const uint32_t *rules_of,
                              const unit *units, uint32_t n, unsigned *failed)
 {
+    __shared__ draw_scratch scratch[UNITS];
     uint32_t at = (blockIdx.x * blockDim.x + threadIdx.x) / LANES;
     if (at >= n)
         return;
     uint32_t s = units[at].sequence;
     draw_group(all[s], requests[s], rules[rules_of[s]], units[at].group, failed,
-               threadIdx.x % LANES);
+               &scratch[threadIdx.x / LANES], threadIdx.x % LANES);
 }
 
 /* Device bytes that a sequence needs, roughly. */
@@ -190,7 +193,6 @@ static fmpnn_status compute(sampler *s, flight *f, fmpnn_error *err)
                              &work, err));
         if (!n_units)
             continue;
-        enum { UNITS = 4 }; /* a block */
         draw_letters<<<(n_units + UNITS - 1) / UNITS, UNITS * LANES, 0, dev->stream>>>(
             all, requests, rules, rules_of, units + agenda->unit_start[v], n_units, failed);
         CUDA_LAUNCHED(err);

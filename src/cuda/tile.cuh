@@ -284,18 +284,43 @@ __device__ inline float warp_sum(float x)
     return x;
 }
 
+/* Over the lanes of a row: pairs of ever farther channels. So eight of a lane may be added there
+ * (wave.cu) with the same bits. */
+__device__ inline float norm_sum(float x)
+{
+#pragma unroll
+    for (int d = 1; d < LANES; d *= 2)
+        x += __shfl_xor_sync(~0u, x, d);
+    return x;
+}
+
+__device__ inline float sum4(float4 x)
+{
+    return (x.x + x.y) + (x.z + x.w);
+}
+__device__ inline float squares4(float4 x)
+{
+    return fmaf(x.y, x.y, x.x * x.x) + fmaf(x.w, x.w, x.z * x.z);
+}
+__device__ inline float4 less(float4 x, float y)
+{
+    return make_float4(x.x - y, x.y - y, x.z - y, x.w - y);
+}
+__device__ inline float norm_scale(float squares)
+{
+    return rsqrtf(squares * (1.0f / WIDTH) + 1e-5f);
+}
+__device__ inline float4 centred(float4 x, float scale, float4 g, float4 b)
+{
+    return make_float4(fmaf(x.x * scale, g.x, b.x), fmaf(x.y * scale, g.y, b.y),
+                       fmaf(x.z * scale, g.z, b.z), fmaf(x.w * scale, g.w, b.w));
+}
+
 /* A row of WIDTH, four channels a lane; the lane's gains and biases. */
 __device__ inline float4 normed(float4 x, float4 g, float4 b)
 {
-    float mean = warp_sum((x.x + x.y) + (x.z + x.w)) * (1.0f / WIDTH);
-    x.x -= mean, x.y -= mean, x.z -= mean, x.w -= mean;
-    float square = warp_sum((x.x * x.x + x.y * x.y) + (x.z * x.z + x.w * x.w));
-    float scale = rsqrtf(square * (1.0f / WIDTH) + 1e-5f);
-    x.x = fmaf(x.x * scale, g.x, b.x);
-    x.y = fmaf(x.y * scale, g.y, b.y);
-    x.z = fmaf(x.z * scale, g.z, b.z);
-    x.w = fmaf(x.w * scale, g.w, b.w);
-    return x;
+    x = less(x, norm_sum(sum4(x)) * (1.0f / WIDTH));
+    return centred(x, norm_scale(norm_sum(squares4(x))), g, b);
 }
 
 #endif

@@ -2,14 +2,17 @@
  * level through all layers and draws their letters; other clusters see a letter as soon as it is
  * there and wait for nothing else, so no launch and no host stands between levels.
  *
- *     edges   four blocks a row, a tile of 16 neighbours each; W2 stays in shared memory
- *     nodes   all blocks: W3 and the norms in each, an eighth of the rest; what one block finds,
- *             it writes into the shared memory of all, where a barrier counts the bytes
+ *     edges   three blocks a row, a tile of 16 neighbours each; W2 stays in shared memory
+ *     nodes   all blocks: W3, the norms and W1 of the row in each, an eighth of the feed-forward;
+ *             what one block finds, it writes into the shared memory of all, where a barrier
+ *             counts the bytes
+ *     scribe  the last block, which has no tile: alone it writes what other clusters read, states
+ *             and letters
  *
  * Between a letter and the next, all is latency. So whatever does not depend on the letters of
  * the level before is read before they are there, weights that do not fit into shared memory
- * come one layer ahead, and blocks wait for data, never for each other. Only block 0 of a
- * cluster writes what other clusters read.
+ * come one layer ahead, blocks wait for data, never for each other, and warps rather compute the
+ * same than wait at a barrier.
  *
  * Sums have the order of decode.cu, so both ways give the same bits. */
 #include "cuda/wave_parts.cuh"
@@ -21,31 +24,37 @@ typedef struct wave_weights {
     const float *b_logits;
 } wave_weights;
 
-/* What blocks send each other, a buffer and a barrier each. A buffer is not written again before
- * every block has read it: each sends PARTS after it read the last PIECES, and those after it
- * read PARTS; and each needs those of all. */
 enum { MOST_DEVICES = 64 }; /* of a host; those beyond go without waves */
-enum { PARTS, PIECES, AFTER, EXCHANGES };
 
-enum { SUM, NORMED, HIDDEN };
+/* What blocks send each other, a buffer and a barrier each. A buffer is not written again before
+ * every block has read it: each warp sends PARTS after it read the last PIECES, and those after it
+ * read PARTS; and each block needs those of all. */
+enum { PARTS, PIECES, EXCHANGES };
 
-typedef struct wave_shared {
-    uint64_t arrived[EXCHANGES + 1]; /* mbarriers; one for alignment */
+enum { SCRIBE = CLUSTER - 1, DRAWERS = 2 /* first of its warps that draw letters */ };
+
+/* Memory has two uses where there is a barrier of the block between them; the pieces and `last`:
+ * each warp is done with its own of the latter before it sends PARTS. */
+template <bool SPLIT> struct wave_shared {
+    typedef typename table_of<SPLIT>::type table;
+    uint64_t arrived[EXCHANGES]; /* mbarriers */
     union {
-        uint4 hi[QUARTERS][2][LANES]; /* operands of a tile */
-        row_words row[3];             /* then of the node: SUM, NORMED, HIDDEN */
+        uint4 tile[SPLIT ? 2 : 1][QUARTERS][2][LANES]; /* operands of a tile: hi, lo */
+        row_words<SPLIT, QUARTERS> normed[WARPS];      /* each warp's own */
+        draw_scratch scratch[ROWS];                    /* of the scribe */
     };
-    float parts[ROWS][TILES][WIDTH]; /* sums of tiles, from all blocks */
     union {
-        float pieces[CLUSTER][ROWS][WIDTH]; /* of the feed-forward's output */
-        row_words last;                     /* the layer's result, as an operand */
+        float pieces[CLUSTER][ROWS][WIDTH];     /* of the feed-forward's output */
+        row_words<SPLIT, QUARTERS> last[WARPS]; /* the layer's result, each warp's own */
     };
-    float own[ROWS][WIDTH];  /* for the next layer; after the last: logits */
-    float near[ROWS][WIDTH]; /* likewise, in block 0 */
-    float x[ROWS][WIDTH];
-    float letters[LETTERS][WIDTH]; /* of the first layer */
+    row_words<SPLIT, QUARTERS> sum;
+    row_words<SPLIT, CHUNK> hidden;
+    float parts[ROWS][TILES][WIDTH];          /* sums of tiles, from all blocks */
+    float x[ROWS][WIDTH + 4], y[ROWS][WIDTH]; /* before a norm, and after it */
+    float logits[ROWS][LANES];
+    table letters[LETTERS][WIDTH]; /* of the first layer */
     int letter[TILE];              /* of the tile's neighbours */
-} wave_shared;
+};
 
 #if __CUDA_ARCH__ >= 900 || !defined(__CUDA_ARCH__)
 
@@ -53,8 +62,8 @@ typedef struct wave_shared {
 
 template <bool SPLIT> struct wave {
     typedef typename table_of<SPLIT>::type table;
-    wave_shared *sh;
-    uint4 *lo;                 /* of operands, if split */
+    wave_shared<SPLIT> *sh;
+    uint32_t there_sh;         /* the same in block g */
     const uint4 *w2;           /* [layers][hi, lo][16][4][32], in shared memory */
     const uint4 *w_in, *w_out; /* [layers][8][4][32], [layers][16][2][32], if not split */
     int lane, warp, g, q, rank;
@@ -67,10 +76,6 @@ template <bool SPLIT> struct wave {
     bool working; /* the block has a tile */
     int letter[2];
     bool there[2], decoded[2];
-    /* of the row whose channel the thread keeps in `x` */
-    table *place_state;
-    int place_K, place_L, place_i;
-    bool placed;
 
     /* read ahead, for the next layer */
     four_of<SPLIT> edge[2], near[2], letter_row[2];
@@ -85,7 +90,8 @@ template <bool SPLIT> struct wave {
         return threadIdx.x % WIDTH;
     }
 
-    /* The lane's place in a tile's operand: block b, step of k, channel. */
+    /* The lane's place in a tile's operand, as in the row's part of W1: block b, step of k,
+     * channel of the first of four. */
     __device__ int block(void) const
     {
         return warp % QUARTERS;
@@ -97,6 +103,22 @@ template <bool SPLIT> struct wave {
     __device__ int channel(void) const
     {
         return 32 * block() + 8 * q + 4 * step();
+    }
+    __device__ int first_tile(void) const
+    {
+        return 4 * block() + 2 * step();
+    }
+
+    /* The lane's place in a norm: eight channels from here of row g % ROWS. */
+    __device__ int norm_channel(void) const
+    {
+        return 32 * (g / ROWS) + 8 * q;
+    }
+
+    __device__ void send(const float *place, int exchange, float4 v) const
+    {
+        send4(there_sh + (uint32_t)((const char *)place - (const char *)sh),
+              there_sh + (uint32_t)((const char *)&sh->arrived[exchange] - (const char *)sh), v);
     }
 
     __device__ void wait(int exchange, int bytes)
@@ -155,18 +177,27 @@ template <bool SPLIT> struct wave {
         inverse_w2 = w.w2.inverse;
     }
 
-    __device__ void gather(float4 own, int layer)
+    /* The first layer's z without letters, known before them. */
+    float4 z[2];
+
+    __device__ void begin(float4 own)
     {
-        operand<SPLIT> a;
-        float4 z[2];
 #pragma unroll
         for (int h = 0; h < 2; h++) {
             float4 e = edge[h].get(), v = near[h].get();
             z[h].x = e.x + (own.x + v.x), z[h].y = e.y + (own.y + v.y);
             z[h].z = e.z + (own.z + v.z), z[h].w = e.w + (own.w + v.w);
+        }
+    }
+
+    __device__ void gather(int layer)
+    {
+        operand<SPLIT> a;
+#pragma unroll
+        for (int h = 0; h < 2; h++) {
             if (decoded[h]) {
-                v = layer ? letter_row[h].get()
-                          : *(const float4 *)&sh->letters[letter[h]][channel()];
+                float4 v = layer ? letter_row[h].get()
+                                 : four_of<SPLIT>::at(&sh->letters[letter[h]][channel()]);
                 z[h].x += v.x, z[h].y += v.y, z[h].z += v.z, z[h].w += v.w;
             }
             z[h].x = there[h] ? gelu<SPLIT>(z[h].x) : 0;
@@ -178,9 +209,9 @@ template <bool SPLIT> struct wave {
         operand_pair(a, 0, 1, z[1].x, z[1].y);
         operand_pair(a, 0, 2, z[0].z, z[0].w);
         operand_pair(a, 0, 3, z[1].z, z[1].w);
-        sh->hi[block()][step()][lane] = *(uint4 *)a.hi[0];
+        sh->tile[0][block()][step()][lane] = *(uint4 *)a.hi[0];
         if constexpr (SPLIT)
-            lo[(block() * 2 + step()) * LANES + lane] = *(uint4 *)a.lo[0];
+            sh->tile[1][block()][step()][lane] = *(uint4 *)a.lo[0];
     }
 
     /* The tile times W2, GELU, sum over its neighbours, to every block; 0 if there is none. */
@@ -197,9 +228,9 @@ template <bool SPLIT> struct wave {
                 operand<SPLIT> a;
 #pragma unroll
                 for (int k = 0; k < 2; k++) {
-                    *(uint4 *)a.hi[k] = sh->hi[b][k][lane];
+                    *(uint4 *)a.hi[k] = sh->tile[0][b][k][lane];
                     if constexpr (SPLIT)
-                        *(uint4 *)a.lo[k] = lo[(b * 2 + k) * LANES + lane];
+                        *(uint4 *)a.lo[k] = sh->tile[1][b][k][lane];
                 }
 #pragma unroll
                 for (int n = 0; n < 2; n++) {
@@ -224,135 +255,161 @@ template <bool SPLIT> struct wave {
             }
         }
         /* every lane has the sums of its four channels: lane g sends them to block g */
-        send4(&sh->parts[slot][tile][channel_of(2 * warp, 0, lane)], &sh->arrived[PARTS], g,
-              make_float4(sum[0], sum[1], sum[2], sum[3]));
+        send(&sh->parts[slot][tile][channel_of(2 * warp, 0, lane)], PARTS,
+             make_float4(sum[0], sum[1], sum[2], sum[3]));
     }
 
-    /* Vectors of one layer, the thread's places, fetched ahead. */
-    float bias3, bias_out, inverse_w3, inverse_in, inverse_out;
+    /* Vectors of one layer, of the thread's places, fetched ahead. */
+    float bias_out, inverse_w3, inverse_in, inverse_out;
     float2 bias_in;
-    float4 gain1, bias1, gain2, bias2;
+    float4 bias3, gain[2], bias[2];
+
+    __device__ void fetch_norm(const float *gains, const float *biases)
+    {
+#pragma unroll
+        for (int n = 0; n < 2; n++) {
+            gain[n] = ahead4(gains + norm_channel() + 4 * n);
+            bias[n] = ahead4(biases + norm_channel() + 4 * n);
+        }
+    }
 
     __device__ void fetch_vectors(const node_weights &n)
     {
-        bias3 = ahead(n.b3 + place_channel());
-        bias_out = ahead(n.b_out + place_channel());
+        bias3 = ahead4(n.b3 + channel_of(2 * warp, 0, lane));
         bias_in = ahead2(n.b_in + channel_of(rank * (SLICE / 8) + warp, 0, lane));
-        if (warp < ROWS) {
-            gain1 = ahead4(n.gain1 + 4 * lane);
-            bias1 = ahead4(n.bias1 + 4 * lane);
-            gain2 = ahead4(n.gain2 + 4 * lane);
-            bias2 = ahead4(n.bias2 + 4 * lane);
-        }
+        bias_out = ahead(n.b_out + place_channel());
         inverse_w3 = n.w3.inverse;
         inverse_in = n.w_in.inverse;
         inverse_out = n.w_out.inverse;
     }
 
-    /* The warp's row, normed, there and as an operand. */
-    __device__ void norm(float4 gain, float4 bias, row_words *to)
+    /* Both rows of x, normed, as an operand of the warp's own; with `keep`, in y too. */
+    __device__ void norm(row_words<SPLIT, QUARTERS> *to, bool keep)
     {
-        float4 v = normed(((float4 *)sh->x[warp])[lane], gain, bias);
-        ((float4 *)sh->x[warp])[lane] = v;
-        put_pair<SPLIT>(to, warp, 4 * lane, v.x, v.y);
-        put_pair<SPLIT>(to, warp, 4 * lane + 2, v.z, v.w);
+        int r = g % ROWS, c = norm_channel();
+        const float4 *from = (const float4 *)&sh->x[r][c];
+        float4 a = from[0], b = from[1];
+        float mean = sum_lanes(sum4(a) + sum4(b)) * (1.0f / WIDTH);
+        a = less(a, mean), b = less(b, mean);
+        float scale = norm_scale(sum_lanes(squares4(a) + squares4(b)));
+        a = centred(a, scale, gain[0], bias[0]), b = centred(b, scale, gain[1], bias[1]);
+        if (keep && warp == 0) {
+            ((float4 *)&sh->y[r][c])[0] = a;
+            ((float4 *)&sh->y[r][c])[1] = b;
+        }
+        operand<SPLIT> o;
+        operand_pair(o, 0, 0, a.x, a.y);
+        operand_pair(o, 0, 1, a.z, a.w);
+        operand_pair(o, 0, 2, b.x, b.y);
+        operand_pair(o, 0, 3, b.z, b.w);
+        put_half(o.hi[0], &to->part[0][g / ROWS][r][q]);
+        if constexpr (SPLIT)
+            put_half(o.lo[0], &to->part[1][g / ROWS][r][q]);
+        __syncwarp();
+    }
+    /* Over the lanes of a row, in the order of norm_sum(). */
+    __device__ static float sum_lanes(float x)
+    {
+        x += __shfl_xor_sync(~0u, x, 1);
+        x += __shfl_xor_sync(~0u, x, 2);
+        x += __shfl_xor_sync(~0u, x, 4 * ROWS);
+        x += __shfl_xor_sync(~0u, x, 8 * ROWS);
+        return x;
+    }
+    /* Of two rows' lanes, the first takes both rows' words of the first step, the other those of
+     * the second. */
+    __device__ void put_half(const uint32_t mine[4], uint4 *to) const
+    {
+        bool second = g % ROWS;
+        uint32_t x = __shfl_xor_sync(~0u, second ? mine[0] : mine[2], 4),
+                 y = __shfl_xor_sync(~0u, second ? mine[1] : mine[3], 4);
+        *to = second ? make_uint4(x, mine[2], y, mine[3]) : make_uint4(mine[0], x, mine[1], y);
     }
 
-    /* x <- LN1(h + W3 s / 30 + share b3) in every block. */
-    template <typename WEIGHTS> __device__ void message(const WEIGHTS &w3)
+    /* x <- h + W3 s / 30 + share b3 in every block. */
+    template <typename WEIGHTS> __device__ void message(const WEIGHTS &w3, int K, float4 h)
     {
-        static_assert(ROWS * WIDTH == THREADS, "a thread has one place");
         const float SCALE = 1.0f / 30;
-        float share = (float)place_K * SCALE, s = 0;
-        int tiles = (place_K + TILE - 1) / TILE, r = place(), c = place_channel();
+        static_assert(ROWS == 2 && ROWS * WIDTH == THREADS, "two places of x a pair of threads");
+        int tiles = (K + TILE - 1) / TILE, r = threadIdx.x % ROWS;
+        int c = threadIdx.x / ROWS * 2;
+        if (c < WIDTH) {
+            float2 s = make_float2(0, 0);
 #pragma unroll
-        for (int t = 0; t < TILES; t++)
-            if (t < tiles)
-                s += sh->parts[r][t][c];
-        s *= SCALE;
-        float other = __shfl_xor_sync(~0u, s, 1);
-        if (lane % 2 == 0)
-            put_pair<SPLIT>(&sh->row[SUM], r, c, s, other);
-        sh->x[r][c] = fmaf(share, bias3, sh->x[r][c]);
-        __syncthreads();
-        float2 y[2];
-        rows_product<SPLIT, 2, QUARTERS>(y, &sh->row[SUM], w3, lane);
-        if (g < ROWS) {
-            float4 *x = (float4 *)&sh->x[g][channel_of(2 * warp, 0, lane)], v = *x;
-            float k = inverse_w3;
-            *x = make_float4(fmaf(y[0].x, k, v.x), fmaf(y[0].y, k, v.y),
-                             fmaf(y[1].x, k, v.z), fmaf(y[1].y, k, v.w));
+            for (int t = 0; t < TILES - 1; t++)
+                if (t < tiles) {
+                    float2 v = *(const float2 *)&sh->parts[r][t][c];
+                    s.x += v.x, s.y += v.y;
+                }
+            put_pair(&sh->sum, r, c, s.x * SCALE, s.y * SCALE);
         }
         __syncthreads();
-        if (warp < ROWS)
-            norm(gain1, bias1, &sh->row[NORMED]);
+        float4 v[2];
+        rows_product<SPLIT, 2, QUARTERS>(v, &sh->sum, w3, q);
+        if (g < ROWS) {
+            float k = inverse_w3;
+            float4 y = of_row(v, g);
+            *(float4 *)&sh->x[g][channel_of(2 * warp, 0, lane)] =
+                make_float4(fmaf(y.x, k, h.x), fmaf(y.y, k, h.y), fmaf(y.z, k, h.z),
+                            fmaf(y.w, k, h.w));
+        }
         __syncthreads();
+    }
+    /* h + share b3, the lane's place in it; known before the message. */
+    __device__ float4 residual(int K) const
+    {
+        float share = (float)K * (1.0f / 30);
+        float4 h = *(const float4 *)&sh->y[g % ROWS][channel_of(2 * warp, 0, lane)];
+        return make_float4(fmaf(share, bias3.x, h.x), fmaf(share, bias3.y, h.y),
+                           fmaf(share, bias3.z, h.z), fmaf(share, bias3.w, h.w));
     }
 
     /* The block's eighth of the feed-forward, hidden values. */
     template <typename WEIGHTS> __device__ void feed_in(const WEIGHTS &w_in)
     {
-        float2 y[1];
-        rows_product<SPLIT, 1, QUARTERS>(y, &sh->row[NORMED], w_in, lane);
-        if (g < ROWS)
-            put_pair<SPLIT>(&sh->row[HIDDEN], g, channel_of(warp, 0, lane),
-                            gelu<SPLIT>(fmaf(y[0].x, inverse_in, bias_in.x)),
-                            gelu<SPLIT>(fmaf(y[0].y, inverse_in, bias_in.y)));
+        float4 y[1];
+        rows_product<SPLIT, 1, QUARTERS>(y, &sh->normed[warp], w_in, q);
+        if (g < ROWS) {
+            float2 mine = g ? make_float2(y[0].z, y[0].w) : make_float2(y[0].x, y[0].y);
+            put_pair(&sh->hidden, g, channel_of(warp, 0, lane),
+                     gelu<SPLIT>(fmaf(mine.x, inverse_in, bias_in.x)),
+                     gelu<SPLIT>(fmaf(mine.y, inverse_in, bias_in.y)));
+        }
         __syncthreads();
     }
 
     /* Its piece of the output goes to every block. */
     template <typename WEIGHTS> __device__ void feed_out(const WEIGHTS &w_out)
     {
-        float2 out[2];
-        rows_product<SPLIT, 2, CHUNK>(out, &sh->row[HIDDEN], w_out, lane);
-        float4 v = make_float4(out[0].x, out[0].y, out[1].x, out[1].y);
-#pragma unroll
-        for (int r = 0; r < ROWS; r++) {
-            float4 y = make_float4(
-                __shfl_sync(~0u, v.x, 4 * r + q), __shfl_sync(~0u, v.y, 4 * r + q),
-                __shfl_sync(~0u, v.z, 4 * r + q), __shfl_sync(~0u, v.w, 4 * r + q));
-            send4(&sh->pieces[rank][r][channel_of(2 * warp, 0, lane)], &sh->arrived[PIECES],
-                  g, y);
-        }
+        float4 y[2];
+        int c = channel_of(2 * warp, 0, lane);
+        rows_product<SPLIT, 2, CHUNK>(y, &sh->hidden, w_out, q);
+        for (int r = 0; r < ROWS; r++)
+            send(&sh->pieces[rank][r][c], PIECES, of_row(y, r));
     }
 
-    /* x <- LN2(x + FFN(x)) in every block. */
-    __device__ void finish(void)
+    /* x <- y + FFN(y) in every block. */
+    __device__ void finish(float y)
     {
         int r = place(), c = place_channel();
         float sum = 0;
 #pragma unroll
         for (int p = 0; p < CLUSTER; p++)
             sum += sh->pieces[p][r][c];
-        sh->x[r][c] += fmaf(sum, inverse_out, bias_out);
-        __syncthreads();
-        if (warp < ROWS)
-            norm(gain2, bias2, &sh->last);
+        sh->x[r][c] = y + fmaf(sum, inverse_out, bias_out);
         __syncthreads();
     }
 
-    /* What the next layer needs of x: `own` to all blocks, `near` to block 0; a tile a warp. */
-    __device__ void send_after(float2 v, float k, int n)
+    /* Both rows of the product of `last`, the lane's four channels; rounded as if it were written
+     * and read again. */
+    template <typename WEIGHTS>
+    __device__ void after(float4 (&y)[2], const WEIGHTS &w, float k) const
     {
-        bool own = n < WIDTH / 8;
-        float x = v.x * k, y = v.y * k;
-        int c = channel_of(n % (WIDTH / 8), 0, lane);
-        if (own) {
+        rows_product<SPLIT, 2, QUARTERS>(y, &sh->last[warp], w, q);
 #pragma unroll
-            for (int r = 0; r < ROWS; r++) {
-                float a = __shfl_sync(~0u, x, 4 * r + q),
-                      b = __shfl_sync(~0u, y, 4 * r + q);
-                send2(&sh->own[r][c], &sh->arrived[AFTER], g, a, b);
-            }
-        } else if (g < ROWS) {
-            send2(&sh->near[g][c], &sh->arrived[AFTER], 0, x, y);
-        }
-    }
-
-    __device__ int after_bytes(void) const
-    {
-        return (rank ? 1 : 2) * ROWS * WIDTH * (int)sizeof(float);
+        for (int n = 0; n < 2; n++)
+            y[n] = make_float4(__fmul_rn(y[n].x, k), __fmul_rn(y[n].y, k),
+                               __fmul_rn(y[n].z, k), __fmul_rn(y[n].w, k));
     }
 };
 
@@ -385,11 +442,10 @@ __global__ void __cluster_dims__(CLUSTER, 1, 1) __launch_bounds__(THREADS, 1)
     typedef typename table_of<SPLIT>::type table;
     extern __shared__ uint4 memory[];
     wave<SPLIT> v;
-    wave_shared *sh = v.sh = (wave_shared *)memory;
-    uint4 *w2 = memory + sizeof(wave_shared) / sizeof(uint4);
+    wave_shared<SPLIT> *sh = v.sh = (wave_shared<SPLIT> *)memory;
+    uint4 *w2 = memory + sizeof *sh / sizeof(uint4);
     uint4 *w_in = w2 + w.layers * FRAGMENTS * (SPLIT ? 2 : 1);
     uint4 *w_out = w_in + w.layers * SLICE_FRAGMENTS;
-    v.lo = w_in; /* if split */
     v.w2 = w2;
     v.lane = threadIdx.x % LANES;
     v.warp = threadIdx.x / LANES;
@@ -398,8 +454,11 @@ __global__ void __cluster_dims__(CLUSTER, 1, 1) __launch_bounds__(THREADS, 1)
     v.rank = (int)cluster_rank();
     v.slot = v.rank / TILES;
     v.tile = v.rank % TILES;
+    v.there_sh = remote_address(sh, (uint32_t)v.g);
     v.w_in = w_in + v.warp * QUARTERS * LANES + v.lane;
     v.w_out = w_out + 2 * v.warp * CHUNK * LANES + v.lane;
+    const bool scribe = v.rank == SCRIBE;
+    const int drawer = v.warp - DRAWERS; /* its row */
     const int PARTS_BYTES = CLUSTER * WIDTH * sizeof(float),
               PIECES_BYTES = CLUSTER * ROWS * WIDTH * sizeof(float);
     if (threadIdx.x == 0) {
@@ -408,28 +467,23 @@ __global__ void __cluster_dims__(CLUSTER, 1, 1) __launch_bounds__(THREADS, 1)
         asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
         barrier_expect(&sh->arrived[PARTS], PARTS_BYTES);
         barrier_expect(&sh->arrived[PIECES], PIECES_BYTES);
-        barrier_expect(&sh->arrived[AFTER], v.after_bytes());
     }
     for (int n = 0; n < EXCHANGES; n++)
         v.phase[n] = 0;
     load_resident<SPLIT>(w2, w_in, w_out, w, v.rank);
     for (int at = threadIdx.x; at < LETTERS * WIDTH; at += THREADS)
-        (&sh->letters[0][0])[at] = (float)((const table *)w.layer[0].letters)[at];
+        (&sh->letters[0][0])[at] = ((const table *)w.layer[0].letters)[at];
 
-    /* The block's part of [own | near], 32 tiles, four a block; or of the logits. */
-    const int after = 4 * v.rank + v.warp % 4;
-    fetched<SPLIT, 2, QUARTERS, QUARTERS> w3;
-    fetched<SPLIT, 1, QUARTERS, QUARTERS> next, f_in;
+    fetched<SPLIT, 2, QUARTERS, QUARTERS> w3, next; /* next: W1 of the next layer */
+    fetched<SPLIT, 1, QUARTERS, QUARTERS> f_in;
     fetched<SPLIT, 2, CHUNK, FEED_FORWARD / 32> f_out;
     w3.fetch(w.layer[0].node.w3, 2 * v.warp, 0, v.lane);
-    if constexpr (SPLIT)
-        f_in.fetch(w.layer[0].node.w_in, v.rank * (SLICE / 8) + v.warp, 0, v.lane);
-    v.fetch_vectors(w.layer[0].node);
-    float2 b_logits = make_float2(0, 0); /* 21, padded to 22 */
-    int c_logits = channel_of(v.warp % 4, 0, v.lane);
-    if (c_logits < LETTERS)
-        b_logits = make_float2(w.b_logits[c_logits],
-                               c_logits + 1 < LETTERS ? w.b_logits[c_logits + 1] : 0);
+    float4 b_logits = make_float4(0, 0, 0, 0);
+    const bool has_logits = v.first_tile() < LANES / 8; /* 21 of them, padded */
+    if (has_logits)
+        for (int e = 0; e < 4; e++)
+            if (v.channel() + e < LETTERS)
+                (&b_logits.x)[e] = w.b_logits[v.channel() + e];
     cluster_sync(); /* every block of the cluster is there, and its barriers */
 
     uint32_t cluster = blockIdx.x / CLUSTER, clusters = gridDim.x / CLUSTER;
@@ -439,35 +493,37 @@ __global__ void __cluster_dims__(CLUSTER, 1, 1) __launch_bounds__(THREADS, 1)
         bool has_row = (uint32_t)v.slot < group.count;
         row r = t.rows[group.first + (has_row ? v.slot : 0)];
         const sequence &mine = t.all[r.sequence];
-        v.working = has_row && v.tile * TILE < mine.item.K;
+        const int K = mine.item.K; /* and L: of all rows, of one structure */
+        v.working = has_row && v.tile * TILE < K;
         v.find_inputs(mine, (int)r.i);
         v.fetch_inputs(w.layer[0], 0);
-        float4 own =
-            __ldg((const float4 *)(mine.item.own_part + (size_t)r.i * WIDTH + v.channel()));
+        v.begin(
+            __ldg((const float4 *)(mine.item.own_part + (size_t)r.i * WIDTH + v.channel())));
         const uint8_t *awaited = NULL; /* the letter of the thread's neighbour */
         int m = v.tile * TILE + (int)threadIdx.x;
-        if (v.working && threadIdx.x < TILE && m < mine.item.K) {
-            int j = mine.item.neighbour[(size_t)r.i * mine.item.K + m];
+        if (v.working && threadIdx.x < TILE && m < K) {
+            int j = mine.item.neighbour[(size_t)r.i * K + m];
             if (mine.rank[j] < mine.rank[r.i])
                 awaited = mine.letters + j;
         }
         /* the thread's place among the rows; one without walks along with the first */
-        v.placed = (uint32_t)v.place() < group.count;
-        row other = t.rows[group.first + (v.placed ? v.place() : 0)];
-        const sequence &placed = t.all[other.sequence];
-        v.place_state = (table *)placed.state;
-        v.place_K = placed.item.K;
-        v.place_L = placed.item.L;
-        v.place_i = (int)other.i;
-        sh->x[v.place()][v.place_channel()] =
-            placed.item.h[(size_t)other.i * WIDTH + v.place_channel()];
+        row other = t.rows[group.first + ((uint32_t)v.place() < group.count ? v.place() : 0)];
+        sh->y[v.place()][v.place_channel()] =
+            t.all[other.sequence].item.h[(size_t)other.i * WIDTH + v.place_channel()];
+        /* where the scribe's lane writes states: four channels of row g */
+        table *state = NULL;
+        if (scribe && (uint32_t)v.g < group.count) {
+            row written = t.rows[group.first + v.g];
+            const sequence &q = t.all[written.sequence];
+            state = (table *)q.state + (size_t)written.i * WIDTH + v.channel();
+        }
         drawing d;
-        bool draws_letter = v.rank == 0 && (uint32_t)v.warp < group.count;
+        bool draws_letter = scribe && drawer >= 0 && (uint32_t)drawer < group.count;
         float *logits = NULL;
         double *probs = NULL;
         uint8_t *place_letter = NULL;
         if (draws_letter) {
-            row drawn = t.rows[group.first + v.warp];
+            row drawn = t.rows[group.first + drawer];
             const sequence &q = t.all[drawn.sequence];
             d = draw_prepare(t.requests[drawn.sequence], t.rules, t.rules.group_of[drawn.i],
                              v.lane);
@@ -485,63 +541,81 @@ __global__ void __cluster_dims__(CLUSTER, 1, 1) __launch_bounds__(THREADS, 1)
             bool last = layer + 1 == w.layers;
             const decoder_weights &now = w.layer[layer];
             const decoder_weights &following = w.layer[last ? 0 : layer + 1];
-            if (layer)
-                own = *(const float4 *)&sh->own[v.slot][v.channel()];
-            v.gather(own, layer);
+            const matrix &after = last     ? w.logits
+                                  : scribe ? following.near
+                                           : following.own;
+            const int next_tile = last && !has_logits ? 0 : v.first_tile();
+            if (v.working)
+                v.gather(layer);
             __syncthreads();
-            const matrix &m = last                ? w.logits
-                              : after < WIDTH / 8 ? following.own
-                                                  : following.near;
-            const int next_tile = last ? v.warp % 4 : after % (WIDTH / 8);
             v.sum_tile(layer);
+            if (last && draws_letter)
+                tell_states();
             /* loads stand in the way of what is asked for after them: while others work */
             if (!last)
                 v.fetch_inputs(following, layer + 1);
-            if constexpr (!SPLIT)
-                next.fetch(m, next_tile, 0, v.lane);
+            v.fetch_vectors(now.node);
+            v.fetch_norm(now.node.gain1, now.node.bias1);
+            if constexpr (SPLIT)
+                f_in.fetch(now.node.w_in, v.rank * (SLICE / 8) + v.warp, 0, v.lane);
+            else
+                next.fetch(after, next_tile, 0, v.lane);
+            float4 residual = v.residual(K);
             v.wait(PARTS, PARTS_BYTES);
-            v.message(w3);
-            if constexpr (SPLIT) { /* as early as registers allow */
+            v.message(w3, K, residual);
+            if constexpr (SPLIT) /* as early as registers allow */
                 f_out.fetch(now.node.w_out, 2 * v.warp, CHUNK * v.rank, v.lane);
+            v.norm(&sh->normed[v.warp], true);
+            if constexpr (SPLIT) {
                 v.feed_in(f_in);
-                f_in.fetch(following.node.w_in, v.rank * (SLICE / 8) + v.warp, 0, v.lane);
+                next.fetch(after, next_tile, 0, v.lane);
                 v.feed_out(f_out);
-                next.fetch(m, next_tile, 0, v.lane);
             } else {
                 v.feed_in(resident<4>{v.w_in + layer * SLICE_FRAGMENTS});
                 v.feed_out(resident<CHUNK>{v.w_out + layer * SLICE_FRAGMENTS});
+                w3.fetch(following.node.w3, 2 * v.warp, 0, v.lane);
             }
-            w3.fetch(following.node.w3, 2 * v.warp, 0, v.lane);
+            v.fetch_norm(now.node.gain2, now.node.bias2);
+            float kept = sh->y[v.place()][v.place_channel()];
             v.wait(PIECES, PIECES_BYTES);
-            v.finish();
-            v.fetch_vectors(following.node);
-            if (last && v.rank)
-                break; /* block 0 does the rest */
-            float2 y[1];
-            if (v.warp < 4)
-                rows_product<SPLIT, 1, QUARTERS>(y, &sh->last, next, v.lane);
+            if constexpr (SPLIT)
+                if (last)
+                    w3.fetch(following.node.w3, 2 * v.warp, 0, v.lane);
+            if (last && !scribe)
+                break;
+            v.finish(kept);
+            float4 y[2];
             if (last) {
-                int c = channel_of(v.warp, 0, v.lane);
-                if (v.warp < 4 && v.g < ROWS)
-                    *(float2 *)&sh->own[v.g][c] =
-                        make_float2(fmaf(y[0].x, m.inverse, b_logits.x),
-                                    fmaf(y[0].y, m.inverse, b_logits.y));
+                if (has_logits) {
+                    v.norm(&sh->last[v.warp], false);
+                    v.after(y, next, 1);
+                    if (v.g < ROWS) {
+                        float k = after.inverse;
+                        float4 z = of_row(y, v.g);
+                        *(float4 *)&sh->logits[v.g][v.channel()] = make_float4(
+                            fmaf(z.x, k, b_logits.x), fmaf(z.y, k, b_logits.y),
+                            fmaf(z.z, k, b_logits.z), fmaf(z.w, k, b_logits.w));
+                    }
+                }
                 __syncthreads();
                 break;
             }
-            if (v.warp < 4)
-                v.send_after(y[0], m.inverse, after);
-            v.wait(AFTER, v.after_bytes());
-            if (v.rank == 0 && v.placed)
-                v.place_state[((size_t)layer * v.place_L + v.place_i) * WIDTH +
-                              v.place_channel()] =
-                    (table)sh->near[v.place()][v.place_channel()];
+            v.norm(&sh->last[v.warp], true);
+            v.after(y, next, after.inverse);
+            if constexpr (SPLIT)
+                w3.fetch(following.node.w3, 2 * v.warp, 0, v.lane);
+            if (!scribe)
+                v.begin(of_row(y, v.slot));
+            else if (state) {
+                put4(state, of_row(y, v.g));
+                state += (size_t)mine.item.L * WIDTH;
+            }
         }
         if (draws_letter) {
-            float logit = v.lane < LETTERS ? sh->own[v.warp][v.lane] : 0;
+            float logit = v.lane < LETTERS ? sh->logits[drawer][v.lane] : 0;
             double p;
-            int letter =
-                draw_letter(d, draw_single(d, logit), t.rules, t.failed, v.lane, &p);
+            int letter = draw_letter(d, draw_single(d, logit), t.rules, t.failed,
+                                     &sh->scratch[drawer], v.lane, &p);
             if (v.lane == 0)
                 tell_letter(place_letter, letter);
             if (v.lane < LETTERS)
@@ -567,11 +641,9 @@ __global__ void decode_wave_kernel(const __grid_constant__ wave_task,
 
 static size_t shared_bytes(const device *dev, const model_weights *w)
 {
-    size_t slices = 2 * SLICE_FRAGMENTS, operands = QUARTERS * 2 * LANES;
-    size_t layer = FRAGMENTS * (dev->split ? 2 : 1) + (dev->split ? 0 : slices);
-    return sizeof(wave_shared) +
-           ((size_t)w->decoder_layers * layer + (dev->split ? operands : 0)) *
-               sizeof(uint4);
+    size_t layer = dev->split ? 2 * FRAGMENTS : FRAGMENTS + 2 * SLICE_FRAGMENTS;
+    return (dev->split ? sizeof(wave_shared<true>) : sizeof(wave_shared<false>)) +
+           (size_t)w->decoder_layers * layer * sizeof(uint4);
 }
 
 static const void *kernel_of(const device *dev)
@@ -606,7 +678,7 @@ static int clusters_of(device *dev, const model_weights *w)
 
 bool decode_wave_fits(device *dev, const model_weights *w, int K, size_t rows_a_level)
 {
-    if (dev->number >= MOST_DEVICES || dev->major < 9 || K > TILES * TILE ||
+    if (dev->number >= MOST_DEVICES || dev->major < 9 || K > (TILES - 1) * TILE ||
         w->decoder_layers > MOST_LAYERS || shared_bytes(dev, w) > (size_t)dev->shared_limit)
         return false;
     if (!dev->clusters)

@@ -19,11 +19,11 @@ enum {
     SLICE_FRAGMENTS = SLICE / 8 * QUARTERS * LANES /* of a block's part of W_in, of W_out */
 };
 
-/* Rows 0 .. ROWS-1 as an operand, the others 0: of each step of k, eight lanes' first and third
- * word. */
-typedef struct row_words {
-    uint2 hi[QUARTERS][2][4 * ROWS], lo[QUARTERS][2][4 * ROWS]; /* lo: if split */
-} row_words;
+/* Two rows as an operand, row 0 in rows 0 .. 7 of the tile, row 1 in the others: so every lane has
+ * both rows of a result. [hi, lo][block][step of k][q]: two words of each row, alternating. */
+template <bool SPLIT, int BLOCKS> struct row_words {
+    uint4 part[SPLIT ? 2 : 1][BLOCKS][2][4];
+};
 
 #if __CUDA_ARCH__ >= 900 || !defined(__CUDA_ARCH__)
 
@@ -58,21 +58,12 @@ __device__ inline uint32_t remote_address(const void *place, uint32_t rank)
     return remote;
 }
 
-/* Four floats into the same place of another block's shared memory; its barrier counts them. */
-__device__ inline void send4(float *place, const uint64_t *arrived, uint32_t rank, float4 v)
+/* Four floats into another block's shared memory, both addresses there; its barrier counts them. */
+__device__ inline void send4(uint32_t place, uint32_t arrived, float4 v)
 {
     asm volatile("st.async.weak.shared::cluster.mbarrier::complete_tx::bytes.v4.f32 "
-                 "[%0], {%1,%2,%3,%4}, [%5];" ::"r"(remote_address(place, rank)),
-                 "f"(v.x), "f"(v.y), "f"(v.z), "f"(v.w), "r"(remote_address(arrived, rank))
-                 : "memory");
-}
-
-__device__ inline void send2(float *place, const uint64_t *arrived, uint32_t rank, float x,
-                             float y)
-{
-    asm volatile("st.async.weak.shared::cluster.mbarrier::complete_tx::bytes.v2.f32 "
-                 "[%0], {%1,%2}, [%3];" ::"r"(remote_address(place, rank)),
-                 "f"(x), "f"(y), "r"(remote_address(arrived, rank))
+                 "[%0], {%1,%2,%3,%4}, [%5];" ::"r"(place),
+                 "f"(v.x), "f"(v.y), "f"(v.z), "f"(v.w), "r"(arrived)
                  : "memory");
 }
 
@@ -120,9 +111,17 @@ __device__ inline int await_letter(const uint8_t *at)
     return (int)letter;
 }
 
+/* With what the block wrote before its last barrier: once the thread has asked for it by
+ * `tell_states`, maybe long before, since what a fence waits for takes as long as the letter's
+ * draw. A fence and a later write of the same thread release what came before the fence. */
+__device__ inline void tell_states(void)
+{
+    asm volatile("fence.acq_rel.gpu;" ::: "memory");
+}
+
 __device__ inline void tell_letter(uint8_t *at, int letter)
 {
-    asm volatile("st.release.gpu.global.u8 [%0], %1;" ::"l"(at), "r"(letter) : "memory");
+    asm volatile("st.relaxed.gpu.global.u8 [%0], %1;" ::"l"(at), "r"(letter) : "memory");
 }
 
 /* ---- loads that stay where they stand: in a wait, out of the way of others ---- */
@@ -181,6 +180,10 @@ template <bool SPLIT> struct four_of {
     {
         return v;
     }
+    __device__ static float4 at(const float *src)
+    {
+        return *(const float4 *)src;
+    }
 };
 template <> struct four_of<false> {
     uint2 v;
@@ -204,7 +207,24 @@ template <> struct four_of<false> {
                b = __half22float2(*(const __half2 *)&v.y);
         return make_float4(a.x, a.y, b.x, b.y);
     }
+    __device__ static float4 at(const __half *src)
+    {
+        four_of<false> four;
+        four.v = *(const uint2 *)src;
+        return four.get();
+    }
 };
+
+/* As if each number were written by itself. */
+__device__ inline void put4(float *dst, float4 v)
+{
+    *(float4 *)dst = v;
+}
+__device__ inline void put4(__half *dst, float4 v)
+{
+    __half2 a = __floats2half2_rn(v.x, v.y), b = __floats2half2_rn(v.z, v.w);
+    *(uint2 *)dst = make_uint2(*(uint32_t *)&a, *(uint32_t *)&b);
+}
 
 /* ---- weights: fragments of a warp's tiles, fetched ahead of their use or resident ---- */
 
@@ -248,39 +268,22 @@ template <int BLOCKS> struct resident {
 };
 
 /* Channels c and c + 1 of row r. */
-template <bool SPLIT>
-__device__ inline void put_pair(row_words *to, int r, int c, float x, float y)
+template <bool SPLIT, int BLOCKS>
+__device__ inline void put_pair(row_words<SPLIT, BLOCKS> *to, int r, int c, float x, float y)
 {
     operand<SPLIT> a;
     operand_pair(a, 0, 0, x, y);
-    int word = c % 4 / 2, at = 4 * r + c % 32 / 8;
-    (&to->hi[c / 32][c % 8 / 4][at].x)[word] = a.hi[0][0];
+    int word = 2 * (c % 4 / 2) + r, b = c / 32, k = c % 8 / 4, q = c % 32 / 8;
+    (&to->part[0][b][k][q].x)[word] = a.hi[0][0];
     if constexpr (SPLIT)
-        (&to->lo[c / 32][c % 8 / 4][at].x)[word] = a.lo[0][0];
+        (&to->part[1][b][k][q].x)[word] = a.lo[0][0];
 }
 
-template <bool SPLIT>
-__device__ inline void row_operand(operand<SPLIT> &a, const row_words *from, int b,
-                                   int lane)
-{
-#pragma unroll
-    for (int k = 0; k < 2; k++) {
-        uint2 hi = make_uint2(0, 0), lo = hi;
-        if (lane < 4 * ROWS) {
-            hi = from->hi[b][k][lane];
-            if constexpr (SPLIT)
-                lo = from->lo[b][k][lane];
-        }
-        a.hi[k][0] = hi.x, a.hi[k][1] = 0, a.hi[k][2] = hi.y, a.hi[k][3] = 0;
-        if constexpr (SPLIT)
-            a.lo[k][0] = lo.x, a.lo[k][1] = 0, a.lo[k][2] = lo.y, a.lo[k][3] = 0;
-    }
-}
-
-/* y[n] <- channels of two neighbours of tile n of row g; pieces of CHUNK blocks side by side. */
+/* y[n] <- channels of two neighbours of tile n, of row 0 and of row 1; pieces of CHUNK blocks side
+ * by side. */
 template <bool SPLIT, int NT, int BLOCKS, typename WEIGHTS>
-__device__ inline void rows_product(float2 (&y)[NT], const row_words *rows,
-                                    const WEIGHTS &w, int lane)
+__device__ inline void rows_product(float4 (&y)[NT], const row_words<SPLIT, BLOCKS> *rows,
+                                    const WEIGHTS &w, int q)
 {
     chains<SPLIT> acc[BLOCKS / CHUNK][NT];
 #pragma unroll
@@ -294,20 +297,34 @@ __device__ inline void rows_product(float2 (&y)[NT], const row_words *rows,
         for (int p = 0; p < BLOCKS / CHUNK; p++) {
             operand<SPLIT> a;
             int b = p * CHUNK + c;
-            row_operand<SPLIT>(a, rows, b, lane);
+#pragma unroll
+            for (int k = 0; k < 2; k++) {
+                *(uint4 *)a.hi[k] = rows->part[0][b][k][q];
+                if constexpr (SPLIT)
+                    *(uint4 *)a.lo[k] = rows->part[1][b][k][q];
+            }
 #pragma unroll
             for (int n = 0; n < NT; n++)
                 multiply(acc[p][n], a, w.high(n, b), w.low(n, b));
         }
 #pragma unroll
     for (int n = 0; n < NT; n++) {
-        y[n] = make_float2(0, 0);
+        y[n] = make_float4(0, 0, 0, 0);
 #pragma unroll
         for (int p = 0; p < BLOCKS / CHUNK; p++) {
             y[n].x += acc[p][n].sum(0);
             y[n].y += acc[p][n].sum(1);
+            y[n].z += acc[p][n].sum(2);
+            y[n].w += acc[p][n].sum(3);
         }
     }
+}
+
+/* Four channels of a row, from two tiles side by side. */
+__device__ inline float4 of_row(const float4 (&y)[2], int r)
+{
+    return r ? make_float4(y[0].z, y[0].w, y[1].z, y[1].w)
+             : make_float4(y[0].x, y[0].y, y[1].x, y[1].y);
 }
 
 #endif
