@@ -10,8 +10,9 @@
 enum {
     WINDOW = 2,         /* inputs in flight for each thread: evens out sizes */
     DEVICE_WINDOW = 64, /* the same where a device takes many together */
-    TOGETHER = 128,     /* inputs that a device takes at a time */
-    ENOUGH = 64,        /* the fewest that are worth it while it is busy with others */
+    TOGETHER = 64, /* inputs that a device takes at a time: 64 fill it, and with fewer the first
+                    * results are there sooner */
+    ENOUGH = 32,        /* the fewest that are worth it while it is busy with others */
     SEVERAL = 16, /* inputs from which a device gets two threads: one hands over results
                            while the other's are computed */
     MOST_COMPUTING = 64,

@@ -103,9 +103,6 @@ int device_begin(batch *b)
     fmpnn_context_options how = context_options(b);
     fmpnn_error err;
     if (ahead_is_worth(b) && !strncmp(how.device, "cuda", 4)) {
-        /* all kernels at once, 7 ms of opening, instead of each when it is first wanted, 15 ms
-         * of waiting; no other thread is there yet */
-        setenv("CUDA_MODULE_LOADING", "EAGER", 0);
         struct opening *o = checked_alloc(1, sizeof *o);
         o->how = how;
         if (!pthread_create(&o->thread, NULL, open_aside, o)) {

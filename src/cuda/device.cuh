@@ -146,6 +146,7 @@ typedef struct uploaded uploaded; /* weights.cu */
 /* Host memory that the device reads and writes; grows. */
 typedef struct pinned_block {
     void *block;
+    void *own; /* what it lies in, if that is from fmpnn_alloc() */
     size_t size;
 } pinned_block;
 enum { STAGES = 4, KEPT = 24 };

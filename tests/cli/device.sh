@@ -62,6 +62,9 @@ until STUB_MIB=2000 STUB_ALLOCATIONS=$allocations "$fusempnn" design in/s7large.
     [ $allocations -lt 60 ] || break
 done
 truth "sampling named a size" test $sampled -eq 1
+STUB_REGISTERS=0 "$fusempnn" design in --seed 7 --device cuda --quiet >allocated.fa
+"$fusempnn" design in --seed 7 --device cuda --quiet >registered.fa
+same "pinned either way" allocated.fa registered.fa
 # sequences that do not fit together are sampled in smaller flights
 "$fusempnn" design in/s40.pdb -n 1500 --seed 7 --device cuda --quiet >whole.fa
 STUB_MIB=30 "$fusempnn" design in/s40.pdb -n 1500 --seed 7 --device cuda --max-memory 1G --quiet >flights.fa

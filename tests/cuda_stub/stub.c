@@ -4,7 +4,8 @@
  * threads and devices is as with a device; kernels' limits of shared memory are kept, and may not
  * be lowered, since another thread's launch may rely on them. STUB_DEVICES (1): how many there are;
  * STUB_MIB: larger allocations fail, and so much is there to begin with; STUB_ALLOCATIONS: how many
- * succeed; STUB_US: how long a wait takes. */
+ * succeed; STUB_REGISTERS (1): 0 where host memory cannot be registered; STUB_US: how long a wait
+ * takes. */
 #include <cuda_runtime_api.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -216,6 +217,16 @@ cudaError_t cudaMallocHost(void **block, size_t size)
 cudaError_t cudaFreeHost(void *block)
 {
     free(block);
+    return cudaSuccess;
+}
+cudaError_t cudaHostRegister(void *block, size_t size, unsigned flags)
+{
+    (void)block, (void)size, (void)flags;
+    return setting("STUB_REGISTERS", 1) ? cudaSuccess : cudaErrorNotSupported;
+}
+cudaError_t cudaHostUnregister(void *block)
+{
+    (void)block;
     return cudaSuccess;
 }
 cudaError_t cudaMemGetInfo(size_t *left, size_t *all)
