@@ -255,6 +255,7 @@ typedef struct fmpnn_wanted {
     fmpnn_verb verb;
     const fmpnn_heads *heads;
     const fmpnn_plan *plan;
+    const fmpnn_job *job;
     const char *name;        /* as given */
     const char *record_name; /* of ids and files */
     const char *settings;

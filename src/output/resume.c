@@ -63,6 +63,28 @@ static fmpnn_status claim_design(fmpnn_existing_records *existing,
     return status;
 }
 
+/* Rows that a whole table has of a structure; 0: the plan does not say. */
+static uint64_t rows_of(const fmpnn_wanted *wanted)
+{
+    enum { UNKNOWN = FMPNN_OUTPUT_LETTERS - 1 };
+    const json_t *orders = json_object_get(wanted->plan->json, "orders");
+    uint64_t rows = 0;
+    switch (wanted->verb) {
+    case FMPNN_VERB_PACK:
+        return fmpnn_plan_packed(wanted->plan, wanted->verb) * wanted->length;
+    case FMPNN_VERB_PROBS:
+        return (uint64_t)json_integer_value(orders) * wanted->length;
+    case FMPNN_VERB_SCAN: /* of each designed residue all known letters but its own */
+        for (size_t i = 0; i < wanted->length; i++) {
+            fmpnn_position at = fmpnn_job_position(wanted->job, i);
+            rows += at.designed ? UNKNOWN - (at.native != UNKNOWN) : 0;
+        }
+        return rows;
+    default:
+        return fmpnn_plan_records(wanted->plan, wanted->verb);
+    }
+}
+
 /* Scores and probabilities are known by their structure's name. */
 static fmpnn_status claim_named(fmpnn_existing_records *existing,
                                 const fmpnn_wanted *wanted, bool *complete,
@@ -75,11 +97,10 @@ static fmpnn_status claim_named(fmpnn_existing_records *existing,
          !strcmp(existing->sorted[at]->key, wanted->record_name);
          at++, count++)
         status = take(existing, existing->sorted[at], wanted, err);
-    uint64_t expected = wanted->verb == FMPNN_VERB_PACK
-                            ? fmpnn_plan_packed(wanted->plan, wanted->verb) * wanted->length
-                            : fmpnn_plan_records(wanted->plan, wanted->verb);
-    *complete = count > 0 && (wanted->verb == FMPNN_VERB_PROBS ||
-                              wanted->verb == FMPNN_VERB_SCAN || count == expected);
+    uint64_t expected = rows_of(wanted);
+    if (!expected && wanted->verb == FMPNN_VERB_PROBS) /* of any number of orders */
+        expected = count - count % wanted->length;
+    *complete = count > 0 && count == expected;
     return status;
 }
 

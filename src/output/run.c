@@ -253,6 +253,7 @@ static fmpnn_wanted wanted_of(const fmpnn_run *run)
     return (fmpnn_wanted){.verb = run->verb,
                           .heads = &run->heads,
                           .plan = &run->plan,
+                          .job = run->job,
                           .name = run->stamp.name,
                           .record_name = run->stamp.record_name,
                           .settings = run->stamp.settings,

@@ -77,6 +77,22 @@ check "again" 2 "$fusempnn" scan one.pdb --redesign A5-7 --orders 2 -o scans
 check "scan --resume" 0 "$fusempnn" scan one.pdb two.pdb --redesign A5-7 --orders 2 -o scans --resume
 has_not err "residues/s"
 check "scan --resume with other settings" 2 "$fusempnn" scan one.pdb --redesign A5-7 --orders 3 -o scans --resume
+# A cut table is no complete one; what was unknown has a row more.
+"$make" --length 60 --seed 3 | sed '/ALA A\|GLY A/s/^\(ATOM.............\)[A-Z][A-Z][A-Z]/\1UNK/' >unk.pdb
+truth "unknown residues" grep -q UNK unk.pdb
+for made in "scan unk.pdb --orders 2" "probs unk.pdb --mode conditional --orders 2"; do
+    rm -rf cut && "$fusempnn" $made --quiet -o cut && cp cut/tables/unk.tsv whole.tsv
+    check "nothing is missing" 0 "$fusempnn" $made -o cut --resume
+    truth "and nothing is made" grep -q '"resumed": true' cut/runs/*.json
+    for rows in 1 60; do
+        head -n -$rows whole.tsv >cut/tables/unk.tsv
+        check "$rows rows are missing" 0 "$fusempnn" $made --quiet -o cut --resume
+        same "they are made again" whole.tsv cut/tables/unk.tsv
+    done
+    head -n -1 whole.tsv >cut.tsv
+    check "one is missing in a file" 0 "$fusempnn" $made --quiet -o cut.tsv --resume
+    same "it is made again" whole.tsv cut.tsv
+done
 check "scan as FASTA" 2 "$fusempnn" scan one.pdb -o scan.fa
 has err "scan writes"
 
