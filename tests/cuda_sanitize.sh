@@ -1,13 +1,14 @@
 #!/bin/sh
 # compute-sanitizer over every kernel: tests/cuda_sanitize.sh [BUILD], on a machine with a device.
 # memcheck, racecheck (shared memory) and synccheck of the operation in all its ways, and of one
-# encoding, its questions and samples, in both precisions (test_cuda_operation '*_once').
+# encoding, its questions and samples level by level and in a wave, in both precisions
+# (test_cuda_operation '*_once').
 build=${1:-build/release}
 : "${FMPNN_CUDA_LIBRARY:=$build/libfusempnn_cuda.so}"
 export FMPNN_CUDA_LIBRARY
 failed=0
 for tool in memcheck synccheck racecheck; do
-    for what in operation questions; do
+    for what in operation questions wave; do
         echo "== $tool $what"
         compute-sanitizer --tool "$tool" --error-exitcode 9 --print-limit 20 \
             "$build/tests/test_cuda_operation" "test_${what}_once" || failed=1
