@@ -276,10 +276,13 @@ void fmpnn_existing_keep(const fmpnn_existing_records *existing, const fmpnn_wan
 void fmpnn_existing_settle(fmpnn_existing_records *existing, bool replaced);
 /* Append all free records in file order. */
 void fmpnn_existing_rest(const fmpnn_existing_records *existing, fmpnn_text *out);
-/* A folder's files of one structure. */
+/* A folder's files of one structure; `records`: those that say which settings are all there. */
 fmpnn_status fmpnn_folder_check(const fmpnn_target *target, fmpnn_existing existing,
-                                const fmpnn_wanted *wanted, bool *complete,
+                                const fmpnn_wanted *wanted, bool *complete, bool *records,
                                 fmpnn_error *err);
+/* Remove the structure files of the wanted records that this run does not write. */
+fmpnn_status fmpnn_folder_drop_structures(const fmpnn_target *target,
+                                          const fmpnn_wanted *wanted, fmpnn_error *err);
 
 /* ---- run record (report.c) ---- */
 

@@ -3,6 +3,7 @@
 #include "output/record.h"
 
 #include <string.h>
+#include <unistd.h>
 
 static fmpnn_status other_settings(const char *path, const char *key, const char *found,
                                    const char *wanted, fmpnn_error *err)
@@ -207,43 +208,115 @@ static fmpnn_status check_arrays(const char *path, const fmpnn_wanted *wanted,
     return FMPNN_OK;
 }
 
-/* Structure files carry no settings: they count if they are there. */
-static fmpnn_status check_structures(const fmpnn_target *target, fmpnn_existing mode,
-                                     const fmpnn_wanted *wanted, bool packed, bool *complete,
-                                     fmpnn_error *err)
+/* The structure files that the plan names, in one folder and form. */
+typedef struct structures {
+    const fmpnn_target *target;
+    const fmpnn_wanted *wanted;
+    bool packed;
+    const char *form; /* "pdb", "cif" */
+    /* For each; a path that is kept is set to NULL. */
+    void (*visit)(struct structures *s, char **path);
+    size_t missing;
+    char *there; /* one that is; owned */
+} structures;
+
+static fmpnn_status visit_structures(structures *s, fmpnn_error *err)
 {
+    const fmpnn_plan *plan = s->wanted->plan;
+    uint64_t records = s->packed ? fmpnn_plan_packed(plan, s->wanted->verb)
+                                 : fmpnn_plan_records(plan, s->wanted->verb);
+    const char *folder = s->packed ? "packed" : "backbones";
     fmpnn_status status = FMPNN_OK;
-    const fmpnn_plan *plan = wanted->plan;
-    uint64_t records = packed ? fmpnn_plan_packed(plan, wanted->verb)
-                              : fmpnn_plan_records(plan, wanted->verb);
     fmpnn_text id;
-    char suffix[8];
+    char suffix[8], *whole = fmpnn_target_name(s->target, folder, "", "");
+    bool none = whole && !fmpnn_file_exists(whole);
+    fmpnn_release(whole);
+    if (none) {
+        s->missing += records > 0;
+        return FMPNN_OK;
+    }
     fmpnn_text_init(&id);
-    snprintf(suffix, sizeof suffix, ".%s", packed ? wanted->packed : wanted->backbones);
-    for (uint64_t k = packed ? 0 : plan->with_native; !status && k < records; k++) {
+    snprintf(suffix, sizeof suffix, ".%s", s->form);
+    for (uint64_t k = s->packed ? 0 : plan->with_native; !status && k < records; k++) {
         id.size = 0;
-        if (packed)
-            fmpnn_plan_packed_id(plan, wanted->verb, wanted->record_name, k, &id);
+        if (s->packed)
+            fmpnn_plan_packed_id(plan, s->wanted->verb, s->wanted->record_name, k, &id);
         else
-            fmpnn_plan_id(plan, wanted->record_name, k, &id);
-        char *path = id.failed ? NULL
-                               : fmpnn_target_name(target, packed ? "packed" : "backbones",
-                                                   id.data, suffix);
-        if (!path)
+            fmpnn_plan_id(plan, s->wanted->record_name, k, &id);
+        char *path = id.failed ? NULL : fmpnn_target_name(s->target, folder, id.data, suffix);
+        if (path)
+            s->visit(s, &path);
+        else
             status = fmpnn_fail_memory(err, "looking for results");
-        else if (!fmpnn_file_exists(path))
-            *complete = false;
-        else if (mode == FMPNN_EXISTING_REFUSE)
-            status = present(path, err);
         fmpnn_release(path);
     }
     fmpnn_text_clear(&id);
     return status;
 }
 
+/* Both folders in both forms; `wanted`: what is wanted of them, else the rest. */
+static fmpnn_status visit_all(structures s, bool wanted, structures *out, fmpnn_error *err)
+{
+    static const char *const forms[] = {"pdb", "cif"};
+    fmpnn_status status = FMPNN_OK;
+    *out = s;
+    for (size_t n = 0; n < 4 && !status; n++) {
+        out->packed = n / 2;
+        out->form = forms[n % 2];
+        const char *asked = out->packed ? s.wanted->packed : s.wanted->backbones;
+        bool is_wanted = asked && !strcmp(asked, out->form);
+        if (is_wanted == wanted)
+            status = visit_structures(out, err);
+    }
+    return status;
+}
+
+static void look(structures *s, char **path)
+{
+    bool there = fmpnn_file_exists(*path);
+    s->missing += !there;
+    if (there && !s->there) {
+        s->there = *path;
+        *path = NULL;
+    }
+}
+
+static void drop(structures *s, char **path)
+{
+    (void)s;
+    unlink(*path);
+}
+
+/* Structure files carry no settings: they are those of the records beside them. So they count if
+ * they are there, and of an earlier run none may stay. */
+fmpnn_status fmpnn_folder_drop_structures(const fmpnn_target *target,
+                                          const fmpnn_wanted *wanted, fmpnn_error *err)
+{
+    structures s;
+    return visit_all((structures){.target = target, .wanted = wanted, .visit = drop}, false,
+                     &s, err);
+}
+
+static fmpnn_status check_structures(const fmpnn_target *target, fmpnn_existing mode,
+                                     const fmpnn_wanted *wanted, bool *complete,
+                                     fmpnn_error *err)
+{
+    structures with, rest = {0};
+    structures s = {.target = target, .wanted = wanted, .visit = look};
+    fmpnn_status status = visit_all(s, true, &with, err);
+    if (!status && mode == FMPNN_EXISTING_REFUSE)
+        status = visit_all(s, false, &rest, err);
+    *complete = *complete && !with.missing;
+    if (!status && mode == FMPNN_EXISTING_REFUSE && (with.there || rest.there))
+        status = present(with.there ? with.there : rest.there, err);
+    fmpnn_release(rest.there);
+    fmpnn_release(with.there);
+    return status;
+}
+
 fmpnn_status fmpnn_folder_check(const fmpnn_target *target, fmpnn_existing mode,
                                 const fmpnn_wanted *wanted, bool *complete,
-                                fmpnn_error *err)
+                                bool *records, fmpnn_error *err)
 {
     fmpnn_status status = FMPNN_OK;
     bool arrays = wanted->verb == FMPNN_VERB_PROBS || wanted->save_probs;
@@ -251,7 +324,7 @@ fmpnn_status fmpnn_folder_check(const fmpnn_target *target, fmpnn_existing mode,
     fmpnn_wanted in_table = *wanted;
     drawn.with_native = false;
     in_table.plan = &drawn;
-    *complete = false;
+    *complete = *records = false;
     if (mode == FMPNN_EXISTING_OVERWRITE)
         return FMPNN_OK;
     char *fasta = fmpnn_target_name(target, "seqs", wanted->record_name, ".fa");
@@ -278,13 +351,12 @@ fmpnn_status fmpnn_folder_check(const fmpnn_target *target, fmpnn_existing mode,
             status = check_text(fasta, FMPNN_FORMAT_FASTA, wanted, complete, err);
         if (!status)
             status = check_text(table, FMPNN_FORMAT_TABLE, &in_table, complete, err);
+        *records = !status && *complete;
         if (!status && arrays)
             status = check_arrays(npz, wanted, complete, err);
     }
-    if (!status && wanted->backbones)
-        status = check_structures(target, mode, wanted, false, complete, err);
-    if (!status && wanted->packed)
-        status = check_structures(target, mode, wanted, true, complete, err);
+    if (!status)
+        status = check_structures(target, mode, wanted, complete, err);
 done:
     fmpnn_release(npz);
     fmpnn_release(table);

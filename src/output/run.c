@@ -22,6 +22,7 @@ struct fmpnn_run {
 
     /* the structure begun */
     bool begun, broken; /* broken: a result could not be added */
+    bool records;       /* in a folder: those of a run with the same settings are there */
     const fmpnn_job *job;
     fmpnn_plan plan; /* stays, with its text: most structures of a run have the same */
     char *plan_text;
@@ -210,6 +211,7 @@ static void forget_structure(fmpnn_run *run)
     run->added = 0;
     run->begun = false;
     run->broken = false;
+    run->records = false;
 }
 
 static void lower_case(const char *text, char lower[FMPNN_RECORD_NAME_MAX + 2])
@@ -295,7 +297,8 @@ static fmpnn_status look_for_results(fmpnn_run *run, bool *complete, fmpnn_error
         return fmpnn_fail(err, FMPNN_EINVAL,
                           "plan: resuming a design needs \"temperatures\" and \"n\"");
     if (run->target.place == FMPNN_TARGET_FOLDER)
-        return fmpnn_folder_check(&run->target, run->mode, &wanted, complete, err);
+        return fmpnn_folder_check(&run->target, run->mode, &wanted, complete, &run->records,
+                                  err);
     if (run->target.format == FMPNN_FORMAT_NPZ)
         return check_arrays_file(run, complete, err);
     if (run->existing.count) {
@@ -649,6 +652,9 @@ static fmpnn_status end_in_folder(fmpnn_run *run, fmpnn_error *err)
         status = stage(run, "probs", ".npz", &run->npz, err);
     if (!status && run->verb == FMPNN_VERB_DESIGN)
         status = stage(run, "seqs", ".fa", &run->fasta, err);
+    fmpnn_wanted wanted = wanted_of(run);
+    if (!status && !run->records)
+        status = fmpnn_folder_drop_structures(&run->target, &wanted, err);
     if (!status)
         status = fmpnn_staged_commit(&run->staged, err);
     fmpnn_text_clear(&table);

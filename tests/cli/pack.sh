@@ -43,6 +43,8 @@ check "other settings" 2 "$fusempnn" pack one.pdb -n 2 --seed 4 --quiet -o a --r
 has err "other settings"
 check "overwritten" 0 "$fusempnn" pack one.pdb -n 2 --seed 4 --quiet -o a --overwrite
 same "replaced" d/packed/one_p1.pdb a/packed/one_p1.pdb
+check "in another form" 0 "$fusempnn" pack one.pdb --seed 3 --quiet -o d --overwrite --pack-format cif
+truth "no other is left" test "$(cd d/packed && echo *)" = "one_p1.cif"
 check "a table" 0 "$fusempnn" pack one.pdb --seed 3
 lines out "." 61
 has err "FOLDER writes the structures"

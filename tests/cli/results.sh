@@ -47,6 +47,24 @@ check "a run of 2 samples" 0 "$fusempnn" design one.pdb --seed 3 -n 2 -o grow
 check "--resume to 4" 0 "$fusempnn" design one.pdb --seed 3 -n 4 -o grow --resume
 grep -A1 "^>one_T0.1_" all/seqs/one.fa | grep -v '^--$' >four
 same "  the bytes of a run of 4" four grow/seqs/one.fa
+# Structures have no settings of their own: none of an earlier run stays beside new records.
+stale() { "$fusempnn" design one.pdb -n 2 -o stale --quiet "$@"; }
+check "backbones of a seed" 0 stale --seed 3 --backbones pdb
+check "another seed, none of them" 0 stale --seed 4 --overwrite
+truth "  the old ones are gone" test -z "$(ls stale/backbones)"
+check "and with them" 0 stale --seed 4 --backbones pdb --resume
+truth "  they are made" test -s stale/backbones/one_T0.1_s1.pdb
+cp stale/backbones/one_T0.1_s1.pdb seed4.pdb
+differ "  of the new seed" seed4.pdb all/backbones/one_T0.1_s1.pdb
+check "another form of the same" 0 stale --seed 4 --backbones cif --resume
+same "  leaves the first" seed4.pdb stale/backbones/one_T0.1_s1.pdb
+check "another form of other ones" 0 stale --seed 3 --backbones cif --overwrite
+truth "  leaves no other" test "$(cd stale/backbones && echo *)" = "one_T0.1_s1.cif one_T0.1_s2.cif"
+rm -r stale/seqs stale/tables
+check "structures without records are results" 2 stale --seed 5
+has err "backbones/one_T0.1_s1.cif: already there"
+check "  and are not taken" 0 stale --seed 5 --resume
+truth "  they are gone" test -z "$(ls stale/backbones)"
 check "parallel tasks share a folder" 0 "$fusempnn" design one.pdb --seed 3 -n 4 -T 0.1,0.5 -o share
 check "  the other task" 0 "$fusempnn" design two.pdb --seed 3 -n 4 -T 0.1,0.5 -o share
 same "  one" all/seqs/one.fa share/seqs/one.fa
