@@ -68,6 +68,7 @@ struct option_row {
 
 #define AT(field) offsetof(options, field)
 #define SEED_MAX 9007199254740991.0 /* 2^53 - 1 */
+#define PRECISIONS "fp32|bf16x3|bf16|fp16"
 
 /* clang-format off */
 static const option_row table[] = {
@@ -225,7 +226,10 @@ static const option_row table[] = {
      "what computes; all: every device shares the inputs; auto: cuda where it can be used (cpu)"},
     {"isa", 0, CHOICE, AT(isa), ALL | F, false, COMMON, "NAME", "generic|avx2|avx512|amx|neon", 0, 0,
      "instruction set; fusempnn doctor lists those usable here (the best)"},
-    {"precision", 0, CHOICE, AT(precision), ALL | F, false, COMMON, "fp32", "fp32", 0, 0, "arithmetic (fp32)"},
+    {"precision", 0, CHOICE, AT(precision), ALL, false, COMMON, PRECISIONS, PRECISIONS, 0, 0,
+     "arithmetic; bf16x3 is float32-grade, on AMX; bf16 and fp16 (cuda) are approximate (fp32)"},
+    {"precision", 0, CHOICE, AT(precision), F, false, COMMON, PRECISIONS, PRECISIONS, 0, 0,
+     "arithmetic of the fused side; bf16x3 is float32-grade, on AMX; bf16 is approximate (fp32)"},
     {"quiet", 0, FLAG, AT(quiet), ALL, false, COMMON, NULL, NULL, 0, 0, "no notes and no progress"},
     {"help", 'h', FLAG, AT(help), ALL | F, false, COMMON, NULL, NULL, 0, 0, "this text"},
 };
@@ -356,17 +360,13 @@ static bool set_temperatures(const option_row *row, const char *value, options *
     return o->temperatures > 0;
 }
 
-/* Devices and precisions of the family that this build cannot offer are a matter of the
+/* Devices are numbered. Those, and precisions, that this build cannot offer are a matter of the
  * machine (exit 5, told by the library), not of spelling. */
-static bool is_known_elsewhere(const option_row *row, const char *value)
+static bool is_numbered_device(const option_row *row, const char *value)
 {
-    if (!strcmp(row->name, "device") && !strncmp(value, "cuda", 4))
-        return !value[4] || !strcmp(value + 4, ":all") ||
-               (value[4] == ':' && value[5] &&
-                strspn(value + 5, "0123456789") == strlen(value + 5));
-    if (!strcmp(row->name, "precision"))
-        return is_choice("bf16x3|fp16|bf16", value);
-    return false;
+    return !strcmp(row->name, "device") && !strncmp(value, "cuda:", 5) &&
+           (!strcmp(value + 5, "all") ||
+            (value[5] && strspn(value + 5, "0123456789") == strlen(value + 5)));
 }
 
 static bool add_repeated(repeated *list, const char *value, char message[512])
@@ -390,8 +390,9 @@ bool option_set(const option_row *row, const char *value, options *o, char messa
         *(bool *)target = true;
         return true;
     case CHOICE:
-        if (!is_choice(row->choices, value) && !is_known_elsewhere(row, value)) {
-            snprintf(message, 512, "'%.80s' is not one of: %s", value, row->choices);
+        if (!is_choice(row->choices, value) && !is_numbered_device(row, value)) {
+            snprintf(message, 512, "'%.80s' is not one of: %s", value,
+                     strchr(row->argument, '|') ? row->argument : row->choices);
             return false;
         }
         *(const char **)target = value;
@@ -615,6 +616,19 @@ static int check_states(const verb *v, options *o)
     return -1;
 }
 
+/* An option of packing that says other than what is usual, or NULL. */
+static const char *packing_alone(const options *o)
+{
+    options usual;
+    options_init(&usual);
+    return o->repack                                   ? "--repack"
+           : o->pack_steps != usual.pack_steps         ? "--pack-steps"
+           : o->pack_samples != usual.pack_samples     ? "--pack-samples"
+           : strcmp(o->pack_format, usual.pack_format) ? "--pack-format"
+           : o->pack_weights != usual.pack_weights     ? "--pack-weights"
+                                                       : NULL;
+}
+
 static int check_together(const verb *v, const options *o)
 {
     if (o->fasta && o->variants)
@@ -626,8 +640,9 @@ static int check_together(const verb *v, const options *o)
                         "needs -o, a file or a folder");
     if (o->packings && v->bit == VERB_DESIGN && !o->output)
         return complain(v, "--pack", "needs -o, a folder");
-    if (o->repack && !o->packings)
-        return complain(v, "--repack", "needs --pack");
+    const char *of_packing = packing_alone(o);
+    if (v->bit == VERB_DESIGN && !o->packings && of_packing)
+        return complain(v, of_packing, "needs --pack");
     if (o->gaps_as && o->gaps_as[1])
         return complain(v, "--gaps-as", "must be one character");
     if (o->gaps_as && (o->gaps_as[0] <= ' ' || o->gaps_as[0] > '~' || o->gaps_as[0] == '>'))

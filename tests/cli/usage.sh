@@ -13,7 +13,7 @@ for verb in design score probs pack inspect doctor; do
     check "$verb --help" 0 "$fusempnn" $verb --help
     has out "^Usage: fusempnn $verb"
     has out "^Examples:"
-    has_not out "bf16"
+    has out "--precision fp32.bf16x3.bf16.fp16"
     check "$verb with an unknown option" 2 "$fusempnn" $verb --frobnicate one.pdb
     one_line err
 done
@@ -31,9 +31,18 @@ for bad in "-T -1" "-T nan" "-T inf" "-T 0x1" "-T ," "-T 0.1,0.1" "-n 0" "-n -3"
     "--threads two" "--noise -0.1" "--first-sample 0" "--isa sse9" "--device tpu" \
     "--precision fp8" "--reading mine" "--gaps wide" "--symmetry c3" "--backbones xyz" \
     "--gaps-as XX" "--separator A" "--fasta-chains some" "--resume" "--overwrite" \
-    "--overwrite --resume -o x"; do
+    "--overwrite --resume -o x" "--repack" "--pack-steps 2" "--pack-samples 4" \
+    "--pack-format cif" "--pack-weights x"; do
     check "design $bad" 2 "$fusempnn" design one.pdb $bad
     one_line err
+done
+check "design --precision fp8" 2 "$fusempnn" design one.pdb --precision fp8
+has err "'fp8' is not one of: fp32.bf16x3.bf16.fp16"
+check "design --device tpu" 2 "$fusempnn" design one.pdb --device tpu
+has err "'tpu' is not one of: cpu.cuda.:N.:all..auto"
+for verb in scan verify "bench fusion" "bench model"; do
+    check "$verb --help" 0 "$fusempnn" $verb --help
+    has out "--precision fp32.bf16x3.bf16.fp16"
 done
 check "the largest seed" 0 "$fusempnn" design one.pdb --seed 9007199254740991
 has out " seed=9007199254740991 "
