@@ -42,7 +42,7 @@ size_t fmpnn_helper_chains(const fmpnn_structure *st,
 
 static fmpnn_status read_input(fmpnn_helper *h, input kind)
 {
-    fmpnn_dropped dropped;
+    fmpnn_dropped dropped = {0}; /* none of any length or letters */
     const char *path =
         kind == PARSED ? h->options->input_path : h->options->jsonl_input_path;
     const char *option = kind == PARSED ? "input_path" : "jsonl_input_path";

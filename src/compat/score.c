@@ -139,7 +139,7 @@ fmpnn_status fmpnn_original_score(fmpnn_original *run, const fmpnn_entry *entry)
     else
         memcpy(letters, entry->inputs->native, entry->L);
     for (size_t n = 0; n <= run->fastas && !status; n++) {
-        if (n) /* a short one leaves the rest as it was */
+        if (n && run->fasta[n - 1].length) /* a short one leaves the rest as it was */
             memcpy(letters, run->fasta[n - 1].letters, run->fasta[n - 1].length);
         status = score_one(&passes, n, letters, score, global);
     }

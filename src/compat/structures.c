@@ -237,7 +237,7 @@ fmpnn_status fmpnn_structures_read_parsed(fmpnn_structures *structures, const ch
         else if (strlen(seq) > FMPNN_MAX_RESIDUES)
             status = fmpnn_fail(err, FMPNN_EFORMAT, "%s:%zu: %s has more than %d residues",
                                 path, file.line, at.name, FMPNN_MAX_RESIDUES);
-        else if (seq[strspn(seq, LETTERS)])
+        else if (atoms != FMPNN_PARSED_NONE && seq[strspn(seq, LETTERS)])
             dropped->bad_characters++;
         else if (strlen(seq) > longest)
             dropped->too_long++;

@@ -28,7 +28,8 @@ typedef struct fmpnn_structures {
 fmpnn_status fmpnn_structures_read_pdb(fmpnn_structures *structures, const char *path,
                                        bool ca_only, fmpnn_error *err);
 /* All lines of a JSON Lines file; those longer than `longest` are only counted, and so are
- * those with foreign letters. Failures name line, structure, chain and residue. */
+ * those with foreign letters, where atoms are read. Failures name line, structure, chain and
+ * residue. */
 fmpnn_status fmpnn_structures_read_parsed(fmpnn_structures *structures, const char *path,
                                           fmpnn_parsed_atoms atoms, size_t longest,
                                           fmpnn_dropped *dropped, fmpnn_error *err);

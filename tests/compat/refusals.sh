@@ -168,6 +168,12 @@ helper_refused 2 'chain B has fewer positions' make_tied_positions_dict --input_
 helper_refused 2 'pos_neg_chain_list' make_pos_neg_tied_positions_dict --input_path all.jsonl --homooligomer 1
 helper_refused 2 "'b' is no number" make_bias_AA --AA_list "A" --bias_list b
 
+# a foreign letter keeps no structure from the helpers
+sed 's/"seq": "./"seq": "B/; s/"seq_chain_A": "./"seq_chain_A": "B/' dimer.jsonl >foreign.jsonl
+"$fusempnn" assign_fixed_chains --input_path foreign.jsonl --output_path assigned.jsonl 2>err
+[ "$(cat assigned.jsonl)" = '{"dimer": [["A"], ["B"]]}' ] && report yes "a foreign letter" ||
+    report no "a foreign letter"
+
 if [ $weights = yes ]; then
     : >err
     same() { # same A B WHAT
@@ -202,6 +208,10 @@ if [ $weights = yes ]; then
     printf '{"dimer": [[], ["A", "B"]]}\n' >d.jsonl
     run --jsonl_path dimer.jsonl --chain_id_jsonl d.jsonl --out_folder k --score_only 1
     grep -q 'nothing is designed' err && report yes "nothing designed is said" || report no "nothing designed is said"
+    printf '>none\n>all\nAAAAAAAAAAAAAAAAAAAAAAAA\n' >f.fa
+    run --pdb_path $pdb --score_only 1 --path_to_fasta f.fa --out_folder empty
+    grep -q 'sequence 1 has 0 letters for 24 residues' err && [ -e empty/score_only/dimer_fasta_2.npz ] &&
+        report yes "a sequence without letters" || report no "a sequence without letters"
     printf '{"dimer": []}\n' >d.jsonl
     run --jsonl_path dimer.jsonl --tied_positions_jsonl d.jsonl --num_seq_per_target 2 --out_folder l
     head -n 1 all.jsonl >first.jsonl
