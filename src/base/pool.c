@@ -440,6 +440,8 @@ void fmpnn_pool_each(fmpnn_pool *pool, int threads, size_t count,
                      void (*item)(void *of, size_t n), void *of)
 {
     each e = {item, of, count};
+    if (threads > 1 && count < (size_t)threads) /* waking a thread takes longer than some items */
+        threads = (int)count;
     fmpnn_task task = {.of = &e, .phases = 1, .items = each_items, .item = each_item};
     fmpnn_pool_run(pool, threads, &task);
 }

@@ -42,7 +42,7 @@ fmpnn_status device_enter(const fmpnn_context *ctx, device **out, fmpnn_error *e
 
 /* ---- memory ---- */
 
-enum { KEPT_FROM = 1 << 20 }; /* bytes; smaller blocks are the driver's own business */
+enum { KEPT_FROM = 1 << 16 }; /* bytes; smaller blocks are the driver's own business */
 
 /* Rounded up to one of four sizes between powers of two, so that it fits again. */
 static size_t kept_size(size_t bytes)

@@ -163,6 +163,7 @@ typedef struct device {
     int shared_limit; /* bytes of shared memory a block may have */
     int major, minor;
     int clusters; /* that wave.cu may launch; 0: not asked yet */
+    long wave;    /* number of its last launch there, among all contexts of the device */
     bool split; /* float32-grade: two halves a number; else one */
     cudaStream_t stream;
     uploaded *weights; /* of the models met so far */

@@ -118,13 +118,14 @@ static fmpnn_status plan_wave(sampler *s, flight *f, fmpnn_error *err)
         (wave_group *)fmpnn_alloc(agenda->row_start[agenda->levels], sizeof *f->groups);
     if (!f->groups)
         return fmpnn_fail_memory(err, "sampling");
-    for (uint32_t v = 0; v < agenda->levels; v++)
-        for (size_t at = agenda->row_start[v]; at < agenda->row_start[v + 1];
-             at += WAVE_ROWS) {
+    for (uint32_t v = 0; v < agenda->levels; v++) {
+        size_t each = decode_wave_rows(s->dev, agenda->row_start[v + 1] - agenda->row_start[v]);
+        for (size_t at = agenda->row_start[v]; at < agenda->row_start[v + 1]; at += each) {
             size_t left = agenda->row_start[v + 1] - at;
             f->groups[f->n_groups++] =
-                (wave_group){(uint32_t)at, (uint32_t)(left < WAVE_ROWS ? left : WAVE_ROWS)};
+                (wave_group){(uint32_t)at, (uint32_t)(left < each ? left : each)};
         }
+    }
     for (size_t n = 0; n < agenda->cells; n++)
         if (agenda->level[n])
             f->agenda.letters[n] |= WAVE_UNTOLD;

@@ -284,43 +284,54 @@ __device__ inline float warp_sum(float x)
     return x;
 }
 
-/* Over the lanes of a row: pairs of ever farther channels. So eight of a lane may be added there
- * (wave.cu) with the same bits. */
-__device__ inline float norm_sum(float x)
+/* Sum of n numbers and of squares of their distances from their mean; joined in pairs, so that one
+ * pass does for both. */
+typedef struct moments {
+    float sum, square;
+} moments;
+
+__device__ inline moments moments_of(float4 x)
 {
-#pragma unroll
-    for (int d = 1; d < LANES; d *= 2)
-        x += __shfl_xor_sync(~0u, x, d);
-    return x;
+    moments m;
+    m.sum = (x.x + x.y) + (x.z + x.w);
+    float mean = 0.25f * m.sum;
+    x.x -= mean, x.y -= mean, x.z -= mean, x.w -= mean;
+    m.square = fmaf(x.y, x.y, __fmul_rn(x.x, x.x)) + fmaf(x.w, x.w, __fmul_rn(x.z, x.z));
+    return m;
 }
 
-__device__ inline float sum4(float4 x)
+/* Two of n numbers each; over[n] = 1 / 2n. */
+__device__ inline moments joined(moments a, moments b, float over)
 {
-    return (x.x + x.y) + (x.z + x.w);
+    float d = a.sum - b.sum;
+    moments m = {a.sum + b.sum, fmaf(__fmul_rn(d, d), over, a.square + b.square)};
+    return m;
 }
-__device__ inline float squares4(float4 x)
+
+__device__ inline moments joined_across(moments m, int lanes, float over)
 {
-    return fmaf(x.y, x.y, x.x * x.x) + fmaf(x.w, x.w, x.z * x.z);
+    moments other = {__shfl_xor_sync(~0u, m.sum, lanes), __shfl_xor_sync(~0u, m.square, lanes)};
+    return joined(m, other, over);
 }
-__device__ inline float4 less(float4 x, float y)
+
+__device__ inline float4 centred(float4 x, moments m, float4 g, float4 b)
 {
-    return make_float4(x.x - y, x.y - y, x.z - y, x.w - y);
-}
-__device__ inline float norm_scale(float squares)
-{
-    return rsqrtf(squares * (1.0f / WIDTH) + 1e-5f);
-}
-__device__ inline float4 centred(float4 x, float scale, float4 g, float4 b)
-{
+    float mean = m.sum * (1.0f / WIDTH);
+    float scale = rsqrtf(m.square * (1.0f / WIDTH) + 1e-5f);
+    x.x -= mean, x.y -= mean, x.z -= mean, x.w -= mean;
     return make_float4(fmaf(x.x * scale, g.x, b.x), fmaf(x.y * scale, g.y, b.y),
                        fmaf(x.z * scale, g.z, b.z), fmaf(x.w * scale, g.w, b.w));
 }
 
-/* A row of WIDTH, four channels a lane; the lane's gains and biases. */
+/* A row of WIDTH, four channels a lane; the lane's gains and biases. Joined are four channels, then
+ * pairs of ever more: so a lane may as well have eight (wave.cu), with the same bits. */
 __device__ inline float4 normed(float4 x, float4 g, float4 b)
 {
-    x = less(x, norm_sum(sum4(x)) * (1.0f / WIDTH));
-    return centred(x, norm_scale(norm_sum(squares4(x))), g, b);
+    moments m = moments_of(x);
+#pragma unroll
+    for (int d = 1; d < LANES; d *= 2)
+        m = joined_across(m, d, 1.0f / (8 * d));
+    return centred(x, m, g, b);
 }
 
 #endif

@@ -289,10 +289,12 @@ template <bool SPLIT> struct wave {
         int r = g % ROWS, c = norm_channel();
         const float4 *from = (const float4 *)&sh->x[r][c];
         float4 a = from[0], b = from[1];
-        float mean = sum_lanes(sum4(a) + sum4(b)) * (1.0f / WIDTH);
-        a = less(a, mean), b = less(b, mean);
-        float scale = norm_scale(sum_lanes(squares4(a) + squares4(b)));
-        a = centred(a, scale, gain[0], bias[0]), b = centred(b, scale, gain[1], bias[1]);
+        moments m = joined(moments_of(a), moments_of(b), 1.0f / 8);
+        m = joined_across(m, 1, 1.0f / 16);
+        m = joined_across(m, 2, 1.0f / 32);
+        m = joined_across(m, 4 * ROWS, 1.0f / 64);
+        m = joined_across(m, 8 * ROWS, 1.0f / 128);
+        a = centred(a, m, gain[0], bias[0]), b = centred(b, m, gain[1], bias[1]);
         if (keep && warp == 0) {
             ((float4 *)&sh->y[r][c])[0] = a;
             ((float4 *)&sh->y[r][c])[1] = b;
@@ -306,15 +308,6 @@ template <bool SPLIT> struct wave {
         if constexpr (SPLIT)
             put_half(o.lo[0], &to->part[1][g / ROWS][r][q]);
         __syncwarp();
-    }
-    /* Over the lanes of a row, in the order of norm_sum(). */
-    __device__ static float sum_lanes(float x)
-    {
-        x += __shfl_xor_sync(~0u, x, 1);
-        x += __shfl_xor_sync(~0u, x, 2);
-        x += __shfl_xor_sync(~0u, x, 4 * ROWS);
-        x += __shfl_xor_sync(~0u, x, 8 * ROWS);
-        return x;
     }
     /* Of two rows' lanes, the first takes both rows' words of the first step, the other those of
      * the second. */
@@ -379,12 +372,12 @@ template <bool SPLIT> struct wave {
     }
 
     /* Its piece of the output goes to every block. */
-    template <typename WEIGHTS> __device__ void feed_out(const WEIGHTS &w_out)
+    template <typename WEIGHTS> __device__ void feed_out(const WEIGHTS &w_out, uint32_t rows)
     {
         float4 y[2];
         int c = channel_of(2 * warp, 0, lane);
         rows_product<SPLIT, 2, CHUNK>(y, &sh->hidden, w_out, q);
-        for (int r = 0; r < ROWS; r++)
+        for (uint32_t r = 0; r < rows; r++)
             send(&sh->pieces[rank][r][c], PIECES, of_row(y, r));
     }
 
@@ -459,14 +452,18 @@ __global__ void __cluster_dims__(CLUSTER, 1, 1) __launch_bounds__(THREADS, 1)
     v.w_out = w_out + 2 * v.warp * CHUNK * LANES + v.lane;
     const bool scribe = v.rank == SCRIBE;
     const int drawer = v.warp - DRAWERS; /* its row */
+    uint32_t cluster = blockIdx.x / CLUSTER, clusters = gridDim.x / CLUSTER;
     const int PARTS_BYTES = CLUSTER * WIDTH * sizeof(float),
-              PIECES_BYTES = CLUSTER * ROWS * WIDTH * sizeof(float);
+              PIECES_BYTES = CLUSTER * WIDTH * sizeof(float); /* a row */
     if (threadIdx.x == 0) {
         for (int n = 0; n < EXCHANGES; n++)
             barrier_init(&sh->arrived[n]);
         asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
+    }
+    __syncthreads();
+    if (threadIdx.x == 0) {
         barrier_expect(&sh->arrived[PARTS], PARTS_BYTES);
-        barrier_expect(&sh->arrived[PIECES], PIECES_BYTES);
+        barrier_expect(&sh->arrived[PIECES], (int)t.groups[cluster].count * PIECES_BYTES);
     }
     for (int n = 0; n < EXCHANGES; n++)
         v.phase[n] = 0;
@@ -484,11 +481,11 @@ __global__ void __cluster_dims__(CLUSTER, 1, 1) __launch_bounds__(THREADS, 1)
         for (int e = 0; e < 4; e++)
             if (v.channel() + e < LETTERS)
                 (&b_logits.x)[e] = w.b_logits[v.channel() + e];
+    __syncthreads();
     cluster_sync(); /* every block of the cluster is there, and its barriers */
 
-    uint32_t cluster = blockIdx.x / CLUSTER, clusters = gridDim.x / CLUSTER;
     for (uint32_t n = cluster; n < t.n_groups; n += clusters) {
-        wave_group group = t.groups[n];
+        wave_group group = t.groups[n], later = t.groups[n + clusters < t.n_groups ? n + clusters : n];
         /* the block's row; one without a row walks along with the first */
         bool has_row = (uint32_t)v.slot < group.count;
         row r = t.rows[group.first + (has_row ? v.slot : 0)];
@@ -569,15 +566,16 @@ __global__ void __cluster_dims__(CLUSTER, 1, 1) __launch_bounds__(THREADS, 1)
             if constexpr (SPLIT) {
                 v.feed_in(f_in);
                 next.fetch(after, next_tile, 0, v.lane);
-                v.feed_out(f_out);
+                v.feed_out(f_out, group.count);
             } else {
                 v.feed_in(resident<4>{v.w_in + layer * SLICE_FRAGMENTS});
-                v.feed_out(resident<CHUNK>{v.w_out + layer * SLICE_FRAGMENTS});
+                v.feed_out(resident<CHUNK>{v.w_out + layer * SLICE_FRAGMENTS},
+                           group.count);
                 w3.fetch(following.node.w3, 2 * v.warp, 0, v.lane);
             }
             v.fetch_norm(now.node.gain2, now.node.bias2);
             float kept = sh->y[v.place()][v.place_channel()];
-            v.wait(PIECES, PIECES_BYTES);
+            v.wait(PIECES, (int)(last ? later : group).count * PIECES_BYTES);
             if constexpr (SPLIT)
                 if (last)
                     w3.fetch(following.node.w3, 2 * v.warp, 0, v.lane);
@@ -614,12 +612,18 @@ __global__ void __cluster_dims__(CLUSTER, 1, 1) __launch_bounds__(THREADS, 1)
         if (draws_letter) {
             float logit = v.lane < LETTERS ? sh->logits[drawer][v.lane] : 0;
             double p;
-            int letter = draw_letter(d, draw_single(d, logit), t.rules, t.failed,
+            int letter = d.plain ? draw_quickly(d, logit, v.lane) : -1;
+            bool quick = letter >= 0;
+            if (!quick)
+                letter = draw_letter(d, draw_single(d, logit), t.rules, t.failed,
                                      &sh->scratch[drawer], v.lane, &p);
             if (v.lane == 0)
                 tell_letter(place_letter, letter);
             if (v.lane < LETTERS)
                 logits[v.lane] = logit;
+            if (probs && quick)
+                draw_letter(d, draw_single(d, logit), t.rules, t.failed, &sh->scratch[drawer],
+                            v.lane, &p);
             if (probs && v.lane < LETTERS)
                 probs[v.lane] = p;
         }
@@ -691,20 +695,22 @@ bool decode_wave_fits(device *dev, const model_weights *w, int K, size_t rows_a_
  * for ever for those that found none. */
 static pthread_mutex_t waves_lock = PTHREAD_MUTEX_INITIALIZER;
 static cudaEvent_t last_wave[MOST_DEVICES]; /* made once, kept as long as the process */
+static long waves[MOST_DEVICES]; /* how many there were; device.wave: the context's last */
 
 static fmpnn_status launch_locked(device *dev, const cudaLaunchConfig_t *c,
                                   const wave_task *task, const wave_weights *weights,
                                   fmpnn_error *err)
 {
     cudaEvent_t *last = &last_wave[dev->number];
-    if (*last)
-        CUDA_TRY(cudaStreamWaitEvent(dev->stream, *last, 0), err);
-    else
+    if (!*last)
         CUDA_TRY(cudaEventCreateWithFlags(last, cudaEventDisableTiming), err);
+    else if (waves[dev->number] != dev->wave)
+        CUDA_TRY(cudaStreamWaitEvent(dev->stream, *last, 0), err);
     CUDA_TRY(dev->split ? cudaLaunchKernelEx(c, decode_wave_kernel<true>, *task, *weights)
                         : cudaLaunchKernelEx(c, decode_wave_kernel<false>, *task, *weights),
              err);
     CUDA_TRY(cudaEventRecord(*last, dev->stream), err);
+    dev->wave = ++waves[dev->number];
     return FMPNN_OK;
 }
 

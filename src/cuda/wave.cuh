@@ -28,6 +28,13 @@ typedef struct wave_task {
  * on average. */
 bool decode_wave_fits(device *dev, const model_weights *w, int K, size_t rows_a_level);
 
+/* How many rows of a level of so many a group has: one is quicker, as long as every other cluster
+ * can make ready for the next level. */
+inline size_t decode_wave_rows(const device *dev, size_t rows)
+{
+    return 2 * rows <= (size_t)dev->clusters ? 1 : WAVE_ROWS;
+}
+
 fmpnn_status decode_wave(device *dev, const model_weights *w, const wave_task *task,
                          fmpnn_error *err);
 
