@@ -102,6 +102,7 @@ typedef struct drawing {
     double T, uniform, weight; /* weight: of the first residue */
     bool plain;                /* by a uniform number, from logits and bias alone */
     float scale;               /* weight over T */
+    float doubt;               /* what roundings of draw_quickly() reach, but for the logits' */
     const double *exponential;
     double *probs;
 } drawing;
@@ -208,6 +209,10 @@ __device__ static inline drawing draw_prepare(const device_request &request,
     d.plain = d.designed && !d.settled && !d.greedy && !d.exponential && !rules.pssm_bias &&
               !rules.pssm_allowed && !rules.omit_last;
     d.scale = (float)(d.weight / d.T);
+    float most = rules.bias && !d.omitted ? fabsf((float)d.bias) : 0;
+    for (int n = 16; rules.bias && n; n /= 2)
+        most = fmaxf(most, __shfl_xor_sync(~0u, most, n));
+    d.doubt = fmaf(1e-6f, most, 1e-5f);
     return d;
 }
 
@@ -245,8 +250,9 @@ __device__ static inline int draw_letter(const drawing &d, double z,
 /* The letter of a plain draw in single precision, a ninth of the time, if that cannot be another
  * than that of draw_letter(): if no sum of probabilities comes nearer to the uniform number than
  * all roundings together reach. Else, once in some thousand draws, -1. What is not a number is never
- * far enough. Roundings: of a logit over T, its size times 2e-7, twice; of exp and sums, less than
- * 3e-6. */
+ * far enough. Roundings: of a logit over T and a bias over T, their sizes times 2e-7 each (a logit
+ * that counts is no larger than the largest sum and its bias together); of exp and sums, less
+ * than 3e-6. */
 __device__ static inline int draw_quickly(const drawing &d, float logit, int lane)
 {
     float y = d.omitted ? -INFINITY : fmaf(logit, d.scale, (float)d.bias);
@@ -259,7 +265,7 @@ __device__ static inline int draw_quickly(const drawing &d, float logit, int lan
         sum += lane >= n ? before : 0;
     }
     float all = __shfl_sync(~0u, sum, LANES - 1), bar = (float)d.uniform * all;
-    bool clear = fabsf(sum - bar) > fmaf(1e-6f, fabsf(top), 1e-5f) * all;
+    bool clear = fabsf(sum - bar) > fmaf(1e-6f, fabsf(top), d.doubt) * all;
     unsigned above = __ballot_sync(~0u, sum > bar);
     return __all_sync(~0u, clear) && above ? __ffs((int)above) - 1 : -1;
 }
