@@ -64,6 +64,12 @@ outcome outcome_of_output(fmpnn_status status)
     return status == FMPNN_EEXIST || status == FMPNN_EINVAL ? STOP_USAGE : STOP_OUTPUT;
 }
 
+outcome outcome_of_results(fmpnn_status status)
+{
+    return status == FMPNN_EINVAL || status == FMPNN_EFORMAT ? FAILED_SELECTION
+                                                             : outcome_of_output(status);
+}
+
 static int exit_code_of(outcome how)
 {
     switch (how) {
@@ -308,7 +314,7 @@ static outcome make_results(batch *b, const input *in, prepared *p)
     if (!p->computed)
         how = b->work->each(b, in, p->job, &p->err);
     else if (how == OUTCOME_DONE)
-        how = outcome_of_output(parcel_deliver(&p->parcel, b, in, &p->err));
+        how = outcome_of_results(parcel_deliver(&p->parcel, b, in, &p->err));
     if (how != OUTCOME_DONE) {
         fmpnn_run_drop_structure(b->run);
         return how;

@@ -69,8 +69,10 @@ struct batch {
 
 int batch_run(const verb *v, const work *w, void *state, int argc, char **argv);
 
-/* What a failed library call means: while computing, and while handing over results. */
+/* What a failed library call means: while computing, while handing over results of one input (its
+ * chain names may have no room in a PDB file), and of the place that all results go to. */
 outcome outcome_of_compute(fmpnn_status status);
+outcome outcome_of_results(fmpnn_status status);
 outcome outcome_of_output(fmpnn_status status);
 
 /* A piece of work small enough to stop after: sequences of L residues at a time, more where a device

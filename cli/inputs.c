@@ -31,6 +31,9 @@ static input *append(inputs *in, const char *path, const options *o)
 
 /* ---- names ---- */
 
+/* Results are called after their structure, with more behind it; file names have 255 bytes. */
+enum { LONGEST_NAME = 160 };
+
 static bool is_name_char(char c)
 {
     return isalnum((unsigned char)c) || c == '.' || c == '_' || c == '-';
@@ -54,7 +57,7 @@ bool input_name_is_clean(const char *name)
         if (!is_name_char(name[i]))
             return false;
     }
-    return n > 0 && n < 200 && *name != '.' && *name != '-';
+    return n > 0 && n <= LONGEST_NAME && *name != '.' && *name != '-';
 }
 
 static char *name_of(const char *path, const options *o)
@@ -251,7 +254,22 @@ static int add_at_file(inputs *in, const verb *v, const char *path, const option
     return code;
 }
 
-/* ---- names must differ ---- */
+/* ---- names must fit, and differ ---- */
+
+static void check_lengths(inputs *in)
+{
+    for (size_t i = 0; i < in->count; i++) {
+        char why[200];
+        size_t n = strlen(in->item[i].name);
+        if (n <= LONGEST_NAME || in->item[i].failure)
+            continue;
+        snprintf(why, sizeof why,
+                 "a name of %zu characters; at most %d can name results: a column 'name' in "
+                 "@jobs.tsv gives another",
+                 n, LONGEST_NAME);
+        in->item[i].failure = checked_copy(why);
+    }
+}
 
 static int compare_names(const void *a, const void *b)
 {
@@ -293,6 +311,8 @@ int inputs_expand(const verb *v, const options *o, inputs *in)
         if (code >= 0)
             return code;
     }
+    if (v->bit & (VERB_DESIGN | VERB_SCORE | VERB_PROBS | VERB_SCAN | VERB_PACK))
+        check_lengths(in);
     return check_names(v, in);
 }
 

@@ -137,8 +137,8 @@ static int read_row(jobs_table *t, inputs *in, char *line)
         return complain(t, "name", "a folder of several structures cannot have one name");
     if (!input_name_is_clean(cell[t->name]))
         return complain(t, "name",
-                        "may hold letters, digits, '.', '_' and '-' only, and starts "
-                        "with a letter, digit or '_'");
+                        "may hold 1 to 160 letters, digits, '.', '_' and '-' only, and "
+                        "starts with a letter, digit or '_'");
     free(in->item[before].name);
     in->item[before].name = checked_copy(cell[t->name]);
     return -1;

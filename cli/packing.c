@@ -99,7 +99,7 @@ outcome packing_add(batch *b, const input *in, const fmpnn_job *job, double temp
             return outcome_of_compute(status);
         status = parcel_packs(b, in, packs, err);
         if (status != FMPNN_OK)
-            return outcome_of_output(status);
+            return outcome_of_results(status);
         done += n;
         if (b->verb->bit == VERB_PACK) /* a design counts samples */
             parcel_progress(b, in, n);

@@ -76,7 +76,7 @@ static outcome add_samples(batch *b, const input *in, fmpnn_job *job, double T,
         return outcome_of_compute(status);
     outcome how = pack_samples(b, in, job, samples, err);
     if (how == OUTCOME_DONE)
-        return outcome_of_output(parcel_samples(b, samples, err));
+        return outcome_of_results(parcel_samples(b, samples, err));
     fmpnn_samples_free(samples);
     return how;
 }
@@ -121,7 +121,7 @@ static outcome hand_over(batch *b, const input *in, fmpnn_job *job,
             *err = request[t].error;
             return outcome_of_compute(request[t].status);
         }
-        outcome how = outcome_of_output(parcel_samples(b, request[t].samples, err));
+        outcome how = outcome_of_results(parcel_samples(b, request[t].samples, err));
         request[t].samples = NULL;
         if (how != OUTCOME_DONE)
             return how;

@@ -67,7 +67,7 @@ static outcome probs_one(batch *b, const input *in, fmpnn_job *job, fmpnn_error 
         letters[i] = fmpnn_job_position(job, i).native;
     how = outcome_of_compute(fmpnn_probs(b->ctx, job, mode, NULL, orders, log_p, err));
     if (how == OUTCOME_DONE) {
-        how = outcome_of_output(parcel_probs(b, mode, letters, orders, log_p, err));
+        how = outcome_of_results(parcel_probs(b, mode, letters, orders, log_p, err));
         letters = NULL;
         log_p = NULL;
     }

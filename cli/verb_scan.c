@@ -69,7 +69,7 @@ static outcome scan_one(batch *b, const input *in, fmpnn_job *job, fmpnn_error *
         fmpnn_scan(b->ctx, job, NULL, orders, out, out + values, out + 2 * values, err));
     if (how == OUTCOME_DONE) {
         note_rate(b, in, job, seconds() - begin);
-        how = outcome_of_output(fmpnn_run_add_scan(b->run, letters, orders, out, out + values,
+        how = outcome_of_results(fmpnn_run_add_scan(b->run, letters, orders, out, out + values,
                                                    out + 2 * values, err));
     }
     progress_add(in->name, 1);

@@ -127,7 +127,7 @@ static outcome score_native(batch *b, const input *in, fmpnn_job *job, fmpnn_err
     status = parcel_score(b, "native", letters, L, orders, &result, err);
     free(letters);
     parcel_progress(b, in, 1);
-    return outcome_of_output(status);
+    return outcome_of_results(status);
 }
 
 /* Records first .. first+n-1 of the file. */
@@ -143,7 +143,7 @@ static outcome score_some(batch *b, const input *in, fmpnn_job *job, const fasta
         status = parcel_score(b, file->record[first + i].name, letters + i * L, L, orders,
                               &result[i], err);
         if (status != FMPNN_OK)
-            return outcome_of_output(status);
+            return outcome_of_results(status);
     }
     parcel_progress(b, in, n);
     return OUTCOME_DONE;
@@ -187,7 +187,7 @@ static outcome score_rows(batch *b, const input *in, fmpnn_job *job, const varia
                                          (const char *const *)cell, letters + i * L, orders,
                                          &result[i], err);
         if (status != FMPNN_OK)
-            return outcome_of_output(status);
+            return outcome_of_results(status);
     }
     progress_add(in->name, n);
     return OUTCOME_DONE;

@@ -70,6 +70,21 @@ check "  the other task" 0 "$fusempnn" design two.pdb --seed 3 -n 4 -T 0.1,0.5 -
 same "  one" all/seqs/one.fa share/seqs/one.fa
 same "  two" all/seqs/two.fa share/seqs/two.fa
 
+# What one structure's results cannot be is that input's failure: the others are made.
+"$fusempnn" design one.pdb --seed 3 --backbones cif --quiet -o made
+sed 's/ A / Heavy-1 /g' made/backbones/one_T0.1_s1.cif >wide.cif
+long=$(printf 'a%.0s' $(seq 161))
+cp one.pdb $long.pdb
+check "a chain name that no PDB file has room for" 1 "$fusempnn" design wide.cif $long.pdb two.pdb \
+    --seed 3 --backbones pdb -o wide
+has err "wide: .*chain name Heavy-1 has no room in a PDB file; write mmCIF"
+has err "aaa: .*a name of 161 characters"
+truth "  the others are made" test "$(cd wide && echo seqs/* backbones/*)" = "seqs/two.fa backbones/two_T0.1_s1.pdb"
+check "  alone the command is wrong" 2 "$fusempnn" design wide.cif --backbones pdb -o alone
+check "  which cif is not" 0 "$fusempnn" design wide.cif --backbones cif -o alone
+cp one.pdb $(printf 'a%.0s' $(seq 160)).pdb
+check "a name of 160" 0 "$fusempnn" design $(printf 'a%.0s' $(seq 160)).pdb --backbones pdb -T 1e-05 -o alone
+
 check "stdout that is full" 1 sh -c '"$0" design one.pdb >/dev/full' "$fusempnn"
 check "-o /dev/full" 1 "$fusempnn" design one.pdb -o /dev/full
 check "help to a full disk" 1 sh -c '"$0" design --help >/dev/full' "$fusempnn"
