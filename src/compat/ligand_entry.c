@@ -13,37 +13,34 @@
 /* ---- reading */
 
 /* What --parse_these_chains_only names, as "A,B": score.py reads it letter by letter. */
-static void chains_to_read(const fmpnn_ligand_run *run, char only[256])
+static void chains_to_read(const fmpnn_ligand_run *run, fmpnn_text *only)
 {
     const char *text = run->options->parse_these_chains_only;
-    size_t used = 0;
-    only[0] = '\0';
     if (!fmpnn_ligand_given(text))
         return;
-    if (!run->scoring) {
-        snprintf(only, 256, "%s", text);
-        return;
-    }
-    for (; *text && used + 3 < 256; text++)
-        if (isgraph((unsigned char)*text) && *text != ',') {
-            only[used++] = *text;
-            only[used++] = ',';
-        }
-    only[used] = '\0';
+    if (!run->scoring)
+        fmpnn_text_print(only, "%s", text);
+    for (; run->scoring && *text; text++)
+        if (isgraph((unsigned char)*text) && *text != ',')
+            fmpnn_text_print(only, "%c,", *text);
 }
 
 static fmpnn_status read_structure(fmpnn_ligand_entry *entry, const fmpnn_ligand_run *run)
 {
     fmpnn_read_options how;
-    char only[256];
-    chains_to_read(run, only);
+    fmpnn_text only;
+    fmpnn_text_init(&only);
+    chains_to_read(run, &only);
     fmpnn_read_options_default(&how);
     how.reading = FMPNN_READING_ORIGINAL_LIGAND;
     how.zero_occupancy = run->options->parse_atoms_with_zero_occupancy != 0;
-    how.only = *only ? only : NULL;
-    fmpnn_status status = fmpnn_structure_read(entry->path, &how, &entry->st, run->err);
+    how.only = only.size ? only.data : NULL;
+    fmpnn_status status =
+        only.failed ? fmpnn_fail_memory(run->err, "reading a structure")
+                    : fmpnn_structure_read(entry->path, &how, &entry->st, run->err);
     if (!status)
         status = fmpnn_inputs_create(entry->st, NULL, 0, false, &entry->inputs, run->err);
+    fmpnn_text_clear(&only);
     return status;
 }
 

@@ -120,6 +120,11 @@ for chains in AB A,B; do
     said '' ligandmpnn_score --pdb_path dimer.pdb --parse_these_chains_only $chains
     report "$(cmp -s whole/dimer.pt out/dimer.pt && echo yes)" "chains $chains are read"
 done
+many=$(printf 'A,%.0s' $(seq 130))B
+said '' ligandmpnn_score --pdb_path dimer.pdb --parse_these_chains_only $many
+report "$(cmp -s whole/dimer.pt out/dimer.pt && echo yes)" "a long list is read to its end"
+said '' ligandmpnn_run --pdb_path dimer.pdb --parse_these_chains_only $many
+report "$(awk 'NR == 2 { exit length($0) != 25 }' out/seqs/dimer.fa && echo yes)" "by run.py too"
 said '' ligandmpnn_score --pdb_path dimer.pdb --chains_to_design ""
 report "$(cmp -s whole/dimer.pt out/dimer.pt && echo yes)" "no chain to design is all"
 said '' ligandmpnn_score --pdb_path dimer.pdb --parse_these_chains_only A
