@@ -37,7 +37,7 @@ int front_run(const front_place *place, front_work work, const void *what);
         {"isa", FRONT_TEXT, at + offsetof(front_place, isa), "instruction set (the best here)"}, \
     {                                                                                       \
         "precision", FRONT_TEXT, at + offsetof(front_place, precision),                     \
-            "fp32, bf16x3, bf16 or fp16; fp32 gives the published letters (fp32)"                                       \
+            "fp32, bf16x3, bf16 or fp16; fp32 gives the published letters (fp32)"           \
     }
 
 #endif

@@ -1,6 +1,5 @@
 /* What is done with the sum of a row's messages: decode.cuh, "nodes". */
-#include "cuda/decode.cuh"
-#include "cuda/tile.cuh"
+#include "cuda/decode_rows.cuh"
 
 /* A block has 16 MT rows; a warp computes two tiles of columns at a time of all of them. Operands
  * lie in shared memory as the instruction takes them, so each number is converted once. Each
@@ -227,7 +226,6 @@ __global__ void __launch_bounds__(NODE_WARPS *LANES, 1)
     node_place *places = (node_place *)(x + MT * TILE * STRIDE);
     int lane = threadIdx.x % LANES, warp = threadIdx.x / LANES, g = lane / 4;
     int first = blockIdx.x * MT * TILE;
-    const float SCALE = 1.0f / 30;
     weight_ring<SPLIT, RING> ring;
     ring.at = rings + warp * RING * STEP + lane;
     ring.t = &t;
@@ -256,25 +254,11 @@ __global__ void __launch_bounds__(NODE_WARPS *LANES, 1)
         to[n].state = (table *)q.state + ((size_t)t.layer * q.item.L + i) * WIDTH;
         s[n] = make_float4(0, 0, 0, 0);
     }
-    for (int m = 0; m < work.tiles; m++) {
-        float4 v[EACH];
-#pragma unroll
-        for (int n = 0; n < EACH; n++)
-            v[n] = ((const float4 *)(work.s + ((size_t)place[n].place * work.tiles + m) *
-                                                  WIDTH))[lane];
-#pragma unroll
-        for (int n = 0; n < EACH; n++)
-            if (m * TILE < K[n])
-                s[n].x += v[n].x, s[n].y += v[n].y, s[n].z += v[n].z, s[n].w += v[n].w;
-    }
+    add_tiles(s, place, K, work, lane);
 #pragma unroll
     for (int n = 0; n < EACH; n++) {
         int r = warp + n * NODE_WARPS;
-        float share =
-            (float)K[n] * SCALE; /* b3 counts for every neighbour, resolved or not */
-        h[n].x = fmaf(share, b3.x, h[n].x), h[n].y = fmaf(share, b3.y, h[n].y);
-        h[n].z = fmaf(share, b3.z, h[n].z), h[n].w = fmaf(share, b3.w, h[n].w);
-        s[n].x *= SCALE, s[n].y *= SCALE, s[n].z *= SCALE, s[n].w *= SCALE;
+        take_mean(s[n], h[n], b3, K[n]);
         ((float4 *)(x + r * STRIDE))[lane] = h[n];
         put_row<SPLIT, MT>(narrow, r, s[n], lane);
         if (lane == 0)

@@ -3,8 +3,8 @@
  * by bulk copies in stages of 64 input by 128 output channels, in the order of use, which a ninth
  * warp asks for. The sums, and so the bits, are those of decode_nodes.cu: pieces of CHUNK blocks of
  * 32, added in order. */
-#include "cuda/decode.cuh"
-#include "cuda/tile.cuh"
+#include "cuda/barrier.cuh"
+#include "cuda/decode_rows.cuh"
 #include "cuda/wgmma.cuh"
 
 enum {
@@ -118,26 +118,6 @@ fmpnn_status decode_stages_create(device *dev, model_weights *w, void **block,
 
 #if WGMMA
 
-__device__ inline uint32_t address_of(const void *p)
-{
-    return (uint32_t)__cvta_generic_to_shared(p);
-}
-
-__device__ inline void barrier_wait(const uint64_t *barrier, int phase)
-{
-    uint32_t there;
-    do {
-        asm volatile("{\n"
-                     ".reg .pred p;\n"
-                     "mbarrier.try_wait.parity.shared::cta.b64 p, [%1], %2;\n"
-                     "selp.u32 %0, 1, 0, p;\n"
-                     "}"
-                     : "=r"(there)
-                     : "r"(address_of(barrier)), "r"(phase)
-                     : "memory");
-    } while (!there);
-}
-
 /* Lane 0 of the ninth warp: all stages, each as soon as its place is free. */
 __device__ inline void fetch_stages(group_shared *sh, const unsigned char *stages,
                                     int count)
@@ -145,16 +125,9 @@ __device__ inline void fetch_stages(group_shared *sh, const unsigned char *stage
     for (int n = 0; n < count; n++) {
         int place = n % RING;
         if (n >= RING)
-            barrier_wait(&sh->empty[place], n / RING - 1 & 1);
-        asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" ::"r"(
-                         address_of(&sh->full[place])),
-                     "n"((int)STAGE)
-                     : "memory");
-        asm volatile("cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes "
-                     "[%0], [%1], %2, [%3];" ::"r"(address_of(sh->ring[place])),
-                     "l"(stages + (size_t)n * STAGE), "n"((int)STAGE),
-                     "r"(address_of(&sh->full[place]))
-                     : "memory");
+            barrier_wait(shared_address(&sh->empty[place]), n / RING - 1 & 1);
+        bulk_copy(shared_address(sh->ring[place]), stages + (size_t)n * STAGE, STAGE,
+                  shared_address(&sh->full[place]));
     }
 }
 
@@ -167,9 +140,9 @@ struct group_walk {
     __device__ void ask(float (&y)[32], uint32_t operands)
     {
         int place = next % RING;
-        barrier_wait(&sh->full[place], next / RING & 1);
+        barrier_wait(shared_address(&sh->full[place]), next / RING & 1);
         next++;
-        uint32_t weights = address_of(sh->ring[place]) + group * (STEP / 2);
+        uint32_t weights = shared_address(sh->ring[place]) + group * (STEP / 2);
         wgmma_fence();
 #pragma unroll
         for (int k = 0; k < STAGE / STEP; k++)
@@ -181,16 +154,14 @@ struct group_walk {
     __device__ void release(int ahead)
     {
         if (lane == 0)
-            asm volatile("mbarrier.arrive.shared::cta.b64 _, [%0];" ::"r"(
-                             address_of(&sh->empty[(next - 1 - ahead) % RING]))
-                         : "memory");
+            barrier_arrive(shared_address(&sh->empty[(next - 1 - ahead) % RING]));
     }
     /* acc = 0 + piece + piece .. */
     template <int PIECES>
     __device__ void product(float (&acc)[32], const unsigned char *operands)
     {
         float y[2][32];
-        uint32_t at = address_of(operands);
+        uint32_t at = shared_address(operands);
 #pragma unroll
         for (int e = 0; e < 32; e++)
             acc[e] = 0;
@@ -249,18 +220,12 @@ __global__ void __launch_bounds__((WORKERS + 1) * LANES, 1)
     group_shared *sh = (group_shared *)memory;
     int lane = threadIdx.x % LANES, warp = threadIdx.x / LANES, g = lane / 4, q = lane % 4;
     int first = blockIdx.x * ROWS;
-    const float SCALE = 1.0f / 30;
     if (threadIdx.x == WORKERS * LANES) {
         for (int n = 0; n < RING; n++) {
-            asm volatile(
-                "mbarrier.init.shared::cta.b64 [%0], 1;" ::"r"(address_of(&sh->full[n]))
-                : "memory");
-            asm volatile(
-                "mbarrier.init.shared::cta.b64 [%0], %1;" ::"r"(address_of(&sh->empty[n])),
-                "n"((int)WORKERS)
-                : "memory");
+            barrier_init(shared_address(&sh->full[n]), 1);
+            barrier_init(shared_address(&sh->empty[n]), WORKERS);
         }
-        asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
+        barriers_ready();
     }
     __syncthreads();
     if (warp == WORKERS) {
@@ -295,26 +260,11 @@ __global__ void __launch_bounds__((WORKERS + 1) * LANES, 1)
             if (lane == 0)
                 sh->place[r] = first + r < n_rows ? to : group_place{};
         }
-        for (int m = 0; m < work.tiles; m++) {
-            float4 v[EACH];
-#pragma unroll
-            for (int n = 0; n < EACH; n++)
-                v[n] =
-                    ((const float4 *)(work.s + ((size_t)place[n].place * work.tiles + m) *
-                                                   WIDTH))[lane];
-#pragma unroll
-            for (int n = 0; n < EACH; n++)
-                if (m * TILE < K[n])
-                    s[n].x += v[n].x, s[n].y += v[n].y, s[n].z += v[n].z, s[n].w += v[n].w;
-        }
+        add_tiles(s, place, K, work, lane);
 #pragma unroll
         for (int n = 0; n < EACH; n++) {
             int r = warp + n * WORKERS;
-            float share =
-                (float)K[n] * SCALE; /* b3 counts for every neighbour, resolved or not */
-            h[n].x = fmaf(share, b3.x, h[n].x), h[n].y = fmaf(share, b3.y, h[n].y);
-            h[n].z = fmaf(share, b3.z, h[n].z), h[n].w = fmaf(share, b3.w, h[n].w);
-            s[n].x *= SCALE, s[n].y *= SCALE, s[n].z *= SCALE, s[n].w *= SCALE;
+            take_mean(s[n], h[n], b3, K[n]);
             ((float4 *)(sh->x + r * STRIDE))[lane] = h[n];
             put_row(sh->narrow, r, s[n], lane);
         }

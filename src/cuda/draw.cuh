@@ -38,18 +38,19 @@ __device__ static inline void share_letters(double x, draw_scratch *scratch, int
     __syncwarp();
 }
 
-/* The lane's sum of the letters up to its own in ascending order, as the host adds: every lane goes
- * through all of them, with 0 for those beyond. */
-__device__ static inline double sum_up_to(double x, draw_scratch *scratch, int turn, int lane)
+/* Sum of the letters up to `last` in ascending order, as the host adds: every lane goes through all
+ * of them, with 0 for those beyond. */
+__device__ static inline double sum_up_to(int last, double x, draw_scratch *scratch, int turn,
+                                          int lane)
 {
     double sum = 0;
     share_letters(x, scratch, turn, lane);
 #pragma unroll
     for (int a = 0; a < LETTERS; a += 2) {
         double2 two = scratch->value[turn][a / 2];
-        sum = __dadd_rn(sum, a <= lane ? two.x : 0);
+        sum = __dadd_rn(sum, a <= last ? two.x : 0);
         if (a + 1 < LETTERS)
-            sum = __dadd_rn(sum, a + 1 <= lane ? two.y : 0);
+            sum = __dadd_rn(sum, a + 1 <= last ? two.y : 0);
     }
     return sum;
 }
@@ -57,16 +58,7 @@ __device__ static inline double sum_up_to(double x, draw_scratch *scratch, int t
 /* Of all letters. */
 __device__ static inline double sum_letters(double x, draw_scratch *scratch, int turn, int lane)
 {
-    double sum = 0;
-    share_letters(x, scratch, turn, lane);
-#pragma unroll
-    for (int a = 0; a < LETTERS; a += 2) {
-        double2 two = scratch->value[turn][a / 2];
-        sum = __dadd_rn(sum, two.x);
-        if (a + 1 < LETTERS)
-            sum = __dadd_rn(sum, two.y);
-    }
-    return sum;
+    return sum_up_to(LETTERS - 1, x, scratch, turn, lane);
 }
 
 /* The largest of a warp's numbers, none of them NaN: bits in the order of numbers, first the upper
@@ -144,7 +136,7 @@ __device__ static inline bool distribution(const device_rules &r, const drawing 
 
 __device__ static inline int draw_uniform(double p, double u, draw_scratch *scratch, int lane)
 {
-    double sum = sum_up_to(p, scratch, 3, lane);
+    double sum = sum_up_to(lane, p, scratch, 3, lane);
     unsigned above = __ballot_sync(~0u, lane < LETTERS && sum > u),
              possible = __ballot_sync(~0u, lane < LETTERS && p > 0);
     if (above)

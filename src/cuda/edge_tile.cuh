@@ -15,6 +15,7 @@
 #ifndef FMPNN_CUDA_EDGE_TILE_CUH
 #define FMPNN_CUDA_EDGE_TILE_CUH
 
+#include "cuda/barrier.cuh"
 #include "cuda/device.cuh"
 #include "cuda/launch.cuh"
 #include "cuda/wgmma.cuh"
@@ -31,47 +32,6 @@ enum {
     STAGE_BYTES =
         STAGE_STEPS * STEP_BYTES /* twice this if split: higher halves, then lower */
 };
-
-/* ---- shared memory, barriers, copies ---- */
-
-__device__ inline uint32_t shared_address(const void *p)
-{
-    return (uint32_t)__cvta_generic_to_shared(p);
-}
-
-__device__ inline void barrier_init(uint32_t barrier, int count)
-{
-    asm volatile("mbarrier.init.shared::cta.b64 [%0], %1;" ::"r"(barrier), "r"(count)
-                 : "memory");
-}
-
-#if WGMMA
-__device__ inline void barrier_wait(uint32_t barrier, int phase)
-{
-    asm volatile("{\n"
-                 ".reg .pred p;\n"
-                 "again:\n"
-                 "mbarrier.try_wait.parity.shared::cta.b64 p, [%0], %1;\n"
-                 "@p bra done;\n"
-                 "bra again;\n"
-                 "done:\n"
-                 "}" ::"r"(barrier),
-                 "r"(phase)
-                 : "memory");
-}
-
-/* `bytes` from device memory to shared memory; `barrier` counts them. */
-__device__ inline void bulk_copy(uint32_t dst, const void *src, int bytes, uint32_t barrier)
-{
-    asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" ::"r"(barrier),
-                 "r"(bytes)
-                 : "memory");
-    asm volatile("cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes "
-                 "[%0], [%1], %2, [%3];" ::"r"(dst),
-                 "l"(src), "r"(bytes), "r"(barrier)
-                 : "memory");
-}
-#endif
 
 /* ---- numbers ---- */
 
@@ -216,6 +176,22 @@ struct ring_stage {
 
 #if WGMMA
 
+/* barrier_wait() with the branch inside: the form that the edge pass was measured with; the other one
+ * gives it other registers. */
+__device__ inline void ring_await(uint32_t barrier, int phase)
+{
+    asm volatile("{\n"
+                 ".reg .pred p;\n"
+                 "again:\n"
+                 "mbarrier.try_wait.parity.shared::cta.b64 p, [%0], %1;\n"
+                 "@p bra done;\n"
+                 "bra again;\n"
+                 "done:\n"
+                 "}" ::"r"(barrier),
+                 "r"(phase)
+                 : "memory");
+}
+
 /* One thread: barriers, and the first stages on their way. */
 template <bool SPLIT> __device__ inline void ring_fill(const ring &r)
 {
@@ -225,7 +201,7 @@ template <bool SPLIT> __device__ inline void ring_fill(const ring &r)
         asm volatile("st.shared.b32 [%0], %1;" ::"r"(r.counters + 4 * n), "r"(0)
                      : "memory");
     }
-    asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
+    barriers_ready();
     for (int n = 0; n < r.limit; n++)
         bulk_copy(r.stages + n * bytes, r.source + (size_t)n * bytes, bytes,
                   r.full + 8 * n);
@@ -235,7 +211,7 @@ template <bool SPLIT> __device__ inline ring_stage ring_wait(ring &r)
 {
     ring_stage s = {r.stages + r.at * (SPLIT ? 2 : 1) * STAGE_BYTES, r.at, r.next,
                     r.more > 0};
-    barrier_wait(r.full + 8 * r.at, r.phase);
+    ring_await(r.full + 8 * r.at, r.phase);
     if (++r.at == r.limit) {
         r.at = 0;
         r.phase ^= r.streaming;

@@ -6,10 +6,14 @@
  *   device.cuh, device.cu   a device opened for a context: stream, memory, failures
  *   weights.cu              checkpoints packed into fragments of the matrix instructions
  *   tile.cuh, launch.cuh    products, GELU and LayerNorm of one warp; launches that overlap
+ *   wgmma.cuh, barrier.cuh  products of four warps; waiting in shared memory, for copies too
  *   encode.cu, encode_nodes.cu, features.cuh   structures encoded, in passes over edges and nodes
  *   edge_tile.cuh, encode_plan.cu   products of 64 edges, and the weights in the order they need
  *   neighbours.cu, context.cu       the graph found on the device; what residues see of atoms
- *   decode.cu  rows through the decoder; logits.cu, sample.cu: which rows, and letters
+ *   decode.cu, decode_*     many rows through the decoder, level by level: edges, the first layer's
+ *                           messages looked up, nodes by warps or warpgroups (_rows.cuh: both)
+ *   wave.cu, wave_parts.cuh few rows, all levels in one launch
+ *   logits.cu, sample.cu    which rows, and letters (draw.cuh)
  *   agenda.h, agenda.c      what sampling does when, found on the host
  *   flight.cuh, flight.cu   sequences sampled together: what is sent, and where it lies
  *   message_pass*           the operation alone: _edges.cuh, _nodes.cuh its parts, _few.cu,

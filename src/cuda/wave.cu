@@ -123,10 +123,10 @@ template <bool SPLIT> struct wave {
 
     __device__ void wait(int exchange, int bytes)
     {
-        barrier_wait(&sh->arrived[exchange], phase[exchange]);
+        barrier_wait(shared_address(&sh->arrived[exchange]), phase[exchange]);
         phase[exchange] ^= 1;
         if (threadIdx.x == 0)
-            barrier_expect(&sh->arrived[exchange], bytes);
+            barrier_expect(shared_address(&sh->arrived[exchange]), bytes);
     }
 
     /* What the lane's two neighbours add in the first layer: known before any letter. */
@@ -457,13 +457,14 @@ __global__ void __cluster_dims__(CLUSTER, 1, 1) __launch_bounds__(THREADS, 1)
               PIECES_BYTES = CLUSTER * WIDTH * sizeof(float); /* a row */
     if (threadIdx.x == 0) {
         for (int n = 0; n < EXCHANGES; n++)
-            barrier_init(&sh->arrived[n]);
-        asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
+            barrier_init(shared_address(&sh->arrived[n]), 1);
+        barriers_ready();
     }
     __syncthreads();
     if (threadIdx.x == 0) {
-        barrier_expect(&sh->arrived[PARTS], PARTS_BYTES);
-        barrier_expect(&sh->arrived[PIECES], (int)t.groups[cluster].count * PIECES_BYTES);
+        barrier_expect(shared_address(&sh->arrived[PARTS]), PARTS_BYTES);
+        barrier_expect(shared_address(&sh->arrived[PIECES]),
+                       (int)t.groups[cluster].count * PIECES_BYTES);
     }
     for (int n = 0; n < EXCHANGES; n++)
         v.phase[n] = 0;

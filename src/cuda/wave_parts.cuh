@@ -3,6 +3,7 @@
 #ifndef FMPNN_CUDA_WAVE_PARTS_CUH
 #define FMPNN_CUDA_WAVE_PARTS_CUH
 
+#include "cuda/barrier.cuh"
 #include "cuda/wave.cuh"
 #include "cuda/tile.cuh"
 
@@ -43,18 +44,13 @@ __device__ inline void cluster_sync(void)
                      : "memory");
 }
 
-__device__ inline uint32_t local_address(const void *place)
-{
-    return (uint32_t)__cvta_generic_to_shared(place);
-}
-
 /* The same place in another block's shared memory. */
 __device__ inline uint32_t remote_address(const void *place, uint32_t rank)
 {
     uint32_t remote;
     asm("mapa.shared::cluster.u32 %0, %1, %2;"
         : "=r"(remote)
-        : "r"(local_address(place)), "r"(rank));
+        : "r"(shared_address(place)), "r"(rank));
     return remote;
 }
 
@@ -65,36 +61,6 @@ __device__ inline void send4(uint32_t place, uint32_t arrived, float4 v)
                  "[%0], {%1,%2,%3,%4}, [%5];" ::"r"(place),
                  "f"(v.x), "f"(v.y), "f"(v.z), "f"(v.w), "r"(arrived)
                  : "memory");
-}
-
-__device__ inline void barrier_init(uint64_t *arrived)
-{
-    asm volatile("mbarrier.init.shared::cta.b64 [%0], 1;" ::"r"(local_address(arrived))
-                 : "memory");
-}
-
-/* One thread says what will come in the phase at hand. */
-__device__ inline void barrier_expect(uint64_t *arrived, int bytes)
-{
-    asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" ::"r"(
-                     local_address(arrived)),
-                 "r"(bytes)
-                 : "memory");
-}
-
-__device__ inline void barrier_wait(const uint64_t *arrived, unsigned phase)
-{
-    uint32_t there;
-    do {
-        asm volatile("{\n"
-                     ".reg .pred p;\n"
-                     "mbarrier.try_wait.parity.shared::cta.b64 p, [%1], %2;\n"
-                     "selp.u32 %0, 1, 0, p;\n"
-                     "}"
-                     : "=r"(there)
-                     : "r"(local_address(arrived)), "r"(phase)
-                     : "memory");
-    } while (!there);
 }
 
 /* ---- between clusters: a letter, and with it the states of its row ---- */
