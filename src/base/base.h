@@ -49,12 +49,22 @@ void fmpnn_text_add(fmpnn_text *text, const char *bytes, size_t size);
 void fmpnn_text_print(fmpnn_text *text, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* snprintf, independent of the locale. */
+int fmpnn_print(char *out, size_t size, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
 /* Shortest decimal that reads back to the same double, at least one decimal ("0.1", "1.0",
  * "1e-05"), "nan" for NaN. Independent of the locale. `out` has room for 32 characters. */
 void fmpnn_format_double(double value, char out[32]);
 /* Strict, locale-free: the whole of `text` must be one finite decimal number. */
 bool fmpnn_parse_double(const char *text, double *value);
 bool fmpnn_parse_int(const char *text, int64_t *value);
+
+/* A program that embeds the library may have set a locale: numbers with a decimal comma, letters
+ * beyond ASCII. Between these two calls this thread has none; they nest. What prints or reads
+ * through this header needs no call. */
+void *fmpnn_locale_leave(void); /* what to come back to */
+void fmpnn_locale_back(void *before);
 
 /* ---- files (file.c) ---- */
 

@@ -20,7 +20,9 @@ fmpnn_status fmpnn_fail(fmpnn_error *err, fmpnn_status status, const char *forma
     if (err) {
         va_list arguments;
         va_start(arguments, format);
+        void *before = fmpnn_locale_leave();
         vsnprintf(err->message, sizeof err->message, format, arguments);
+        fmpnn_locale_back(before);
         va_end(arguments);
     }
     return status;
@@ -33,7 +35,9 @@ fmpnn_status fmpnn_fail_in(fmpnn_error *err, fmpnn_status status, const char *fo
     fmpnn_error prefix;
     va_list arguments;
     va_start(arguments, format);
+    void *before = fmpnn_locale_leave();
     int size = vsnprintf(prefix.message, sizeof prefix.message - 2, format, arguments);
+    fmpnn_locale_back(before);
     va_end(arguments);
     if (size < 0)
         return status;

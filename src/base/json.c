@@ -10,6 +10,22 @@
 static const char MARK[] = "\"N\"";
 static const char MARKED[] = "N";
 
+json_t *fmpnn_json_read(const char *bytes, size_t size, size_t flags, json_error_t *detail)
+{
+    void *before = fmpnn_locale_leave();
+    json_t *value = json_loadb(bytes, size, flags, detail);
+    fmpnn_locale_back(before);
+    return value;
+}
+
+char *fmpnn_json_print(const json_t *value, size_t flags)
+{
+    void *before = fmpnn_locale_leave();
+    char *text = json_dumps(value, flags);
+    fmpnn_locale_back(before);
+    return text;
+}
+
 fmpnn_status fmpnn_jsonl_open(fmpnn_jsonl *file, const char *path, fmpnn_error *err)
 {
     *file = (fmpnn_jsonl){.path = path};
@@ -66,7 +82,7 @@ fmpnn_status fmpnn_jsonl_next(fmpnn_jsonl *file, json_t **value, fmpnn_error *er
         if (is_blank(line, size))
             continue;
         mark_nan(line, size);
-        *value = json_loadb(line, size, JSON_DECODE_ANY, &detail);
+        *value = fmpnn_json_read(line, size, JSON_DECODE_ANY, &detail);
         if (*value)
             return FMPNN_OK;
         if (json_error_code(&detail) == json_error_out_of_memory || !detail.text[0])

@@ -8,6 +8,11 @@
 
 #include <jansson.h>
 
+/* jansson's json_loadb and json_dumps, independent of the locale: jansson itself knows only
+ * decimal separators of one byte. The text is freed with free(). */
+json_t *fmpnn_json_read(const char *bytes, size_t size, size_t flags, json_error_t *detail);
+char *fmpnn_json_print(const json_t *value, size_t flags);
+
 /* A JSON Lines file on its way. */
 typedef struct fmpnn_jsonl {
     const char *path; /* borrowed */

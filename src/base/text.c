@@ -1,10 +1,43 @@
 /* Growable text, and numbers to and from text without the locale. */
+#define _POSIX_C_SOURCE 200809L
 #include "base/base.h"
 
 #include <errno.h>
+#include <locale.h>
 #include <math.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+
+static locale_t plain_locale;
+static pthread_once_t plain_made = PTHREAD_ONCE_INIT;
+
+static void make_plain(void)
+{
+    plain_locale = newlocale(LC_ALL_MASK, "C", (locale_t)0);
+}
+
+void *fmpnn_locale_leave(void)
+{
+    pthread_once(&plain_made, make_plain);
+    return uselocale(plain_locale);
+}
+
+void fmpnn_locale_back(void *before)
+{
+    uselocale(before);
+}
+
+int fmpnn_print(char *out, size_t size, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    void *before = fmpnn_locale_leave();
+    int length = vsnprintf(out, size, format, arguments);
+    fmpnn_locale_back(before);
+    va_end(arguments);
+    return length;
+}
 
 void fmpnn_text_init(fmpnn_text *text)
 {
@@ -55,6 +88,7 @@ void fmpnn_text_print(fmpnn_text *text, const char *format, ...)
     va_list arguments, again;
     va_start(arguments, format);
     va_copy(again, arguments);
+    void *before = fmpnn_locale_leave();
     size_t room = text->data && !text->failed ? text->capacity - text->size : 0;
     int size = vsnprintf(room ? text->data + text->size : NULL, room, format, arguments);
     va_end(arguments);
@@ -66,15 +100,8 @@ void fmpnn_text_print(fmpnn_text *text, const char *format, ...)
         vsnprintf(text->data + text->size, (size_t)size + 1, format, again);
         text->size += (size_t)size;
     }
+    fmpnn_locale_back(before);
     va_end(again);
-}
-
-/* A program that embeds the library may have set a locale with a decimal comma. */
-static void force_point(char *number)
-{
-    for (; *number; number++)
-        if (*number == ',')
-            *number = '.';
 }
 
 void fmpnn_format_double(double value, char out[32])
@@ -87,18 +114,17 @@ void fmpnn_format_double(double value, char out[32])
         strcpy(out, value < 0 ? "-inf" : "inf");
         return;
     }
+    void *before = fmpnn_locale_leave();
     for (int digits = 1; digits <= 17; digits++) {
         snprintf(out, 32, "%.*g", digits, value);
         if (strtod(out, NULL) == value)
             break;
     }
-    force_point(out);
     /* %g goes over to exponents late for small digit counts: 1e+02 is 100.0 */
     double size = fabs(value);
-    if (strchr(out, 'e') && size >= 1 && size < 1e16) {
+    if (strchr(out, 'e') && size >= 1 && size < 1e16)
         snprintf(out, 32, "%.1f", value);
-        force_point(out);
-    }
+    fmpnn_locale_back(before);
     if (!strpbrk(out, ".e"))
         strcat(out, ".0");
 }
@@ -116,11 +142,9 @@ bool fmpnn_parse_double(const char *text, double *value)
     if (!is_decimal(text) || size >= sizeof copy)
         return false;
     memcpy(copy, text, size + 1);
+    void *before = fmpnn_locale_leave();
     double number = strtod(copy, &end);
-    if (*end == '.') { /* a locale with a decimal comma */
-        *end = ',';
-        number = strtod(copy, &end);
-    }
+    fmpnn_locale_back(before);
     if (*end || !isfinite(number))
         return false;
     *value = number;

@@ -20,7 +20,7 @@ static void add_coordinate(fmpnn_text *out, float value)
         return;
     }
     for (int digits = 1; digits <= 9; digits++) {
-        snprintf(text, sizeof text, "%.*g", digits, (double)value);
+        fmpnn_print(text, sizeof text, "%.*g", digits, (double)value);
         if (fmpnn_parse_double(text, &wide) && (float)wide == value)
             break;
     }

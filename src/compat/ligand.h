@@ -7,11 +7,10 @@
 #ifndef FMPNN_COMPAT_LIGAND_H
 #define FMPNN_COMPAT_LIGAND_H
 
+#include "base/json.h"
 #include "compat/torch_random.h"
 #include "design/job.h"
 #include "packing/packing.h"
-
-#include <jansson.h>
 
 /* What may differ from structure to structure. */
 typedef enum fmpnn_ligand_list {

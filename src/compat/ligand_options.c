@@ -212,7 +212,7 @@ static fmpnn_status load_object(const fmpnn_ligand_run *run, const char *option,
     fmpnn_status status = fmpnn_file_read(path, (size_t)1 << 30, &bytes, &size, run->err);
     if (status)
         return status;
-    *object = json_loadb((const char *)bytes, size, 0, &detail);
+    *object = fmpnn_json_read((const char *)bytes, size, 0, &detail);
     fmpnn_release(bytes);
     if (!*object)
         return fmpnn_fail(run->err, FMPNN_EFORMAT, "%s:%d:%d: %s", path, detail.line,

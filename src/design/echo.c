@@ -1,11 +1,11 @@
 /* A job told back: to people as JSON whose values can be given to the options again, and to
  * later runs as a digest. */
+#include "base/json.h"
 #include "design/resolve.h"
 #include "design/states.h"
 
 #include "graph/context.h"
 
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -312,8 +312,8 @@ fmpnn_status fmpnn_resolve_echo(fmpnn_resolver *r)
     json_t *object = json_object();
     char *text = NULL;
     if (object && fill_object(r, object))
-        text = json_dumps(object,
-                          JSON_COMPACT | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(15));
+        text = fmpnn_json_print(object, JSON_COMPACT | JSON_PRESERVE_ORDER |
+                                            JSON_REAL_PRECISION(15));
     r->job->echo = fmpnn_copy_text(text);
     free(text); /* jansson's */
     json_decref(object);

@@ -169,7 +169,7 @@ static fmpnn_status read_jsonl(fmpnn_existing_records *existing, fmpnn_verb verb
     fmpnn_status status = FMPNN_OK;
     line at = {0};
     while (!status && next_line(text, size, &at)) {
-        json_t *object = json_loadb(at.text, at.size, 0, NULL);
+        json_t *object = fmpnn_json_read(at.text, at.size, 0, NULL);
         const json_t *key =
             json_object_get(object, verb == FMPNN_VERB_DESIGN ? "id" : "name");
         const json_t *settings = json_object_get(object, "settings");

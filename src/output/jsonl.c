@@ -52,9 +52,9 @@ void fmpnn_jsonl_add(fmpnn_text *out, const fmpnn_record *record)
         good = !json_object_set_new(object, column->key, value) && good;
     }
     char *line =
-        good
-            ? json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(record->columns.digits))
-            : NULL;
+        good ? fmpnn_json_print(object,
+                                JSON_COMPACT | JSON_REAL_PRECISION(record->columns.digits))
+             : NULL;
     if (line)
         fmpnn_text_print(out, "%s\n", line);
     else

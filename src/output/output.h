@@ -8,9 +8,7 @@
 #ifndef FMPNN_OUTPUT_H
 #define FMPNN_OUTPUT_H
 
-#include "base/base.h"
-
-#include <jansson.h>
+#include "base/json.h"
 
 enum {
     FMPNN_RECORD_NAME_MAX = 160, /* leaves room for the rest of a file name of 255 bytes */

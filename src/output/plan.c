@@ -35,7 +35,8 @@ fmpnn_status fmpnn_plan_parse(const char *text, fmpnn_plan *plan, fmpnn_error *e
     json_error_t where;
     uint64_t sequences;
     memset(plan, 0, sizeof *plan);
-    plan->json = json_loads(text ? text : "", JSON_REJECT_DUPLICATES, &where);
+    plan->json = fmpnn_json_read(text ? text : "", text ? strlen(text) : 0,
+                                 JSON_REJECT_DUPLICATES, &where);
     if (!json_is_object(plan->json)) {
         fmpnn_plan_clear(plan);
         return fmpnn_fail(err, FMPNN_EINVAL,
@@ -180,7 +181,7 @@ fmpnn_status fmpnn_plan_settings(const fmpnn_plan *plan, fmpnn_verb verb,
     for (size_t n = 0; n < sizeof counting / sizeof counting[0]; n++)
         json_object_del(rest, counting[n]);
     char *members =
-        json_dumps(rest, JSON_COMPACT | JSON_SORT_KEYS | JSON_REAL_PRECISION(17));
+        fmpnn_json_print(rest, JSON_COMPACT | JSON_SORT_KEYS | JSON_REAL_PRECISION(17));
     fmpnn_text_print(&text, "%s\n%s\n%s/%s/%s\n%s\n%s\n%d\n%d\n", fmpnn_verb_text(verb),
                      fmpnn_job_digest(job), fmpnn_context_device(ctx),
                      fmpnn_context_isa(ctx), fmpnn_context_precision(ctx),

@@ -111,10 +111,7 @@ void fmpnn_format_fixed(double value, int decimals, char out[48])
         fmpnn_format_double(value, out);
         return;
     }
-    snprintf(out, 48, "%.*f", decimals, value);
-    for (char *c = out; *c; c++)
-        if (*c == ',') /* a locale with a decimal comma */
-            *c = '.';
+    fmpnn_print(out, 48, "%.*f", decimals, value);
     if (*out == '-' && strspn(out, "-0.") == strlen(out))
         memmove(out, out + 1, strlen(out));
 }

@@ -10,7 +10,8 @@ fmpnn_status fmpnn_report_init(fmpnn_report *report, const char *arguments,
                                fmpnn_error *err)
 {
     memset(report, 0, sizeof *report);
-    report->arguments = arguments ? json_loads(arguments, 0, NULL) : json_array();
+    report->arguments =
+        arguments ? fmpnn_json_read(arguments, strlen(arguments), 0, NULL) : json_array();
     if (!json_is_array(report->arguments)) {
         fmpnn_report_clear(report);
         return fmpnn_fail(err, FMPNN_EINVAL, "arguments: expected a JSON array");
@@ -43,7 +44,7 @@ static json_t *warning_json(fmpnn_warning warning)
 static json_t *selections_json(const fmpnn_job *job)
 {
     const char *echo = fmpnn_job_echo(job);
-    json_t *value = echo ? json_loads(echo, 0, NULL) : NULL;
+    json_t *value = echo ? fmpnn_json_read(echo, strlen(echo), 0, NULL) : NULL;
     return value ? value : json_null();
 }
 
@@ -100,8 +101,9 @@ static bool report_digest(const fmpnn_report *report, fmpnn_verb verb, char hex[
     {
         const char *name = json_string_value(json_object_get(structure, "name"));
         const char *settings = json_string_value(json_object_get(structure, "settings"));
-        char *plan = json_dumps(json_object_get(structure, "plan"),
-                                JSON_COMPACT | JSON_SORT_KEYS | JSON_REAL_PRECISION(17));
+        char *plan =
+            fmpnn_json_print(json_object_get(structure, "plan"),
+                             JSON_COMPACT | JSON_SORT_KEYS | JSON_REAL_PRECISION(17));
         fmpnn_sha256_add(hash, name, strlen(name) + 1);
         fmpnn_sha256_add(hash, settings, strlen(settings) + 1);
         if (plan)
@@ -143,7 +145,7 @@ fmpnn_status fmpnn_report_write(const fmpnn_report *report, const fmpnn_target *
         "precision", or_null(json_object_get(on, "precision")), "structures",
         report->structures, "failures", report->failures);
     if (whole)
-        dump = json_dumps(whole, JSON_INDENT(2) | JSON_REAL_PRECISION(15));
+        dump = fmpnn_json_print(whole, JSON_INDENT(2) | JSON_REAL_PRECISION(15));
     if (dump)
         fmpnn_text_print(&text, "%s\n", dump);
     if (!dump || text.failed)

@@ -26,7 +26,7 @@ fmpnn_link fmpnn_residues_link(const fmpnn_residue *a, const fmpnn_residue *b, c
     if ((a->present >> FMPNN_ATOM_C & 1) && (b->present >> FMPNN_ATOM_N & 1)) {
         d = distance(a->xyz[FMPNN_ATOM_C], b->xyz[FMPNN_ATOM_N]);
         if (text)
-            snprintf(text, LINK_TEXT, "C-N %.2f A", d);
+            fmpnn_print(text, LINK_TEXT, "C-N %.2f A", d);
         return d < CN_BOND  ? FMPNN_LINK_BOND
                : d > CN_FAR ? FMPNN_LINK_FAR
                             : FMPNN_LINK_NEAR;
@@ -34,7 +34,7 @@ fmpnn_link fmpnn_residues_link(const fmpnn_residue *a, const fmpnn_residue *b, c
     if ((a->present >> FMPNN_ATOM_CA & 1) && (b->present >> FMPNN_ATOM_CA & 1)) {
         d = distance(a->xyz[FMPNN_ATOM_CA], b->xyz[FMPNN_ATOM_CA]);
         if (text)
-            snprintf(text, LINK_TEXT, "CA-CA %.2f A", d);
+            fmpnn_print(text, LINK_TEXT, "CA-CA %.2f A", d);
         return d < CA_BOND       ? FMPNN_LINK_BOND
                : d > CA_BOND + 1 ? FMPNN_LINK_FAR
                                  : FMPNN_LINK_NEAR;

@@ -260,7 +260,10 @@ static fmpnn_status read_bytes(const char *file, char format, const unsigned cha
     fmpnn_source source = {file, bytes, size, format == 'c', options};
     if (!format)
         source.cif = content_is_cif(bytes, size);
-    return read_source(&source, name, st, err);
+    void *before = fmpnn_locale_leave(); /* letters and digits are those of ASCII */
+    fmpnn_status status = read_source(&source, name, st, err);
+    fmpnn_locale_back(before);
+    return status;
 }
 
 fmpnn_status fmpnn_structure_read(const char *path, const fmpnn_read_options *options,

@@ -19,8 +19,6 @@
 #include <tuple>
 #include <vector>
 
-#include <locale.h>
-
 #include <gemmi/cif.hpp>
 #include <gemmi/model.hpp>
 #include <gemmi/numb.hpp>
@@ -69,22 +67,18 @@ template <typename Work> fmpnn_status guarded(const char *name, fmpnn_error *err
 class decimal_point
 {
   public:
-    decimal_point() : plain_(newlocale(LC_NUMERIC_MASK, "C", nullptr))
+    decimal_point() : before_(fmpnn_locale_leave())
     {
-        if (!plain_)
-            throw std::bad_alloc();
-        before_ = uselocale(plain_);
     }
     ~decimal_point()
     {
-        uselocale(before_);
-        freelocale(plain_);
+        fmpnn_locale_back(before_);
     }
     decimal_point(const decimal_point &) = delete;
     decimal_point &operator=(const decimal_point &) = delete;
 
   private:
-    locale_t plain_, before_;
+    void *before_;
 };
 
 template <size_t size> void copy_cut(char (&dst)[size], const std::string &src)

@@ -6,11 +6,11 @@
  * num_edges, noise_level and atom_context_num as text; without them k is that of every published
  * ProteinMPNN file (fmpnn_model_from_tensors). */
 #define _POSIX_C_SOURCE 200809L
+#include "base/json.h"
 #include "weights/floats.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <jansson.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -192,8 +192,8 @@ static fmpnn_status archive_parse(const char *name, const void *bytes, size_t si
                           name, (unsigned long long)header);
     if (!(archive = fmpnn_alloc_zero(1, sizeof *archive)))
         return fmpnn_fail(err, FMPNN_ENOMEM, "%s: out of memory while reading", name);
-    archive->root = json_loadb((const char *)prefix + PREFIX, (size_t)header,
-                               JSON_REJECT_DUPLICATES, &error);
+    archive->root = fmpnn_json_read((const char *)prefix + PREFIX, (size_t)header,
+                                    JSON_REJECT_DUPLICATES, &error);
     if (!archive->root) {
         bool memory = json_error_code(&error) == json_error_out_of_memory;
         status =
