@@ -737,7 +737,8 @@ typedef struct fmpnn_run_options {
     const char *path;      /**< NULL or "-": stdout; *.fa *.fasta *.tsv *.jsonl (+ .gz): that
                                 file; *.npz for probs; a device or pipe: that stream; anything
                                 else: a folder */
-    bool json;             /**< JSON Lines on a stream instead of FASTA or a table */
+    bool json; /**< JSON Lines on a stream instead of FASTA or a table; a file must
+                                be *.jsonl, and a folder is FMPNN_EINVAL */
     fmpnn_existing existing;
     const char *arguments; /**< JSON array of the command's arguments, for the run record */
     bool with_native;      /**< design: the native sequence first in a FASTA, as NAME_native */

@@ -116,8 +116,13 @@ fmpnn_status fmpnn_target_open(const fmpnn_run_options *options, fmpnn_verb verb
         return fmpnn_fail_memory(err, "opening the output");
     bool named = file_format(path, &target->format, &target->gzip);
     bool present = !stat(path, &info);
+    bool folder = !named && !(present && !S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode));
     if (named)
         status = check_format(path, verb, target->format, err);
+    if (!status && options->json && (folder || target->format != FMPNN_FORMAT_JSONL))
+        status = fmpnn_fail(err, FMPNN_EINVAL,
+                            "%s: JSON Lines go to stdout or a file .jsonl, not %s", path,
+                            folder ? "into a folder, whose tables are .tsv" : "here");
     if (status)
         goto done;
     if (present && !S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode)) {

@@ -25,6 +25,13 @@ check ".jsonl" 0 run -o x.jsonl
 lines x.jsonl '^\{.*\}$' 16
 check "--json" 0 run --json
 same "--json and .jsonl" x.jsonl out
+check "--json with .jsonl" 0 run --json -o y.jsonl
+same "  says nothing new" x.jsonl y.jsonl
+check "--json into a folder" 2 run --json -o json
+has err "json: JSON Lines go to stdout or a file .jsonl, not into a folder"
+check "--json with .tsv" 2 run --json -o y.tsv
+has err "y.tsv: JSON Lines go to stdout or a file .jsonl"
+truth "  neither is made" test ! -e json -a ! -e y.tsv
 check "--with-native" 0 run --with-native -o native.fa
 has native.fa "^>one_native "
 check "--fasta-chains all" 0 "$fusempnn" design two.pdb --chains B --fasta-chains all --separator /
