@@ -336,9 +336,9 @@ static bool set_temperatures(const option_row *row, const char *value, options *
         }
         snprintf(number, sizeof number, "%.*s", (int)n, at);
         if (n >= sizeof number || !parse_number(number, &T) || T < row->low ||
-            T > row->high) {
-            snprintf(message, 512, "'%.80s' is not a temperature: a number, 0 or above",
-                     number);
+            T > row->high || (T > 0 && T < FMPNN_TEMPERATURE_LEAST)) {
+            snprintf(message, 512, "'%.80s' is not a temperature: 0, or %g to %g", number,
+                     FMPNN_TEMPERATURE_LEAST, row->high);
             return false;
         }
         for (size_t i = 0; i < o->temperatures; i++) {

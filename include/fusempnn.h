@@ -530,15 +530,18 @@ typedef struct fmpnn_samples {
     fmpnn_sample *sample; /**< [count] */
 } fmpnn_samples;
 
+/** Below this a logit divided by the temperature may be no number. */
+#define FMPNN_TEMPERATURE_LEAST 1e-100
+
 /**
  * Sample sequences.
  *
- * @param temperature  >= 0; 0 takes the most probable letter
+ * @param temperature  FMPNN_TEMPERATURE_LEAST or more, or 0, which takes the most probable letter
  * @param first        number of the first sample, from 1
  * @param n            how many
  * @param keep_probs   also return the distributions drawn from
  * @param samples      out, freed with fmpnn_samples_free()
- * @return FMPNN_OK; FMPNN_EINVAL for a negative or non-finite temperature, first = 0, n = 0,
+ * @return FMPNN_OK; FMPNN_EINVAL for another or non-finite temperature, first = 0, n = 0,
  *         or every letter omitted at a designed position; FMPNN_ENOMEM; FMPNN_EDEVICE.
  *
  * A sample depends on (seed, backbone digest, temperature, its number, settings, weights) and

@@ -141,8 +141,11 @@ static fmpnn_status check_numbers(const fmpnn_ligand_run *run)
         return fmpnn_fail(run->err, FMPNN_EINVAL,
                           "--batch_size %lld, --number_of_batches %lld: expected 1 or more",
                           (long long)o->batch_size, (long long)o->number_of_batches);
-    if (!run->scoring && (!(o->temperature > 0) || !isfinite(o->temperature)))
-        return fmpnn_fail(run->err, FMPNN_EINVAL, "--temperature: expected more than 0");
+    if (!run->scoring &&
+        (!(o->temperature >= FMPNN_TEMPERATURE_LEAST) || !isfinite(o->temperature)))
+        return fmpnn_fail(run->err, FMPNN_EINVAL,
+                          "--temperature: expected more than 0 (from %g on)",
+                          FMPNN_TEMPERATURE_LEAST);
     if (!(o->ligand_mpnn_cutoff_for_score >= 0) || !isfinite(o->ligand_mpnn_cutoff_for_score))
         return fmpnn_fail(run->err, FMPNN_EINVAL,
                           "--ligand_mpnn_cutoff_for_score: expected 0 or more");

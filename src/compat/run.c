@@ -43,9 +43,11 @@ static fmpnn_status read_temperatures(fmpnn_original *run)
         double value;
         size_t size = strcspn(at, " \t");
         snprintf(word, sizeof word, "%.*s", (int)(size < 63 ? size : 63), at);
-        if (!fmpnn_parse_double(word, &value) || !(value > 0))
-            return fmpnn_fail(run->err, FMPNN_EINVAL,
-                              "--sampling_temp: '%s' is no temperature above 0", word);
+        if (!fmpnn_parse_double(word, &value) || value < FMPNN_TEMPERATURE_LEAST)
+            return fmpnn_fail(
+                run->err, FMPNN_EINVAL,
+                "--sampling_temp: '%s' is no temperature above 0 (from %g on)", word,
+                FMPNN_TEMPERATURE_LEAST);
         run->temperature[run->temperatures++] = value;
         at += size;
     }

@@ -300,9 +300,11 @@ static void design_or_halve(fmpnn_context *ctx, size_t n, fmpnn_design_request *
 
 static fmpnn_status check(const fmpnn_design_request *ask, fmpnn_error *err)
 {
-    if (!(ask->temperature >= 0) || !isfinite(ask->temperature))
-        return fmpnn_fail(err, FMPNN_EINVAL, "temperature %g: expected 0 (greedy) or more",
-                          ask->temperature);
+    if (ask->temperature != 0 &&
+        !(ask->temperature >= FMPNN_TEMPERATURE_LEAST && isfinite(ask->temperature)))
+        return fmpnn_fail(err, FMPNN_EINVAL,
+                          "temperature %g: expected 0 (greedy), or %g or more",
+                          ask->temperature, FMPNN_TEMPERATURE_LEAST);
     if (!ask->first || !ask->n)
         return fmpnn_fail(err, FMPNN_EINVAL,
                           "samples are numbered from 1, and at least 1 is asked");

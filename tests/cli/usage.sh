@@ -26,7 +26,7 @@ check "a slip is corrected" 2 "$fusempnn" design one.pdb --chain A
 has err "did you mean --chains"
 check "a value is missing" 2 "$fusempnn" design one.pdb --seed
 check "a flag takes no value" 2 "$fusempnn" design one.pdb --json=yes
-for bad in "-T -1" "-T nan" "-T inf" "-T 0x1" "-T ," "-T 0.1,0.1" "-n 0" "-n -3" "-n 1.5" \
+for bad in "-T -1" "-T nan" "-T inf" "-T 0x1" "-T ," "-T 0.1,0.1" "-T 1e-320" "-T 1e7" "-n 0" "-n -3" "-n 1.5" \
     "-n 99999999999999999999" "--seed -1" "--seed 9007199254740992" "--seed x" "--threads -1" \
     "--threads two" "--noise -0.1" "--first-sample 0" "--isa sse9" "--device tpu" \
     "--precision fp8" "--reading mine" "--gaps wide" "--symmetry c3" "--backbones xyz" \
@@ -36,6 +36,9 @@ for bad in "-T -1" "-T nan" "-T inf" "-T 0x1" "-T ," "-T 0.1,0.1" "-n 0" "-n -3"
     check "design $bad" 2 "$fusempnn" design one.pdb $bad
     one_line err
 done
+check "a temperature of 1e-320" 2 "$fusempnn" design one.pdb -T 0.1,1e-320
+has err "-T: '1e-320' is not a temperature: 0, or 1e-100 to 1e\+06"
+check "the least temperature" 0 "$fusempnn" design one.pdb -T 1e-100 --bias A=1e6
 check "design --precision fp8" 2 "$fusempnn" design one.pdb --precision fp8
 has err "'fp8' is not one of: fp32.bf16x3.bf16.fp16"
 check "design --device tpu" 2 "$fusempnn" design one.pdb --device tpu
