@@ -15,6 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "structure/records.h"
 #include "structure/structure.h"
 
 /* ---- the generator: one entry is a residue, or one conformer of it */
@@ -866,6 +867,32 @@ static void writes_designs(void **state)
 }
 
 /* Every allocation of ours fails once; the failure must come out as such, and nothing leak. */
+/* Six columns have room for numbers that an int32_t has not. */
+static void wide_displacements(void **state)
+{
+    static const char text[] =
+        "ATOM      1  N   GLY A   1       0.000   0.000   0.000  1.00  0.00           N\n"
+        "ANISOU    1  N   GLY A   1     9e99  -9e99   12.7    -12    3e9      0       N\n"
+        "ATOM      2  CA  GLY A   1       1.000   1.000   0.000  1.00  0.00           C\n"
+        "ATOM      3  C   GLY A   1       2.000   0.000   0.000  1.00  0.00           C\n"
+        "ATOM      4  O   GLY A   1       3.000   1.000   0.000  1.00  0.00           O\n";
+    fmpnn_read_options options;
+    fmpnn_text out;
+    fmpnn_error err;
+    size_t lacking;
+    float b = 0;
+    (void)state;
+    fmpnn_read_options_default(&options);
+    options.reading = FMPNN_READING_ORIGINAL_LIGAND;
+    fmpnn_structure *st = parse(text, sizeof text - 1, &options);
+    fmpnn_text_init(&out);
+    assert_int_equal(fmpnn_records_write(st, "A", &b, &out, &lacking, &err), FMPNN_OK);
+    assert_non_null(
+        strstr(out.data, " 2147483647-2147483647     11    -112147483647      0 "));
+    fmpnn_text_clear(&out);
+    fmpnn_structure_free(st);
+}
+
 static void survives_failing_allocations(void **state)
 {
     (void)state;
@@ -1017,6 +1044,7 @@ int main(void)
         cmocka_unit_test(readings_agree),
         cmocka_unit_test(from_residues),
         cmocka_unit_test(writes_designs),
+        cmocka_unit_test(wide_displacements),
         cmocka_unit_test(survives_failing_allocations),
         cmocka_unit_test(structure_names),
         cmocka_unit_test(real_structures),

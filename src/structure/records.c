@@ -159,7 +159,8 @@ static bool other_altloc(const char *columns)
     return columns[FMPNN_PDB_ALTLOC] != ' ' && columns[FMPNN_PDB_ALTLOC] != 'A';
 }
 
-/* Belongs to the atom before it. */
+/* Belongs to the atom before it. A field can hold more than any displacement ("9e99"): what
+ * int32_t has no room for is kept, and written back, as the outermost that it has. */
 static void add_anisou(fmpnn_records *all, const char *columns)
 {
     static const struct {
@@ -172,6 +173,7 @@ static void add_anisou(fmpnn_records *all, const char *columns)
         double value = 0;
         if (!fmpnn_pdb_number(columns + field[k].first, (size_t)field[k].width, &value))
             return;
+        value = fmin(fmax(value, -(double)INT32_MAX), INT32_MAX);
         all->record[all->count - 1].anisou[k] = (int32_t)value;
     }
 }
