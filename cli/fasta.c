@@ -173,39 +173,49 @@ void fasta_fit_free(fasta_fit *fit)
     free(fit);
 }
 
-static bool is_separator(char c)
-{
-    return c == ':' || c == '/';
-}
-
 /* Which chains a record covers, and whether unresolved residues have letters in it. */
 typedef struct cover {
     bool all_chains, unresolved;
+    size_t separator; /* its length; 0: the chains are run together */
 } cover;
+
+/* What stands between two chains of a record, as design --separator writes it; between all of them
+ * it is the same, but that ':' and '/' are one. */
+static bool is_separator(const char *at, size_t size, const char *first)
+{
+    static const char known[] = ":/|,;.+*_-";
+    for (size_t n = 0; n < size; n++) {
+        if (!at[n] || !strchr(known, at[n]))
+            return false;
+        bool either = size == 1 && (at[n] == ':' || at[n] == '/');
+        if (first && at[n] != first[n] && !(either && strchr(":/", first[n])))
+            return false;
+    }
+    return true;
+}
 
 static bool covers(const chain *c, cover how)
 {
     return how.all_chains || c->designed;
 }
 
-/* Do the parts of `sequence` have the lengths of the chains? A sequence without separators may
- * also be the chains run together. */
+/* Do the parts of `sequence` have the lengths of the chains? */
 static bool cover_fits(const fasta_fit *fit, const char *sequence, cover how)
 {
-    const char *at = sequence;
-    bool separated = strcspn(sequence, ":/") < strlen(sequence);
+    const char *at = sequence, *separator = NULL;
     size_t chains = 0;
     for (size_t i = 0; i < fit->chains; i++) {
         const chain *c = &fit->chain[i];
         if (!covers(c, how))
             continue;
         size_t n = how.unresolved ? c->end - c->begin : c->resolved;
-        if (separated && chains > 0) {
-            if (!is_separator(*at))
+        if (chains > 0) {
+            if (!is_separator(at, how.separator, separator))
                 return false;
-            at++;
+            separator = at;
+            at += how.separator;
         }
-        if (strnlen(at, n) < n || (separated && strcspn(at, ":/") < n))
+        if (strcspn(at, ":/") < n)
             return false;
         at += n;
         chains++;
@@ -264,15 +274,16 @@ static fmpnn_status copy_letters(const fasta_fit *fit, const fasta *f,
                                  fmpnn_error *err)
 {
     const char *at = record->sequence;
+    size_t chains = 0;
     for (size_t i = 0; i < fit->chains; i++) {
         const chain *c = &fit->chain[i];
+        if (covers(c, how) && chains++ > 0)
+            at += how.separator;
         for (size_t k = c->begin; covers(c, how) && k < c->end; k++) {
             const place *p = &fit->place[k];
             char residue[40];
             if (!p->resolved && !how.unresolved)
                 continue;
-            while (is_separator(*at))
-                at++;
             if (!code_of(*at, p, &letters[p->position])) {
                 fmpnn_residue_name(p->residue, residue);
                 snprintf(err->message, sizeof err->message,
@@ -290,14 +301,15 @@ static fmpnn_status copy_letters(const fasta_fit *fit, const fasta *f,
 fmpnn_status fasta_fit_letters(const fasta_fit *fit, const fasta *f, size_t n,
                                uint8_t *letters, fmpnn_error *err)
 {
-    static const cover tries[] = {
-        {false, false}, {false, true}, {true, false}, {true, true}};
+    enum { LONGEST_SEPARATOR = 8 };
     const fasta_record *record = &f->record[n];
     for (size_t i = 0; i < fit->L; i++)
         letters[fit->place[i].position] = fit->place[i].native;
-    for (size_t t = 0; t < sizeof tries / sizeof *tries; t++) {
-        if (cover_fits(fit, record->sequence, tries[t]))
-            return copy_letters(fit, f, record, tries[t], letters, err);
-    }
+    for (size_t size = 0; size <= LONGEST_SEPARATOR; size++)
+        for (unsigned t = 0; t < 4; t++) {
+            cover how = {t / 2, t % 2, size};
+            if (cover_fits(fit, record->sequence, how))
+                return copy_letters(fit, f, record, how, letters, err);
+        }
     return misfit(fit, f, record, err);
 }

@@ -15,6 +15,21 @@ cp out colon
 sed '/^>/!s/:/\//' both.fa >slash.fa
 check "chains joined by /" 0 "$fusempnn" score two.pdb --fasta slash.fa
 same "both separators" colon out
+for between in // '|' '*' - :_: ----------; do
+    sed "/^>/!s#:#$between#" both.fa >between.fa
+    [ "$between" = ---------- ] && break
+    check "what --separator $between writes" 0 "$fusempnn" design two.pdb --seed 5 -n 3 --quiet \
+        --separator "$between" -o written.fa --overwrite
+    sed '/^>/d' written.fa >a
+    sed '/^>/d' between.fa >b
+    same "  stands between the chains" a b
+    check "  is read" 0 "$fusempnn" score two.pdb --fasta written.fa
+    cut -f1-17 out >a
+    cut -f1-17 colon >b
+    same "  all but the digest is the same" a b
+done
+check "a separator that nothing writes" 2 "$fusempnn" score two.pdb --fasta between.fa
+one_line err
 gzip -k both.fa
 check "a compressed FASTA file" 0 "$fusempnn" score two.pdb --fasta both.fa.gz
 same "compressed" colon out
