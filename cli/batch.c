@@ -101,7 +101,7 @@ static int exit_code_of_failures(const loop *l)
 
 size_t batch_chunk(size_t L, bool device)
 {
-    size_t residues = device ? 1 << 20 : 1 << 14, most = device ? 1 << 14 : 64;
+    size_t residues = device ? 1 << 20 : 1 << 14, most = device ? 1 << 14 : BATCH_CHUNK;
     size_t chunk = residues / (L ? L : 1);
     return chunk < 1 ? 1 : chunk > most ? most : chunk;
 }

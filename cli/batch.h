@@ -75,8 +75,9 @@ outcome outcome_of_compute(fmpnn_status status);
 outcome outcome_of_results(fmpnn_status status);
 outcome outcome_of_output(fmpnn_status status);
 
-/* A piece of work small enough to stop after: sequences of L residues at a time, more where a device
- * computes them together. The results do not depend on it. */
+/* A piece of work small enough to stop after: sequences of L residues at a time, at most BATCH_CHUNK,
+ * or more where a device computes them together. The results do not depend on it. */
+enum { BATCH_CHUNK = 64 };
 size_t batch_chunk(size_t L, bool device);
 
 /* One input's structure, and the job that its options make of it; owned by the caller. */

@@ -134,7 +134,7 @@ static outcome score_native(batch *b, const input *in, fmpnn_job *job, fmpnn_err
 static outcome score_some(batch *b, const input *in, fmpnn_job *job, const fasta *file,
                           size_t first, size_t n, uint8_t *letters, fmpnn_error *err)
 {
-    fmpnn_score_result result[64];
+    fmpnn_score_result result[BATCH_CHUNK]; /* n comes from batch_chunk() */
     size_t L = fmpnn_job_length(job), orders = orders_of(in->options);
     fmpnn_status status = fmpnn_score(b->ctx, job, n, letters, orders, result, err);
     if (status != FMPNN_OK)
