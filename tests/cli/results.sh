@@ -72,6 +72,14 @@ check "structures without records are results" 2 stale --seed 5
 has err "backbones/one_T0.1_s1.cif: already there"
 check "  and are not taken" 0 stale --seed 5 --resume
 truth "  they are gone" test -z "$(ls stale/backbones)"
+# A drawn seed is found again, also behind records of an input with a seed of its own.
+printf 'structure\tseed\none.pdb\t5\ntwo.pdb\n' >jobs.tsv
+for form in .fa .tsv .jsonl .fa.gz ""; do
+    check "a seed of one's own and a drawn one, own$form" 0 "$fusempnn" design @jobs.tsv -o own$form
+    [ -f own$form ] && cp own$form before
+    check "  resumed" 0 "$fusempnn" design @jobs.tsv -o own$form --resume
+    [ -f own$form ] && same "  the same bytes" before own$form
+done
 check "parallel tasks share a folder" 0 "$fusempnn" design one.pdb --seed 3 -n 4 -T 0.1,0.5 -o share
 check "  the other task" 0 "$fusempnn" design two.pdb --seed 3 -n 4 -T 0.1,0.5 -o share
 same "  one" all/seqs/one.fa share/seqs/one.fa
