@@ -240,12 +240,6 @@ fmpnn_status device_matrix(device *dev, const float *w, int out, int in, matrix 
 fmpnn_status cuda_encode(device *dev, const model_weights *w, size_t n, const structure *item,
                          float *const *h_E, fmpnn_error *err);
 
-/* ---- neighbours.cu ---- */
-
-/* Fill `neighbour` and `distance` of n structures from their coordinates and masks: what
- * src/graph/neighbours.c finds, to the bit. Asynchronous, on the device's stream. */
-fmpnn_status cuda_neighbours(device *dev, size_t n, const structure *item, fmpnn_error *err);
-
 /* ---- context.cu ---- */
 
 /* What residues see of other atoms, added to `h` of an encoded structure, and the tables of the

@@ -9,7 +9,7 @@
  *   wgmma.cuh, barrier.cuh  products of four warps; waiting in shared memory, for copies too
  *   encode.cu, encode_nodes.cu, features.cuh   structures encoded, in passes over edges and nodes
  *   edge_tile.cuh, encode_plan.cu   products of 64 edges, and the weights in the order they need
- *   neighbours.cu, context.cu       the graph found on the device; what residues see of atoms
+ *   context.cu              what residues see of atoms
  *   decode.cu, decode_*     many rows through the decoder, level by level: edges, the first layer's
  *                           messages looked up, nodes by warps or warpgroups (_rows.cuh: both)
  *   wave.cu, wave_parts.cuh few rows, all levels in one launch
