@@ -1,6 +1,6 @@
 /* What a program gets that has set a locale: the same bytes. Everything that prints or reads
- * numbers is asked before and after; the locales are made here, with a comma and with a decimal
- * separator of two bytes. */
+ * numbers is asked before and after; the locales are made here, with a comma, with a decimal
+ * separator of two bytes, and with letters whose cases are others. */
 #define _POSIX_C_SOURCE 200809L
 #include "base/json.h"
 #include "structure/read.h"
@@ -16,7 +16,7 @@
 #include <cmocka.h>
 
 enum { SKIPPED = 77, RESIDUES = 4 };
-static const char *const locales[][2] = {{"de_DE", ","}, {"ps_AF", "\xd9\xab"}};
+static const char *const locales[][2] = {{"de_DE", ","}, {"ps_AF", "\xd9\xab"}, {"tr_TR", ","}};
 
 /* Four residues, far apart, so that warnings tell distances; ANISOU and a ligand. */
 static void make_file(fmpnn_text *out)
@@ -73,6 +73,16 @@ static void add_structure(fmpnn_text *out, const fmpnn_text *file, fmpnn_reading
         assert_int_equal(fmpnn_records_write_packed(st, &packed, out, &err), FMPNN_OK);
     }
     fmpnn_structure_free(st);
+}
+
+static void add_names(fmpnn_text *out)
+{
+    static const char *const path[] = {"a/ONE.CIF", "two.PdB.GZ", "i.mmCIF.gz", "I_1.ent"};
+    char name[64];
+    for (size_t n = 0; n < sizeof path / sizeof *path; n++) {
+        assert_int_equal(fmpnn_structure_name(path[n], name, sizeof name), FMPNN_OK);
+        fmpnn_text_print(out, "%s\n", name);
+    }
 }
 
 static void add_json(fmpnn_text *out)
@@ -134,6 +144,7 @@ static void add_all(fmpnn_text *out, const fmpnn_text *file, const char *folder)
     fmpnn_text_init(out);
     add_numbers(out);
     add_json(out);
+    add_names(out);
     add_structure(out, file, FMPNN_READING_AUTHOR);
     add_structure(out, file, FMPNN_READING_ORIGINAL_LIGAND);
     add_helper(out, file, folder);

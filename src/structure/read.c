@@ -23,9 +23,11 @@ static bool ends_with(const char *text, size_t size, const char *end)
     size_t length = strlen(end);
     if (length > size)
         return false;
-    for (size_t i = 0; i < length; i++)
-        if (tolower((unsigned char)text[size - length + i]) != end[i])
+    for (size_t i = 0; i < length; i++) { /* of any case; tolower() of 'I' may be none */
+        char c = text[size - length + i];
+        if ((c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c) != end[i])
             return false;
+    }
     return true;
 }
 
