@@ -2,9 +2,10 @@
 
 #include "output/zip.h"
 
+#include <assert.h>
 #include <string.h>
 
-enum { TENSORS = 16 };
+enum { TENSORS = 16, LARGEST_ARRAY = INT32_MAX };
 
 struct fmpnn_torch_file {
     fmpnn_text pickle; /* the dictionary so far, open */
@@ -13,7 +14,8 @@ struct fmpnn_torch_file {
         size_t size;
     } tensor[TENSORS];
     size_t tensors;
-    bool failed;
+    const char *too_large; /* an array; NULL: none */
+    size_t too_large_size;
 };
 
 /* ---- the pickle's vocabulary */
@@ -108,10 +110,7 @@ void fmpnn_torch_file_tensor(fmpnn_torch_file *file, const char *name, fmpnn_tor
     static const char *const storage[] = {"FloatStorage", "IntStorage", "LongStorage"};
     char key[8];
     size_t stride[4] = {1}, count = count_of(rank, shape);
-    if (file->tensors == TENSORS || rank > 4) {
-        file->failed = true;
-        return;
-    }
+    assert(file->tensors < TENSORS && rank <= 4);
     snprintf(key, sizeof key, "%zu", file->tensors);
     for (size_t r = rank; r-- > 0;)
         stride[r] = r + 1 < rank ? stride[r + 1] * shape[r + 1] : 1;
@@ -170,8 +169,9 @@ void fmpnn_torch_file_array(fmpnn_torch_file *file, const char *name, fmpnn_torc
                             size_t rank, const size_t *shape, const void *data)
 {
     size_t size = count_of(rank, shape) * width_of(type);
-    if (size > INT32_MAX) {
-        file->failed = true;
+    if (size > LARGEST_ARRAY) { /* as text it may be twice as long, in 32 bits of length */
+        file->too_large = name;
+        file->too_large_size = size;
         return;
     }
     add_string(file, name);
@@ -260,9 +260,15 @@ fmpnn_status fmpnn_torch_file_finish(fmpnn_torch_file *file, const char *folder,
                                      fmpnn_text *out, fmpnn_error *err)
 {
     fmpnn_zip zip;
+    if (file->too_large)
+        return fmpnn_fail(
+            err, FMPNN_EINVAL,
+            "%s.pt: the array %s has %zu bytes, and a pickle of the published "
+            "form has room for %d; ask for fewer at a time",
+            folder, file->too_large, file->too_large_size, LARGEST_ARRAY);
     fmpnn_text_add(&file->pickle, "u.", 2);
     fmpnn_zip_open(&zip);
-    zip.failed = zip.failed || file->failed || file->pickle.failed;
+    zip.failed = zip.failed || file->pickle.failed;
     add_member(&zip, folder, "data.pkl", file->pickle.data, file->pickle.size);
     add_member(&zip, folder, "byteorder", "little", 6);
     for (size_t n = 0; n < file->tensors; n++) {

@@ -19,7 +19,7 @@ void fmpnn_torch_file_free(fmpnn_torch_file *file);
 /* A tensor; `data` is borrowed until the file is finished. */
 void fmpnn_torch_file_tensor(fmpnn_torch_file *file, const char *name, fmpnn_torch_type type,
                              size_t rank, const size_t *shape, const void *data);
-/* A NumPy array; copied. */
+/* A NumPy array; copied, the name borrowed. */
 void fmpnn_torch_file_array(fmpnn_torch_file *file, const char *name, fmpnn_torch_type type,
                             size_t rank, const size_t *shape, const void *data);
 void fmpnn_torch_file_integer(fmpnn_torch_file *file, const char *name, int64_t value);
@@ -34,7 +34,8 @@ void fmpnn_torch_file_table(fmpnn_torch_file *file, const char *name, size_t cou
                             const char *const *names, const char *letters,
                             const float *values);
 
-/* The whole file; `folder` is the name of its inner folder, that of the file without .pt. */
+/* The whole file; `folder` is the name of its inner folder, that of the file without .pt.
+ * FMPNN_EINVAL if an array has more than 2 GiB - 1. */
 fmpnn_status fmpnn_torch_file_finish(fmpnn_torch_file *file, const char *folder,
                                      fmpnn_text *out, fmpnn_error *err);
 

@@ -1,0 +1,1 @@
+fmpnn_test(torch_file)
