@@ -263,16 +263,16 @@ static fmpnn_status ask_everything(const char *precision, const fmpnn_model *mod
                                    const fmpnn_graph *graph, size_t sequences,
                                    fmpnn_error *err)
 {
-    enum { LONGEST = 20, MOST = 100 };
-    static float logits[LONGEST * FMPNN_LETTERS], more[MOST * LONGEST * FMPNN_LETTERS];
+    enum { LONGEST = 20, MOST = 4400, CELLS = 4400 * 4 };
+    static float logits[LONGEST * FMPNN_LETTERS], more[CELLS * FMPNN_LETTERS];
     static float h_V[LONGEST * WIDTH], h_E[LONGEST * 48 * WIDTH];
-    static uint8_t letters[MOST * LONGEST], ones[LONGEST];
+    static uint8_t letters[CELLS], ones[LONGEST];
     static uint32_t order[LONGEST], start[LONGEST + 1];
     size_t L = graph->L;
     fmpnn_context *ctx = NULL;
     fmpnn_encoding *encoding = NULL;
-    fmpnn_draw_request request[MOST];
-    assert_true(L <= LONGEST && sequences <= MOST);
+    static fmpnn_draw_request request[MOST];
+    assert_true(L <= LONGEST && sequences <= MOST && L * sequences <= CELLS);
     fmpnn_status status = open_device(precision, &ctx, err);
     for (uint32_t i = 0; i < L; i++) {
         order[i] = start[i] = i;
@@ -373,6 +373,14 @@ static void test_questions_once(void **unused)
     ask_once(20, 100);
 }
 
+/* Rows for blocks of 32 and of 64 nodes. */
+static void test_rows_once(void **unused)
+{
+    (void)unused;
+    ask_once(3, 2200);
+    ask_once(3, 4300);
+}
+
 /* Few levels: the clusters of a wave wait for each other, each turn of which costs a sanitizer
  * milliseconds. */
 static void test_wave_once(void **unused)
@@ -386,9 +394,10 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_operation_once),      cmocka_unit_test(test_questions_once),
-        cmocka_unit_test(test_wave_once),           cmocka_unit_test(test_operation),
-        cmocka_unit_test(test_repeated_neighbours), cmocka_unit_test(test_bits_of_batch),
-        cmocka_unit_test(test_no_memory),           cmocka_unit_test(test_failures),
+        cmocka_unit_test(test_rows_once),           cmocka_unit_test(test_wave_once),
+        cmocka_unit_test(test_operation),           cmocka_unit_test(test_repeated_neighbours),
+        cmocka_unit_test(test_bits_of_batch),       cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_failures),
     };
     fmpnn_context *ctx;
     fmpnn_error err;
