@@ -848,11 +848,13 @@ FMPNN_API fmpnn_status fmpnn_run_add_packs(fmpnn_run *run, const fmpnn_packs *pa
 
 /**
  * Commit the structure's results: to a folder, temporary names become final ones, the marker of
- * completeness last; to a stream, they are written and flushed; to a file, they wait for
- * fmpnn_run_close(). The structure is over, also after a failure.
+ * completeness last, for several structures together if less than half a second has passed since
+ * the last ones, at the latest at fmpnn_run_close(); to a stream, they are written and flushed; to
+ * a file, they wait for fmpnn_run_close(). The structure is over, also after a failure.
  *
  * @return FMPNN_EIO if something cannot be written: in a folder then nothing new of this
- *         structure remains; FMPNN_EINVAL if other than the planned number of records came.
+ *         structure remains, nor of those that waited with it if it is they that cannot be
+ *         flushed; FMPNN_EINVAL if other than the planned number of records came.
  */
 FMPNN_API fmpnn_status fmpnn_run_end_structure(fmpnn_run *run, fmpnn_error *err);
 

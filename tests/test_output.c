@@ -15,6 +15,7 @@
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <zip.h>
 
@@ -808,6 +809,104 @@ static void full_disks_leave_no_halves(void **state)
     assert_int_equal(umount(place("disk")), 0);
 }
 
+/* ---- runs side by side, and runs that were killed ---- */
+
+/* Structures that wait for the rest of their sample's results. */
+static fmpnn_status half_a_structure(fmpnn_run *run, const char *name, fmpnn_error *err)
+{
+    bool done;
+    fmpnn_status status =
+        fmpnn_run_begin_structure(run, name, &job, &context, plan, &done, err);
+    return status ? status : add_planned(run, err);
+}
+
+/* In a process of its own, which ends in the middle if `killed`. */
+static int design_apart(const fmpnn_run_options *options, const char *name, bool killed)
+{
+    int code;
+    fflush(NULL);
+    pid_t child = fork();
+    if (!child) {
+        fmpnn_run *run;
+        fmpnn_error err;
+        bool done;
+        bool failed = fmpnn_run_open(options, &run, &err);
+        if (killed && !half_a_structure(run, name, &err))
+            raise(SIGKILL);
+        failed = failed || one_structure(run, name, &done, &err);
+        _exit(failed || fmpnn_run_close(run, &err));
+    }
+    assert_true(child > 0 && waitpid(child, &code, 0) == child);
+    return code;
+}
+
+static size_t count_unfinished(const char *path)
+{
+    char command[600];
+    size_t n = 0;
+    snprintf(command, sizeof command, "find %s -name '*.part*' -o -name '*.tmp*' | wc -l",
+             path);
+    FILE *pipe = popen(command, "r");
+    assert_non_null(pipe);
+    assert_int_equal(fscanf(pipe, "%zu", &n), 1);
+    pclose(pipe);
+    return n;
+}
+
+static void dead_runs_are_swept(void **state)
+{
+    (void)state;
+    fmpnn_error err;
+    fmpnn_run_options options = options_for(place("dead"), FMPNN_EXISTING_REFUSE);
+    options.backbones = "pdb";
+    assert_int_equal(design_apart(&options, "1abc", true), SIGKILL);
+    assert_int_equal(count_unfinished(options.path), 4);
+    must(design(&options, (const char *const[]){"other"}, 1, NULL, &err), &err);
+    assert_int_equal(count_files(options.path), 7);
+    assert_int_equal(count_unfinished(options.path), 0);
+}
+
+/* Two runs into one folder, of which one even makes the same structure. */
+static void living_runs_are_not(void **state)
+{
+    (void)state;
+    fmpnn_error err;
+    fmpnn_run *run;
+    fmpnn_run_options options = options_for(place("alive"), FMPNN_EXISTING_OVERWRITE);
+    options.backbones = "pdb";
+    must(fmpnn_run_open(&options, &run, &err), &err);
+    must(half_a_structure(run, "1abc", &err), &err);
+    assert_int_equal(count_unfinished(options.path), 4);
+    assert_int_equal(design_apart(&options, "2xyz", false), 0);
+    assert_int_equal(design_apart(&options, "1abc", false), 0);
+    assert_int_equal(count_unfinished(options.path), 4);
+    must(fmpnn_run_end_structure(run, &err), &err);
+    must(fmpnn_run_close(run, &err), &err);
+    assert_int_equal(count_unfinished(options.path), 0);
+    assert_int_equal(count_files(options.path), 14); /* 6 each, and two run records */
+}
+
+/* Many that end at once get their names together, before the run closes. */
+static void names_come_in_groups(void **state)
+{
+    (void)state;
+    fmpnn_error err;
+    fmpnn_run *run;
+    bool done;
+    char name[8];
+    fmpnn_run_options options = options_for(place("groups"), FMPNN_EXISTING_REFUSE);
+    must(fmpnn_run_open(&options, &run, &err), &err);
+    for (int n = 0; n < 40; n++) {
+        snprintf(name, sizeof name, "s%d", n);
+        must(one_structure(run, name, &done, &err), &err);
+        assert_true(count_unfinished(options.path) < 64);
+    }
+    assert_true(fmpnn_file_exists(place("groups/seqs/s0.fa")));
+    must(fmpnn_run_close(run, &err), &err);
+    assert_int_equal(count_files(options.path), 81);
+    assert_int_equal(count_unfinished(options.path), 0);
+}
+
 /* What goes to standard output, by way of a file in its place. */
 static void streams_get_each_structure(void **state)
 {
@@ -992,6 +1091,9 @@ int main(void)
         cmocka_unit_test(names_must_differ),
         cmocka_unit_test(unwritable_places_are_named),
         cmocka_unit_test(full_disks_leave_no_halves),
+        cmocka_unit_test(dead_runs_are_swept),
+        cmocka_unit_test(living_runs_are_not),
+        cmocka_unit_test(names_come_in_groups),
         cmocka_unit_test(streams_get_each_structure),
         cmocka_unit_test(packings_become_structures),
         cmocka_unit_test(every_allocation_may_fail),

@@ -78,6 +78,9 @@ fmpnn_status fmpnn_file_read_gz(const char *path, size_t limit, unsigned char **
                                 size_t *size, fmpnn_error *err);
 fmpnn_status fmpnn_inflate(const char *name, const void *bytes, size_t size, size_t limit,
                            unsigned char **out, size_t *out_size, fmpnn_error *err);
+/* A file under this very name, not flushed to the disk; none after a failure. */
+fmpnn_status fmpnn_file_put(const char *path, const void *bytes, size_t size,
+                            fmpnn_error *err);
 /* Write under a temporary name beside `path`, flush, rename. A full disk leaves no `path`.
  * `gzip`: compress (no time or name in the header, so equal bytes give equal files). */
 fmpnn_status fmpnn_file_write(const char *path, const void *bytes, size_t size, bool gzip,

@@ -198,12 +198,33 @@ static bool write_all(int fd, const void *bytes, size_t size)
     return true;
 }
 
+/* `name` is what a message calls it. */
+static fmpnn_status put(const char *path, const void *bytes, size_t size, bool flush,
+                        const char *name, fmpnn_error *err)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    bool good = fd >= 0 && write_all(fd, bytes, size) && (!flush || !fsync(fd));
+    if (fd >= 0)
+        good = !close(fd) && good;
+    if (good)
+        return FMPNN_OK;
+    fmpnn_fail(err, FMPNN_EIO, "%s: cannot be written: %s", name, strerror(errno));
+    if (fd >= 0)
+        unlink(path);
+    return FMPNN_EIO;
+}
+
+fmpnn_status fmpnn_file_put(const char *path, const void *bytes, size_t size,
+                            fmpnn_error *err)
+{
+    return put(path, bytes, size, false, path, err);
+}
+
 fmpnn_status fmpnn_file_write(const char *path, const void *bytes, size_t size, bool gzip,
                               fmpnn_error *err)
 {
     fmpnn_status status = FMPNN_OK;
     fmpnn_text temporary, packed;
-    int fd = -1;
     fmpnn_text_init(&temporary);
     fmpnn_text_init(&packed);
     if (gzip) {
@@ -219,14 +240,10 @@ fmpnn_status fmpnn_file_write(const char *path, const void *bytes, size_t size, 
         status = fmpnn_fail(err, FMPNN_ENOMEM, "%s: out of memory while writing", path);
         goto done;
     }
-    fd = open(temporary.data, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    bool good = fd >= 0 && write_all(fd, bytes, size) && !fsync(fd);
-    if (fd >= 0)
-        good = !close(fd) && good;
-    if (!good || rename(temporary.data, path)) {
+    status = put(temporary.data, bytes, size, true, path, err);
+    if (!status && rename(temporary.data, path)) {
         status = fmpnn_fail(err, FMPNN_EIO, "%s: cannot be written: %s", path, strerror(errno));
-        if (fd >= 0)
-            unlink(temporary.data);
+        unlink(temporary.data);
     }
 done:
     fmpnn_text_clear(&temporary);

@@ -180,7 +180,7 @@ fmpnn_status fmpnn_packed_text(const fmpnn_layout *layout, const fmpnn_packs *pa
                                size_t number, const char *format, fmpnn_text *out,
                                fmpnn_error *err);
 
-/* ---- places (target.c, staged.c) ---- */
+/* ---- places (target.c, claim.c, staged.c) ---- */
 
 typedef enum fmpnn_format {
     FMPNN_FORMAT_FASTA,
@@ -194,7 +194,7 @@ typedef struct fmpnn_target {
     fmpnn_format format; /* of a stream or file */
     bool gzip;
     char *path; /* NULL: stdout */
-    int fd;     /* of a stream; -1 */
+    int fd;     /* of a stream, or of a folder that was claimed; else -1 */
 } fmpnn_target;
 
 /* Understand where results go and check, without writing, that they can go there. */
@@ -203,21 +203,32 @@ fmpnn_status fmpnn_target_open(const fmpnn_run_options *options, fmpnn_verb verb
 void fmpnn_target_close(fmpnn_target *target);
 fmpnn_status fmpnn_target_write(fmpnn_target *target, const char *bytes, size_t size,
                                 fmpnn_error *err);
+/* Make a folder, if it is not there, and remove what dead runs left unfinished in it: once for a
+ * run, before it stages its first file. */
+fmpnn_status fmpnn_target_claim(fmpnn_target *target, fmpnn_error *err);
 /* PATH/FOLDER/NAME+SUFFIX, owned by the caller; NULL: out of memory. */
 char *fmpnn_target_name(const fmpnn_target *target, const char *folder, const char *name,
                         const char *suffix);
 
-/* Files that wait under PATH.part for fmpnn_staged_commit(). */
+/* Files that wait under PATH.part.PROCESS for fmpnn_staged_commit(). */
 typedef struct fmpnn_staged {
-    char **path; /* [count] final names; the last one added is renamed last */
+    struct fmpnn_staged_file {
+        char *path; /* its final name */
+        bool last;  /* of those that appear together */
+    } * file;
     size_t count, capacity;
 } fmpnn_staged;
 
 fmpnn_status fmpnn_staged_add(fmpnn_staged *staged, char *path /* taken over */,
                               const fmpnn_text *text, fmpnn_error *err);
+/* The files of `some` appear together, the last one added last, after those of `all`, which
+ * takes them over. */
+fmpnn_status fmpnn_staged_join(fmpnn_staged *all, fmpnn_staged *some, fmpnn_error *err);
 /* Make the folder that `path` is to lie in. */
 fmpnn_status fmpnn_parent_make(const char *path, fmpnn_error *err);
-fmpnn_status fmpnn_staged_commit(fmpnn_staged *staged, fmpnn_error *err);
+/* Flush all to the disk that `folder` lies on, a file descriptor or -1, then give them their names.
+ * Those of which one cannot be renamed, and all after them, are dropped. */
+fmpnn_status fmpnn_staged_commit(fmpnn_staged *staged, int folder, fmpnn_error *err);
 void fmpnn_staged_drop(fmpnn_staged *staged);
 
 /* ---- results that are there already (existing.c, resume.c) ---- */

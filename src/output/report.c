@@ -154,7 +154,7 @@ fmpnn_status fmpnn_report_write(const fmpnn_report *report, const fmpnn_target *
     status = fmpnn_staged_add(&staged, fmpnn_target_name(target, "runs", name, ".json"),
                               &text, err);
     if (!status)
-        status = fmpnn_staged_commit(&staged, err);
+        status = fmpnn_staged_commit(&staged, target->fd, err);
     fmpnn_staged_drop(&staged);
 done:
     free(dump);

@@ -1,9 +1,16 @@
 /* A run: structures begin, receive results, and end. What ends is committed; what is dropped
- * leaves nothing. A folder gets a structure's files at its end, a stream its text, a single
- * file everything at the close of the run. */
+ * leaves nothing. A folder gets a structure's files soon after its end, those of several together, a
+ * stream its text, a single file everything at the close of the run. */
+#define _POSIX_C_SOURCE 200809L
 #include "output/record.h"
 
 #include <string.h>
+#include <time.h>
+
+/* Files of a folder are flushed and renamed together when there are so many, or after so many
+ * seconds: structures that take as long are not kept waiting. */
+enum { FILES_TOGETHER = 64 };
+static const double LONGEST_WAIT = 0.5;
 
 struct fmpnn_run {
     fmpnn_verb verb;
@@ -33,7 +40,18 @@ struct fmpnn_run {
     fmpnn_sample_arrays arrays;
     fmpnn_staged staged;
     uint64_t added; /* records, the native one aside */
+
+    fmpnn_staged ended; /* a folder's files of structures that are over */
+    size_t safe;        /* structures in the report of which none are in `ended` */
+    double committed;   /* when `ended` was last, in seconds */
 };
+
+static double seconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
 
 void fmpnn_run_options_default(fmpnn_run_options *options)
 {
@@ -146,6 +164,7 @@ static fmpnn_status look_at_file(fmpnn_run *run, fmpnn_error *err)
 
 static void run_free(fmpnn_run *run)
 {
+    fmpnn_staged_drop(&run->ended);
     fmpnn_plan_clear(&run->plan);
     fmpnn_release(run->plan_text);
     for (size_t n = 0; n < run->heads.count; n++)
@@ -167,6 +186,7 @@ fmpnn_status fmpnn_run_open(const fmpnn_run_options *options, fmpnn_run **run,
     if (!fresh)
         return fmpnn_fail_memory(err, "opening a run");
     fresh->target.fd = -1;
+    fresh->committed = seconds();
     fresh->names = json_object();
     fmpnn_status status = fresh->names ? FMPNN_OK : fmpnn_fail_memory(err, "opening a run");
     if (!status)
@@ -432,6 +452,17 @@ static fmpnn_status check_texts(const fmpnn_run *run, fmpnn_error *err)
                : FMPNN_OK;
 }
 
+/* `path` is taken over. */
+static fmpnn_status stage_file(fmpnn_run *run, char *path, const fmpnn_text *text,
+                               fmpnn_error *err)
+{
+    fmpnn_status status = fmpnn_target_claim(&run->target, err);
+    if (!status)
+        return fmpnn_staged_add(&run->staged, path, text, err);
+    fmpnn_release(path);
+    return status;
+}
+
 static fmpnn_status stage_backbone(fmpnn_run *run, const fmpnn_samples *samples,
                                    size_t number, fmpnn_error *err)
 {
@@ -447,9 +478,8 @@ static fmpnn_status stage_backbone(fmpnn_run *run, const fmpnn_samples *samples,
     if (!status && id.failed)
         status = fmpnn_fail_memory(err, "writing a structure");
     if (!status)
-        status = fmpnn_staged_add(
-            &run->staged, fmpnn_target_name(&run->target, "backbones", id.data, suffix),
-            &text, err);
+        status = stage_file(
+            run, fmpnn_target_name(&run->target, "backbones", id.data, suffix), &text, err);
     fmpnn_text_clear(&text);
     fmpnn_text_clear(&id);
     return status;
@@ -592,9 +622,8 @@ static fmpnn_status stage_packed(fmpnn_run *run, const fmpnn_packs *packs, size_
     if (!status && id.failed)
         status = fmpnn_fail_memory(err, "writing a structure");
     if (!status)
-        status = fmpnn_staged_add(&run->staged,
-                                  fmpnn_target_name(&run->target, "packed", id.data, suffix),
-                                  &text, err);
+        status = stage_file(run, fmpnn_target_name(&run->target, "packed", id.data, suffix),
+                            &text, err);
     fmpnn_text_clear(&text);
     fmpnn_text_clear(&id);
     return status;
@@ -629,7 +658,25 @@ static fmpnn_status stage(fmpnn_run *run, const char *folder, const char *suffix
                           const fmpnn_text *text, fmpnn_error *err)
 {
     char *path = fmpnn_target_name(&run->target, folder, run->stamp.record_name, suffix);
-    return fmpnn_staged_add(&run->staged, path, text, err);
+    return stage_file(run, path, text, err);
+}
+
+/* Give the files of structures that are over their names. What cannot be had stands in no record. */
+static fmpnn_status commit_ended(fmpnn_run *run, fmpnn_error *err)
+{
+    json_t *noted = run->report.structures;
+    fmpnn_status status = fmpnn_staged_commit(&run->ended, run->target.fd, err);
+    while (status && json_array_size(noted) > run->safe)
+        json_array_remove(noted, json_array_size(noted) - 1);
+    run->safe = json_array_size(noted);
+    run->committed = seconds();
+    return status;
+}
+
+static bool waited_enough(const fmpnn_run *run)
+{
+    return run->ended.count >= FILES_TOGETHER ||
+           (run->ended.count && seconds() - run->committed >= LONGEST_WAIT);
 }
 
 /* What says that all is there comes last: the FASTA of a design, the arrays of probabilities,
@@ -656,7 +703,7 @@ static fmpnn_status end_in_folder(fmpnn_run *run, fmpnn_error *err)
     if (!status && !run->records)
         status = fmpnn_folder_drop_structures(&run->target, &wanted, err);
     if (!status)
-        status = fmpnn_staged_commit(&run->staged, err);
+        status = fmpnn_staged_join(&run->ended, &run->staged, err);
     fmpnn_text_clear(&table);
     return status;
 }
@@ -715,6 +762,8 @@ fmpnn_status fmpnn_run_end_structure(fmpnn_run *run, fmpnn_error *err)
         status = note_structure(run, false, err);
     }
     forget_structure(run);
+    if (!status && waited_enough(run))
+        status = commit_ended(run, err);
     return status;
 }
 
@@ -753,9 +802,14 @@ fmpnn_status fmpnn_run_close(fmpnn_run *run, fmpnn_error *err)
     fmpnn_run_drop_structure(run);
     if (run->target.place == FMPNN_TARGET_FILE)
         status = close_file(run, err);
-    else if (run->target.place == FMPNN_TARGET_FOLDER &&
-             json_array_size(run->report.structures))
-        status = fmpnn_report_write(&run->report, &run->target, run->verb, err);
+    else if (run->target.place == FMPNN_TARGET_FOLDER) {
+        status = commit_ended(run, err);
+        if (json_array_size(run->report.structures)) {
+            fmpnn_status record = fmpnn_report_write(&run->report, &run->target, run->verb,
+                                                     status ? NULL : err);
+            status = status ? status : record;
+        }
+    }
     run_free(run);
     return status;
 }

@@ -153,7 +153,7 @@ done:
 void fmpnn_target_close(fmpnn_target *target)
 {
     if (target->path && target->fd >= 0)
-        close(target->fd);
+        close(target->fd); /* a claim ends with it */
     target->fd = -1;
     fmpnn_release(target->path);
     target->path = NULL;
