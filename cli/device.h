@@ -5,6 +5,9 @@
 
 #include "batch.h"
 
+/* Tell the driver, unless the user did, what it should know before a `device` is opened. */
+void device_environment(const char *device);
+
 /* Open b->ctx, or begin to. -1, or the exit code after one line was printed. */
 int device_begin(batch *b);
 /* Wait until b->ctx is there. The same. */

@@ -1,5 +1,6 @@
 #include "front_run.h"
 
+#include "device.h"
 #include "options.h"
 #include "report.h"
 
@@ -73,14 +74,15 @@ static int code_of(fmpnn_status status)
     }
 }
 
-int front_run(const front_place *place, front_work work, const void *what)
+int front_run(const front_place *place, front_work run, const void *what)
 {
     fmpnn_context_options how = {place->device, place->isa, place->precision, place->threads, 0};
     fmpnn_context *ctx = NULL;
     fmpnn_error err;
+    device_environment(how.device);
     fmpnn_status status = fmpnn_context_create(&how, &ctx, &err);
     if (!status)
-        status = work(ctx, what, &front_streams, &err);
+        status = run(ctx, what, &front_streams, &err);
     if (status)
         report_error("%s", err.message);
     fmpnn_context_free(ctx);

@@ -4,7 +4,7 @@
  * threads and devices is as with a device; kernels' limits of shared memory are kept, and may not
  * be lowered, since another thread's launch may rely on them. STUB_DEVICES (1): how many there are;
  * STUB_MIB: larger allocations fail, and so much is there to begin with; STUB_ALLOCATIONS: how many
- * succeed; STUB_REGISTERS (1): 0 where host memory cannot be registered; STUB_US: how long a wait
+ * succeed; STUB_CONNECTIONS: how often the driver must have been told to connect; STUB_REGISTERS (1): 0 where host memory cannot be registered; STUB_US: how long a wait
  * takes. */
 #include <cuda_runtime_api.h>
 #include <pthread.h>
@@ -77,7 +77,10 @@ cudaError_t __cudaPopCallConfiguration(dim3 *grid, dim3 *block, size_t *shared, 
 cudaError_t cudaGetDeviceCount(int *count)
 {
     *count = (int)setting("STUB_DEVICES", 1);
-    return cudaSuccess;
+    long connections = setting("STUB_CONNECTIONS", 0);
+    return !connections || connections == setting("CUDA_DEVICE_MAX_CONNECTIONS", 8)
+               ? cudaSuccess
+               : cudaErrorInvalidValue;
 }
 cudaError_t cudaGetDeviceProperties(struct cudaDeviceProp *p, int n)
 {
