@@ -319,8 +319,8 @@ static fmpnn_status prepare(device *dev, fmpnn_error *err)
     CUDA_TRY(cudaGetDeviceProperties(&p, dev->number), err);
     if (p.major < 8)
         return fmpnn_fail(err, FMPNN_EDEVICE,
-                          "device cuda:%d: %s has compute capability %d.%d, 8.0 is needed",
-                          dev->number, p.name, p.major, p.minor);
+                          "%s has compute capability %d.%d, 8.0 is needed", p.name, p.major,
+                          p.minor);
     dev->multiprocessors = p.multiProcessorCount;
     dev->shared_limit = (int)p.sharedMemPerBlockOptin;
     dev->major = p.major;
@@ -359,8 +359,7 @@ static fmpnn_status open_context(fmpnn_context *ctx, int n, const char *precisio
                           "precision %s: device cuda has fp32 and fp16", precision);
     TRY(count_devices(&devices, err));
     if (n >= devices || n >= MOST_DEVICES)
-        return fmpnn_fail(err, FMPNN_EDEVICE, "device cuda:%d: there are %d, counted from 0", n,
-                          devices);
+        return fmpnn_fail(err, FMPNN_EDEVICE, "there are %d, counted from 0", devices);
     device *dev = (device *)fmpnn_alloc_zero(1, sizeof *dev);
     if (!dev)
         return fmpnn_fail_memory(err, "opening a device");

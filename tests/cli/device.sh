@@ -52,7 +52,7 @@ check "two connections" 0 env STUB_CONNECTIONS=2 "$fusempnn" design in/s3.pdb --
 check "as many as the user says" 0 env STUB_CONNECTIONS=5 CUDA_DEVICE_MAX_CONNECTIONS=5 \
     "$fusempnn" design in/s3.pdb --seed 7 --device cuda --quiet
 check "no such device" 5 "$fusempnn" design in --seed 7 --device cuda:9
-has err 'there are 1, counted from 0'
+has err 'design: device cuda:9: there are 1, counted from 0'
 STUB_MIB=100 "$fusempnn" design in/s7large.pdb --seed 7 --device cuda >out 2>err
 truth "out of memory" test $? -ne 0
 has err 'MiB are free'
