@@ -107,20 +107,17 @@ static outcome design_one(batch *b, const input *in, fmpnn_job *job, fmpnn_error
 }
 
 /* One input's results, from requests [temperatures] that were answered. */
-static outcome hand_over(batch *b, const input *in, fmpnn_job *job,
-                         fmpnn_design_request *request, fmpnn_error *err)
+static outcome hand_over(batch *b, const input *in, fmpnn_design_request *request,
+                         fmpnn_error *err)
 {
     const options *o = in->options;
-    if (shows_native_score(&b->options)) {
-        fmpnn_status status = score_native(b, job, err);
-        if (status != FMPNN_OK)
-            return outcome_of_compute(status);
-    }
     for (size_t t = 0; t < o->temperatures; t++) {
         if (request[t].status) {
             *err = request[t].error;
             return outcome_of_compute(request[t].status);
         }
+        if (request[t].native)
+            parcel_native_score(b, request[t].native->score);
         outcome how = outcome_of_results(parcel_samples(b, request[t].samples, err));
         request[t].samples = NULL;
         if (how != OUTCOME_DONE)
@@ -137,22 +134,28 @@ static void design_many(batch *b, size_t n, const input *const *in, prepared *co
     for (size_t k = 0; k < n; k++)
         count += in[k]->options->temperatures;
     fmpnn_design_request *request = checked_alloc(count, sizeof *request);
+    fmpnn_score_result *native = checked_alloc(n, sizeof *native);
+    bool scored = shows_native_score(&b->options);
     count = 0;
     for (size_t k = 0; k < n; k++)
         for (size_t t = 0; t < in[k]->options->temperatures; t++)
-            request[count++] = (fmpnn_design_request){
-                .job = p[k]->job, .temperature = in[k]->options->temperature[t],
-                .first = (uint64_t)in[k]->options->first_sample,
-                .n = (size_t)in[k]->options->samples, .keep_probs = in[k]->options->save_probs};
+            request[count++] =
+                (fmpnn_design_request){.job = p[k]->job,
+                                       .temperature = in[k]->options->temperature[t],
+                                       .first = (uint64_t)in[k]->options->first_sample,
+                                       .n = (size_t)in[k]->options->samples,
+                                       .keep_probs = in[k]->options->save_probs,
+                                       .native = scored && t == 0 ? &native[k] : NULL};
     fmpnn_design_many(b->ctx, count, request, &unused);
     for (size_t k = 0, at = 0; k < n; at += in[k++]->options->temperatures) {
         b->parcel = &p[k]->parcel;
-        p[k]->results = hand_over(b, in[k], p[k]->job, request + at, &p[k]->err);
+        p[k]->results = hand_over(b, in[k], request + at, &p[k]->err);
         p[k]->computed = true;
     }
     b->parcel = NULL;
     for (size_t k = 0; k < count; k++)
         fmpnn_samples_free(request[k].samples);
+    free(native);
     free(request);
 }
 

@@ -563,6 +563,9 @@ typedef struct fmpnn_design_request {
     uint64_t first;
     size_t n;
     bool keep_probs;
+    struct fmpnn_score_result
+        *native;             /**< NULL, or out: the native sequence's score in one order, as
+                                     fmpnn_score() gives it, from the same encoding */
     fmpnn_samples *samples;  /**< out, freed with fmpnn_samples_free(); NULL after a failure */
     fmpnn_status status;     /**< out: of this request alone */
     fmpnn_error error;       /**< out: its message, where status is not FMPNN_OK */

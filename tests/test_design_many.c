@@ -62,17 +62,19 @@ static void same(const fmpnn_samples *a, const fmpnn_samples *b)
     }
 }
 
+static fmpnn_score_result native[REQUESTS]; /* of those that ask for it */
+
 static void make_requests(fmpnn_design_request *request)
 {
     const fmpnn_design_request made[REQUESTS] = {
-        {job[0], 0.1, 1, 2, false, NULL, 0, {{0}}},
-        {job[1], 1, 5, 1, true, NULL, 0, {{0}}},
-        {job[BAD], 0.1, 1, 1, false, NULL, 0, {{0}}},
-        {job[0], 0, 1, 1, false, NULL, 0, {{0}}},
-        {job[3], 0.5, 1, 3, false, NULL, 0, {{0}}},
-        {job[1], -1, 1, 1, false, NULL, 0, {{0}}},
-        {job[4], 0.3, 2, 2, true, NULL, 0, {{0}}},
-        {job[1], 1, 0, 1, false, NULL, 0, {{0}}}};
+        {job[0], 0.1, 1, 2, false, &native[0], NULL, 0, {{0}}},
+        {job[1], 1, 5, 1, true, NULL, NULL, 0, {{0}}},
+        {job[BAD], 0.1, 1, 1, false, &native[2], NULL, 0, {{0}}},
+        {job[0], 0, 1, 1, false, NULL, NULL, 0, {{0}}},
+        {job[3], 0.5, 1, 3, false, NULL, NULL, 0, {{0}}},
+        {job[1], -1, 1, 1, false, NULL, NULL, 0, {{0}}},
+        {job[4], 0.3, 2, 2, true, &native[6], NULL, 0, {{0}}},
+        {job[1], 1, 0, 1, false, NULL, NULL, 0, {{0}}}};
     memcpy(request, made, sizeof made);
 }
 
@@ -90,6 +92,13 @@ static void check(fmpnn_context *ctx)
         fmpnn_samples *alone = NULL;
         fmpnn_status status = fmpnn_design(ctx, r->job, r->temperature, r->first, r->n,
                                            r->keep_probs, &alone, &own);
+        if (r->native && !status) {
+            fmpnn_score_result score;
+            assert_int_equal(fmpnn_score(ctx, r->job, 1, NULL, 1, &score, &own), 0);
+            assert_memory_equal(&r->native->score, &score.score, sizeof score.score);
+            assert_memory_equal(&r->native->global_score, &score.global_score,
+                                sizeof score.global_score);
+        }
         fmpnn_job_forget(r->job);
         assert_int_equal(status, r->status);
         assert_int_equal(status != 0, n == BAD || n == 5 || n == 7);

@@ -260,6 +260,9 @@ static fmpnn_status design_party(fmpnn_context *ctx, size_t n, fmpnn_design_requ
         status = draft_init(&d[k], ask[k], err);
     if (!status)
         status = sample_party(ctx, n, d, err);
+    for (size_t k = 0; k < n && !status; k++)
+        if (ask[k]->native)
+            status = fmpnn_score(ctx, ask[k]->job, 1, NULL, 1, ask[k]->native, err);
     for (size_t k = 0; k < n && !status; k++) {
         ask[k]->samples = d[k].samples;
         d[k].samples = NULL;

@@ -33,6 +33,7 @@ for n in 3 12 40; do
 done
 rm in/s4broken.pdb
 check "a folder" 0 "$fusempnn" design in --seed 7 --device cuda --quiet -o whole
+truth "  with native scores" test "$(cut -f15 whole/tables/*.tsv | grep -c nan)" -eq 0
 STUB_US=50000 "$fusempnn" design in --seed 7 --device cuda --quiet -o cut 2>err &
 process=$!
 tries=0
