@@ -42,7 +42,8 @@ fmpnn_status device_enter(const fmpnn_context *ctx, device **out, fmpnn_error *e
 
 /* ---- memory ---- */
 
-enum { KEPT_FROM = 1 << 16 }; /* bytes; smaller blocks are the driver's own business */
+/* Blocks come from cudaMalloc() and are kept here. The first from the driver's stream-ordered pool
+ * takes 11 ms, the first GiB from cudaMalloc() 0.3. */
 
 /* Rounded up to one of four sizes between powers of two, so that it fits again. */
 static size_t kept_size(size_t bytes)
@@ -68,13 +69,21 @@ static void *find_kept(device *dev, size_t bytes)
     return best ? best->block : NULL;
 }
 
+/* Give a block back to the driver, once the stream does not need it. */
+static void free_block(device *dev, void *block)
+{
+    cudaStreamSynchronize(dev->stream);
+    cudaFree(block);
+    cudaGetLastError();
+}
+
 /* Give back what lies about; a block in use is never touched. */
 static void drop_kept(device *dev)
 {
     pthread_mutex_lock(&dev->lock);
     for (kept_block *k = dev->kept; k < dev->kept + KEPT; k++)
         if (k->block && !k->used) {
-            cudaFreeAsync(k->block, dev->stream);
+            free_block(dev, k->block);
             k->block = NULL;
         }
     pthread_mutex_unlock(&dev->lock);
@@ -90,7 +99,7 @@ static void keep(device *dev, void *block, size_t size)
             place = k;
     for (kept_block *k = dev->kept; k < dev->kept + KEPT && !place; k++)
         if (!k->used) {
-            cudaFreeAsync(k->block, dev->stream);
+            free_block(dev, k->block);
             place = k;
         }
     if (place)
@@ -98,27 +107,11 @@ static void keep(device *dev, void *block, size_t size)
     pthread_mutex_unlock(&dev->lock);
 }
 
-static cudaError_t allocate(device *dev, size_t bytes, void **out)
-{
-    return cuda_checked(cudaMallocAsync(out, bytes, dev->stream));
-}
-
-/* Give the device what the pool holds and nobody uses: else it would not count as free. */
-static void trim(const device *dev)
-{
-    cudaMemPool_t pool;
-    cudaStreamSynchronize(dev->stream);
-    if (cudaDeviceGetDefaultMemPool(&pool, dev->number) == cudaSuccess)
-        cudaMemPoolTrimTo(pool, 0);
-    cudaGetLastError();
-}
-
 fmpnn_status device_name_size(device *dev, const char *what, size_t residues, size_t need,
                               size_t held, fmpnn_error *err)
 {
     size_t left = 0, all = 0;
     drop_kept(dev);
-    trim(dev);
     CUDA_TRY(cudaMemGetInfo(&left, &all), err);
     return fmpnn_fail(err, FMPNN_ENOMEM,
                       "device cuda:%d: %zu residues take %zu MiB%s, %zu MiB are free: about %zu "
@@ -132,7 +125,7 @@ static fmpnn_status no_memory(device *dev, cudaError_t code, size_t bytes, fmpnn
 {
     size_t left = 0, all = 0;
     if (code != cudaErrorMemoryAllocation)
-        return cuda_failed(code, "cudaMallocAsync", __FILE__, __LINE__, err);
+        return cuda_failed(code, "cudaMalloc", __FILE__, __LINE__, err);
     cudaGetLastError();
     CUDA_TRY(cudaMemGetInfo(&left, &all), err);
     return fmpnn_fail(err, FMPNN_ENOMEM,
@@ -153,24 +146,22 @@ fmpnn_status device_allow_shared(const device *dev, const void *kernel, size_t o
 fmpnn_status device_alloc(device *dev, size_t bytes, void **out, fmpnn_error *err)
 {
     cudaError_t code;
-    size_t size = bytes < KEPT_FROM ? bytes + !bytes : kept_size(bytes);
-    *out = bytes < KEPT_FROM ? NULL : find_kept(dev, bytes);
+    size_t size = kept_size(bytes + !bytes);
+    *out = find_kept(dev, bytes);
     if (*out)
         return FMPNN_OK;
-    code = allocate(dev, size, out);
+    code = cuda_checked(cudaMalloc(out, size));
     if (code == cudaErrorMemoryAllocation) { /* with what lies about, and no more than needed */
         cudaGetLastError();
         drop_kept(dev);
-        trim(dev);
         size = bytes + !bytes;
-        code = allocate(dev, size, out);
+        code = cuda_checked(cudaMalloc(out, size));
     }
     if (code != cudaSuccess) {
         *out = NULL;
         return no_memory(dev, code, bytes, err);
     }
-    if (size >= KEPT_FROM)
-        keep(dev, *out, size);
+    keep(dev, *out, size);
     return FMPNN_OK;
 }
 
@@ -187,7 +178,7 @@ void device_release(device *dev, void *block)
         }
     pthread_mutex_unlock(&dev->lock);
     if (!kept)
-        cudaFreeAsync(block, dev->stream);
+        free_block(dev, block);
 }
 
 static void pinned_clear(pinned_block *p)
@@ -313,8 +304,6 @@ static const char identities[MOST_DEVICES][2] = {{0}};
 static fmpnn_status prepare(device *dev, fmpnn_error *err)
 {
     cudaDeviceProp p;
-    cudaMemPool_t pool;
-    uint64_t keep = UINT64_MAX; /* memory given back stays with the process */
     CUDA_TRY(cudaSetDevice(dev->number), err);
     CUDA_TRY(cudaGetDeviceProperties(&p, dev->number), err);
     if (p.major < 8)
@@ -326,8 +315,6 @@ static fmpnn_status prepare(device *dev, fmpnn_error *err)
     dev->major = p.major;
     dev->minor = p.minor;
     snprintf(dev->isa, sizeof dev->isa, "sm_%d%d", p.major, p.minor);
-    CUDA_TRY(cudaDeviceGetDefaultMemPool(&pool, dev->number), err);
-    CUDA_TRY(cudaMemPoolSetAttribute(pool, cudaMemPoolAttrReleaseThreshold, &keep), err);
     CUDA_TRY(cudaStreamCreateWithFlags(&dev->stream, cudaStreamNonBlocking), err);
     for (int n = 0; n < 4; n++)
         CUDA_TRY(cudaEventCreateWithFlags(&dev->landed[n],

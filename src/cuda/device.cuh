@@ -149,7 +149,7 @@ typedef struct pinned_block {
     void *own; /* what it lies in, if that is from fmpnn_alloc() */
     size_t size;
 } pinned_block;
-enum { STAGES = 4, KEPT = 24 };
+enum { STAGES = 4, KEPT = 32 };
 
 /* A block of device memory that is used again: mapping memory takes longer than a batch. */
 typedef struct kept_block {
@@ -180,7 +180,7 @@ typedef struct device {
 /* The device of a context, made current for the calling thread. */
 fmpnn_status device_enter(const fmpnn_context *ctx, device **dev, fmpnn_error *err);
 
-/* Memory in the order of the device's stream; large blocks are kept for the next who asks.
+/* Memory in the order of the device's stream; blocks are kept for the next who asks.
  * FMPNN_ENOMEM names the bytes and what is free. */
 fmpnn_status device_alloc(device *dev, size_t bytes, void **out, fmpnn_error *err);
 

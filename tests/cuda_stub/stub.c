@@ -174,14 +174,12 @@ const char *cudaGetErrorString(cudaError_t code)
 
 /* ---- memory ---- */
 
-/* As a pool that keeps what is given back until it is trimmed: that is not free. */
-static size_t used, pooled;
+static size_t used;
 enum { BEFORE = 64 }; /* bytes before a block, for its size */
 
-cudaError_t cudaMallocAsync(void **block, size_t size, cudaStream_t stream)
+cudaError_t cudaMalloc(void **block, size_t size)
 {
     static long count;
-    (void)stream;
     *block = NULL;
     char *whole = size <= most_bytes() && __atomic_add_fetch(&count, 1, __ATOMIC_RELAXED) <=
                                               setting("STUB_ALLOCATIONS", 1L << 40)
@@ -194,22 +192,14 @@ cudaError_t cudaMallocAsync(void **block, size_t size, cudaStream_t stream)
     *block = whole + BEFORE;
     return cudaSuccess;
 }
-cudaError_t cudaFreeAsync(void *block, cudaStream_t stream)
+cudaError_t cudaFree(void *block)
 {
     size_t size;
-    (void)stream;
     if (!block)
         return cudaSuccess;
     memcpy(&size, (char *)block - BEFORE, sizeof size);
     __atomic_sub_fetch(&used, size, __ATOMIC_RELAXED);
-    __atomic_add_fetch(&pooled, size, __ATOMIC_RELAXED);
     free((char *)block - BEFORE);
-    return cudaSuccess;
-}
-cudaError_t cudaMemPoolTrimTo(cudaMemPool_t pool, size_t size)
-{
-    (void)pool, (void)size;
-    __atomic_store_n(&pooled, 0, __ATOMIC_RELAXED);
     return cudaSuccess;
 }
 cudaError_t cudaMallocHost(void **block, size_t size)
@@ -234,20 +224,9 @@ cudaError_t cudaHostUnregister(void *block)
 }
 cudaError_t cudaMemGetInfo(size_t *left, size_t *all)
 {
-    size_t held = __atomic_load_n(&used, __ATOMIC_RELAXED) + __atomic_load_n(&pooled, __ATOMIC_RELAXED);
+    size_t held = __atomic_load_n(&used, __ATOMIC_RELAXED);
     *all = most_bytes();
     *left = held < *all ? *all - held : 0;
-    return cudaSuccess;
-}
-cudaError_t cudaDeviceGetDefaultMemPool(cudaMemPool_t *pool, int n)
-{
-    (void)n;
-    *pool = NULL;
-    return cudaSuccess;
-}
-cudaError_t cudaMemPoolSetAttribute(cudaMemPool_t pool, enum cudaMemPoolAttr what, void *value)
-{
-    (void)pool, (void)what, (void)value;
     return cudaSuccess;
 }
 cudaError_t cudaMemcpyAsync(void *dst, const void *src, size_t size, enum cudaMemcpyKind kind,
