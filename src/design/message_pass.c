@@ -43,6 +43,16 @@ void fmpnn_message_pass_free(fmpnn_message_pass *op)
     fmpnn_release(op);
 }
 
+/* Without a way out of the loop, which compilers make into vectors. */
+static bool all_below(const int32_t *E, size_t count, size_t L)
+{
+    const uint32_t limit = L < INT32_MAX ? (uint32_t)L : (uint32_t)INT32_MAX + 1;
+    bool beyond = false;
+    for (size_t n = 0; n < count; n++)
+        beyond |= (uint32_t)E[n] >= limit;
+    return !beyond;
+}
+
 fmpnn_status fmpnn_message_pass_run(fmpnn_message_pass *op, size_t B, size_t L, const float *h,
                                     const float *X, const int32_t *E, const float *mask,
                                     float *out, fmpnn_error *err)
@@ -51,7 +61,8 @@ fmpnn_status fmpnn_message_pass_run(fmpnn_message_pass *op, size_t B, size_t L, 
         return fmpnn_fail(err, FMPNN_EINVAL,
                           "message passing over %zu x %zu nodes: prepared for 1 to %zu", B, L,
                           op->nodes);
-    for (size_t n = 0; n < B * L * op->k; n++)
+    const size_t edges = B * L * op->k;
+    for (size_t n = all_below(E, edges, L) ? edges : 0; n < edges; n++)
         if (E[n] < 0 || (size_t)E[n] >= L)
             return fmpnn_fail(err, FMPNN_EINVAL,
                               "neighbour %zu of node %zu is %d: expected 0 to %zu", n % op->k,
