@@ -53,12 +53,12 @@ static void count_chain(size_t M, size_t K, const fmpnn_product *w, size_t layer
 }
 
 static void mlp(float *dst, size_t ldd, const float *src, size_t lds, size_t M, size_t K,
-                const fmpnn_product *w, const fmpnn_added *added, const float *const *rows,
-                float *tile)
+                const fmpnn_product *w, size_t layers, const fmpnn_added *added,
+                const float *const *rows, float *tile)
 {
-    count_chain(M, K, w, 3, added, false);
-    so_far.other_flops += (double)M * (double)w[2].N * (rows != NULL);
-    real->mlp(dst, ldd, src, lds, M, K, w, added, rows, tile);
+    count_chain(M, K, w, layers, added, false);
+    so_far.other_flops += (double)M * (double)w[layers - 1].N * (rows != NULL);
+    real->mlp(dst, ldd, src, lds, M, K, w, layers, added, rows, tile);
 }
 
 static void mlp_sum(float *dst, const float *src, size_t lds, size_t M, size_t K,

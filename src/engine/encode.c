@@ -111,7 +111,7 @@ static void update_edges(const encoder *en, size_t layer, size_t i, float *e, sc
                             {w->w12, C, w->b12},
                             {w->w13, C, w->b13}};
     fmpnn_added added = {.rows = x->row, .ahead = ahead, .n_ahead = next ? K : 0};
-    k->mlp(e, C, e, C, K, C, maps, &added, self, x->t);
+    k->mlp(e, C, e, C, K, C, maps, 3, &added, self, x->t);
     k->layer_norm(e, C, e, C, K, C, w->norm3.gain, w->norm3.bias);
     fmpnn_lap(en->watch, FMPNN_STAGE_ENCODER, layer);
 }

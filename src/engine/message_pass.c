@@ -38,6 +38,7 @@ struct fmpnn_operation {
     float *w_edge;              /* [4][2D] */
     float *w_update, *b_update; /* U1 W2 / k as panels [2D][2D], and U1 b2 + c1 */
     float *w_out, *b_out;       /* U2 as panels [D][2D], and c2 */
+    fmpnn_product update[2];    /* the two before, one after the other */
     float *gamma, *beta;
     float *parts;       /* [nodes][2D] Wj h: what any edge may read */
     lane *lanes;        /* [threads] */
@@ -112,6 +113,8 @@ static void pack(fmpnn_operation *op, const fmpnn_message_weights *w, float *pla
     fold_update(op, w, plain);
     fmpnn_panels_pack(op->w_out, w->U2, H, D, H);
     memcpy(op->b_out, w->c2, D * sizeof(float));
+    op->update[0] = (fmpnn_product){op->w_update, H, op->b_update};
+    op->update[1] = (fmpnn_product){op->w_out, D, op->b_out};
     memcpy(op->gamma, w->gamma, D * sizeof(float));
     memcpy(op->beta, w->beta, D * sizeof(float));
 }
@@ -231,17 +234,19 @@ static void block(const call *c, size_t first, size_t M, lane *l)
     const fmpnn_operation *op = c->op;
     const fmpnn_kernels *kernels = op->ctx->kernels;
     size_t D = op->D, H = op->H;
+    const fmpnn_added nothing = {0};
     const float *residual[BLOCK];
     float *out = c->out + first * D;
     kernels->gemm(l->own, H, c->h + first * D, D, M, D, op->w_own, H, op->b_own, NULL, 0);
     sum_edges(c, first, M, l);
     for (size_t m = 0; m < M; m++)
         residual[m] = c->h + (first + m) * D;
-    kernels->gemm(l->t, H, l->s, H, M, H, op->w_update, H, op->b_update, NULL,
-                  !op->tanh_form);
-    if (op->tanh_form)
+    if (op->tanh_form) {
+        kernels->gemm(l->t, H, l->s, H, M, H, op->w_update, H, op->b_update, NULL, 0);
         kernels->gelu(l->t, l->t, M * H, 1);
-    kernels->gemm(out, D, l->t, H, M, H, op->w_out, D, op->b_out, residual, 0);
+        kernels->gemm(out, D, l->t, H, M, H, op->w_out, D, op->b_out, residual, 0);
+    } else
+        kernels->mlp(out, D, l->s, H, M, H, op->update, 2, &nothing, residual, l->t);
     kernels->layer_norm(out, D, out, D, M, D, op->gamma, op->beta);
     for (size_t m = 0; m < M; m++)
         if (c->mask[first + m] != 1)

@@ -714,17 +714,17 @@ static void gather_gelu_bf16(float *dst, size_t ldd, const float *own, const flo
 
 #define CHAINS(name, n_parts)                                                                  \
     static void mlp_##name(float *dst, size_t ldd, const float *src, size_t lds, size_t M,     \
-                           size_t K, const fmpnn_product *w, const fmpnn_added *added,          \
-                           const float *const *rows, float *tile)                              \
+                           size_t K, const fmpnn_product *w, size_t layers,                    \
+                           const fmpnn_added *added, const float *const *rows, float *tile)    \
     {                                                                                          \
         product p[3];                                                                          \
         const target t = {.dst = dst, .ldd = ldd, .rows = rows};                               \
-        if (!fit(K, w, 3)) {                                                                   \
-            mlp_##name##_parts(dst, ldd, src, lds, M, K, w, added, rows, tile);                \
+        if (!fit(K, w, layers)) {                                                              \
+            mlp_##name##_parts(dst, ldd, src, lds, M, K, w, layers, added, rows, tile);        \
             return;                                                                            \
         }                                                                                      \
-        chain_of(p, src, lds, M, K, w, 3, n_parts);                                            \
-        run_chain(p, 3, added, &t);                                                            \
+        chain_of(p, src, lds, M, K, w, layers, n_parts);                                       \
+        run_chain(p, layers, added, &t);                                                       \
     }                                                                                          \
     static void mlp_sum_##name(float *dst, const float *src, size_t lds, size_t M, size_t K,   \
                                const fmpnn_product *w, const fmpnn_added *added,                \

@@ -16,14 +16,18 @@ static void PART(hidden)(float *tile, const float *src, size_t lds, size_t M, si
 }
 
 static void PART(mlp)(float *dst, size_t ldd, const float *src, size_t lds, size_t M,
-                      size_t K, const fmpnn_product *w, const fmpnn_added *added,
-                      const float *const *rows, float *tile)
+                      size_t K, const fmpnn_product *w, size_t layers,
+                      const fmpnn_added *added, const float *const *rows, float *tile)
 {
     float *next = tile + M * w[0].N;
     PART(hidden)(tile, src, lds, M, K, w, added);
-    PART(gemm)
-    (next, w[1].N, tile, w[0].N, M, w[0].N, w[1].panels, w[1].N, w[1].bias, NULL, 1);
-    PART(gemm)(dst, ldd, next, w[1].N, M, w[1].N, w[2].panels, w[2].N, w[2].bias, rows, 0);
+    if (layers == 3) {
+        PART(gemm)
+        (next, w[1].N, tile, w[0].N, M, w[0].N, w[1].panels, w[1].N, w[1].bias, NULL, 1);
+        tile = next;
+        w++;
+    }
+    PART(gemm)(dst, ldd, tile, w[0].N, M, w[0].N, w[1].panels, w[1].N, w[1].bias, rows, 0);
 }
 
 static void PART(mlp_sum)(float *dst, const float *src, size_t lds, size_t M, size_t K,

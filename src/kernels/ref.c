@@ -176,18 +176,24 @@ static void end_rows(double *tolerance, const hidden *magnitude, size_t M, size_
 }
 
 void fmpnn_ref_mlp(double *value, double *tolerance, const float *src, size_t lds, size_t M,
-                   size_t K, const fmpnn_product *w, const fmpnn_added *added,
-                   const float *const *rows)
+                   size_t K, const fmpnn_product *w, size_t layers,
+                   const fmpnn_added *added, const float *const *rows)
 {
+    const fmpnn_product *last = w + layers - 1;
     hidden x, y;
-    for (size_t m = 0; m < M; m++, value += w[2].N, tolerance += w[2].N) {
+    for (size_t m = 0; m < M; m++, value += last->N, tolerance += last->N) {
+        const hidden *between = &y;
         from_floats(&x, src + m * lds, K);
         next_layer(&y, &x, K, &w[0], added, m, NULL, 1);
-        next_layer(&x, &y, w[0].N, &w[1], NULL, m, NULL, 1);
-        next_layer(&y, &x, w[1].N, &w[2], NULL, m, rows ? rows[m] : NULL, 0);
-        for (size_t n = 0; n < w[2].N; n++) {
-            value[n] = y.value[n];
-            tolerance[n] = y.off[n];
+        if (layers == 3) {
+            next_layer(&x, &y, w[0].N, &w[1], NULL, m, NULL, 1);
+            between = &x;
+        }
+        hidden *z = layers == 3 ? &y : &x;
+        next_layer(z, between, last[-1].N, last, NULL, m, rows ? rows[m] : NULL, 0);
+        for (size_t n = 0; n < last->N; n++) {
+            value[n] = z->value[n];
+            tolerance[n] = z->off[n];
         }
     }
 }

@@ -34,8 +34,8 @@ void fmpnn_ref_gather_gelu(double *value, double *tolerance, const float *own,
                            const float *const *d, size_t M, size_t C);
 /* w: panels are plain w [N][K] here. */
 void fmpnn_ref_mlp(double *value, double *tolerance, const float *src, size_t lds, size_t M,
-                   size_t K, const fmpnn_product *w, const fmpnn_added *added,
-                   const float *const *rows);
+                   size_t K, const fmpnn_product *w, size_t layers,
+                   const fmpnn_added *added, const float *const *rows);
 void fmpnn_ref_mlp_sum(double *value, double *tolerance, const float *src, size_t lds,
                        size_t M, size_t K, const fmpnn_product *w, const fmpnn_added *added,
                        const float *weight);

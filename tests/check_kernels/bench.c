@@ -71,7 +71,8 @@ static void run(const fmpnn_kernels *k, const load *l)
         k->gather_gelu(data.dst, N, data.bias, data.rows, data.rows + 1, data.rows + 2, M,
                        N);
     else if (strcmp(l->slot, "mlp") == 0)
-        k->mlp(data.dst, N, data.src, K, M, K, maps, &added, data.rows, data.dst + M * N);
+        k->mlp(data.dst, N, data.src, K, M, K, maps, 3, &added, data.rows,
+               data.dst + M * N);
     else if (strcmp(l->slot, "mlp_sum") == 0)
         k->mlp_sum(data.dst, data.src, K, M, K, maps, &added, NULL, data.dst + N);
     else if (strcmp(l->slot, "message_sum") == 0)

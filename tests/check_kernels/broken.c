@@ -63,11 +63,12 @@ static void message_sum_in_its_way(float *dst, const float *own, const float *co
 }
 
 static void mlp_without_rows(float *dst, size_t ldd, const float *src, size_t lds, size_t M,
-                             size_t K, const fmpnn_product *w, const fmpnn_added *added,
-                             const float *const *rows, float *tile)
+                             size_t K, const fmpnn_product *w, size_t layers,
+                             const fmpnn_added *added, const float *const *rows,
+                             float *tile)
 {
     (void)rows;
-    good.mlp(dst, ldd, src, lds, M, K, w, added, NULL, tile);
+    good.mlp(dst, ldd, src, lds, M, K, w, layers, added, NULL, tile);
 }
 
 static void mlp_sum_in_its_way(float *dst, const float *src, size_t lds, size_t M, size_t K,

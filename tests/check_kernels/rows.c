@@ -97,7 +97,7 @@ void check_rows_gather_gelu(check *c)
 typedef struct chain {
     fmpnn_product w[3];
     fmpnn_added added;
-    matrix src, tile, rows;
+    matrix src, tile;
 } chain;
 
 static void make_chain(check *c, chain *x, const size_t *widths)
@@ -110,7 +110,6 @@ static void make_chain(check *c, chain *x, const size_t *widths)
                                   check_input(c, 1, widths[l + 1], widths[l + 1], 1).data};
     }
     x->tile = check_output(c, M, widths[1] + widths[2], widths[1] + widths[2]);
-    x->rows = check_input(c, M, widths[3], widths[3], 1);
     x->added = (fmpnn_added){.rows = check_rows(c, &table, M),
                              .own = table.data,
                              .b = check_rows(c, &table, M),
@@ -134,33 +133,42 @@ static const size_t chains[][4] = {{128, 128, 128, 128}, {1, 2, 3, 4},
                                    {16, 31, 33, 40},     {64, 97, 48, 21},
                                    {40, 257, 8, 9},      {300, 16, 16, 16}};
 
+/* Its parts, to the bit, however many rows there are. */
+static void mlp_against_parts(check *c, const size_t *w, size_t layers, bool own)
+{
+    const size_t N = w[layers];
+    chain x;
+    check_case(c, "against its parts, %zu of %zu-%zu-%zu-%zu", layers, w[0], w[1], w[2],
+               w[3]);
+    make_chain(c, &x, w);
+    const matrix direct = check_output(c, M, N, N), parts = check_output(c, M, N, N);
+    const matrix last = check_input(c, M, N, N, 1);
+    const float *rows[M];
+    if (!own)
+        x.added.own = NULL;
+    for (size_t m = 0; m < M; m++)
+        rows[m] = last.data + m * N;
+    for (size_t count = M; count > 0; count -= count > 5 ? 5 : 1) {
+        float *at = x.tile.data, *next = at + count * w[1];
+        first_layer(c, &x, count, w[0]);
+        if (layers == 3) {
+            c->kernels->gemm(next, w[2], at, w[1], count, w[1], x.w[1].panels, w[2],
+                             x.w[1].bias, NULL, 1);
+            at = next;
+        }
+        c->kernels->gemm(parts.data, N, at, w[layers - 1], count, w[layers - 1],
+                         x.w[layers - 1].panels, N, x.w[layers - 1].bias, rows, 0);
+        c->kernels->mlp(direct.data, N, x.src.data, w[0], count, w[0], x.w, layers,
+                        &x.added, rows, x.tile.data);
+        check_same(c, "mlp", direct.data, parts.data, count * N);
+    }
+}
+
 void check_rows_mlp(check *c)
 {
-    /* Its parts, to the bit, however many rows there are. */
-    for (size_t i = 0; i < sizeof chains / sizeof *chains; i++) {
-        const size_t *w = chains[i];
-        chain x;
-        check_case(c, "against its parts, %zu-%zu-%zu-%zu", w[0], w[1], w[2], w[3]);
-        make_chain(c, &x, w);
-        const matrix direct = check_output(c, M, w[3], w[3]),
-                     parts = check_output(c, M, w[3], w[3]);
-        const float *rows[M];
-        if (i % 2)
-            x.added.own = NULL;
-        for (size_t m = 0; m < M; m++)
-            rows[m] = x.rows.data + m * w[3];
-        for (size_t count = M; count > 0; count -= count > 5 ? 5 : 1) {
-            float *next = x.tile.data + count * w[1];
-            first_layer(c, &x, count, w[0]);
-            c->kernels->gemm(next, w[2], x.tile.data, w[1], count, w[1], x.w[1].panels,
-                             w[2], x.w[1].bias, NULL, 1);
-            c->kernels->gemm(parts.data, w[3], next, w[2], count, w[2], x.w[2].panels, w[3],
-                             x.w[2].bias, rows, 0);
-            c->kernels->mlp(direct.data, w[3], x.src.data, w[0], count, w[0], x.w, &x.added,
-                            rows, x.tile.data);
-            check_same(c, "mlp", direct.data, parts.data, count * w[3]);
-        }
-    }
+    for (size_t i = 0; i < sizeof chains / sizeof *chains; i++)
+        for (size_t layers = 2; layers <= 3; layers++)
+            mlp_against_parts(c, chains[i], layers, i % 2 == 0);
 }
 
 void check_rows_mlp_sum(check *c)

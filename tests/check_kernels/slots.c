@@ -199,18 +199,20 @@ static void make_chain(check *c, chain *x, size_t layers, size_t M, const size_t
     x->rows = check_below(c, 2) ? check_rows(c, &table, M) : NULL;
 }
 
-static void mlp_case(check *c, size_t M, size_t K, size_t H, size_t I, size_t N,
-                     bool in_place)
+/* Of two layers I is N. */
+static void mlp_case(check *c, size_t layers, size_t M, size_t K, size_t H, size_t I,
+                     size_t N, bool in_place)
 {
     const size_t w[] = {K, H, I, N};
     chain x;
-    check_case(c, "M=%zu %zu-%zu-%zu-%zu in place=%d", M, K, H, I, N, in_place);
-    make_chain(c, &x, 3, M, w);
+    check_case(c, "%zu layers M=%zu %zu-%zu-%zu-%zu in place=%d", layers, M, K, H, I, N,
+               in_place);
+    make_chain(c, &x, layers, M, w);
     const matrix dst = check_output(c, M, N, N + padding(c));
     double *value = check_doubles(c, M * N), *tolerance = check_doubles(c, M * N);
     const float **rows = x.rows, *src = x.src.data;
     size_t lds = x.src.stride;
-    fmpnn_ref_mlp(value, tolerance, src, lds, M, K, x.plain, &x.added, rows);
+    fmpnn_ref_mlp(value, tolerance, src, lds, M, K, x.plain, layers, &x.added, rows);
     check_precision(c, K < H ? K : H, tolerance, M * N);
     if (in_place) {
         for (size_t m = 0; m < M; m++)
@@ -218,7 +220,8 @@ static void mlp_case(check *c, size_t M, size_t K, size_t H, size_t I, size_t N,
         src = dst.data;
         lds = dst.stride;
     }
-    c->kernels->mlp(dst.data, dst.stride, src, lds, M, K, x.w, &x.added, rows, x.tile.data);
+    c->kernels->mlp(dst.data, dst.stride, src, lds, M, K, x.w, layers, &x.added, rows,
+                    x.tile.data);
     check_result(c, &dst, value, tolerance);
     check_padding(c, &x.tile);
 }
@@ -227,13 +230,21 @@ void check_mlp(check *c)
 {
     static const size_t heights[] = {0, 1, 2, 15, 16, 33, 48};
     for (size_t m = 0; m < COUNT(heights); m++)
-        for (size_t n = 0; n < 8; n++)
-            mlp_case(c, heights[m], widths[(3 * n + m) % 30], widths[(5 * n + 7 * m) % 30],
-                     widths[(11 * n + m) % 30], widths[(n + 13 * m) % 30], false);
-    mlp_case(c, 48, 128, 128, 128, 128, true);
-    mlp_case(c, 50, 64, 96, 80, 64, true);
-    mlp_case(c, 20, 40, 300, 24, 21, false);
-    mlp_case(c, 3, 0, 5, 20, 4, false);
+        for (size_t n = 0; n < 8; n++) {
+            const size_t M = heights[m], K = widths[(3 * n + m) % 30],
+                         H = widths[(5 * n + 7 * m) % 30], I = widths[(11 * n + m) % 30],
+                         N = widths[(n + 13 * m) % 30];
+            mlp_case(c, 3, M, K, H, I, N, false);
+            mlp_case(c, 2, M, K, H, N, N, false);
+        }
+    mlp_case(c, 3, 48, 128, 128, 128, 128, true);
+    mlp_case(c, 3, 50, 64, 96, 80, 64, true);
+    mlp_case(c, 3, 20, 40, 300, 24, 21, false);
+    mlp_case(c, 3, 3, 0, 5, 20, 4, false);
+    mlp_case(c, 2, 48, 128, 128, 64, 64, false);
+    mlp_case(c, 2, 50, 64, 96, 64, 64, true);
+    mlp_case(c, 2, 20, 40, 300, 21, 21, false);
+    mlp_case(c, 2, 3, 0, 5, 4, 4, false);
 }
 
 static void mlp_sum_case(check *c, size_t M, size_t K, size_t H, size_t N)
