@@ -1,4 +1,5 @@
 #include "compat/structures.h"
+#include "structure/pdb.h"
 #include "structure/read.h"
 
 #include <math.h>
@@ -94,7 +95,8 @@ static bool read_point(const json_t *value, float xyz[3], bool *present)
         return false;
     *present = true;
     for (size_t k = 0; k < 3; k++) {
-        if (!fmpnn_json_number(json_array_get(value, k), &number))
+        if (!fmpnn_json_number(json_array_get(value, k), &number) ||
+            fabs(number) > FMPNN_COORDINATE_LIMIT)
             return false;
         xyz[k] = (float)number;
         *present = *present && isfinite(xyz[k]);
@@ -119,7 +121,7 @@ static fmpnn_status read_atoms(const place *at, const json_t *coords, int atom,
         if (!read_point(json_array_get(list, n), residue[n].xyz[atom], &present))
             return fmpnn_fail(err, FMPNN_EFORMAT,
                               "%s:%zu: %s, chain %c: %s, residue %zu: expected three "
-                              "numbers or NaN",
+                              "numbers within +-100000, or NaN",
                               at->path, at->line, at->name, at->chain, key, n + 1);
         residue[n].present |= (uint8_t)(present << atom);
     }

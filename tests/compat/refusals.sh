@@ -78,6 +78,8 @@ sed 's/"seq": ".*"/"seq": "ACD"/' dimer.jsonl >bad.jsonl
 refused 3 'bad.jsonl:1: dimer, chain A: "seq" is shorter' --jsonl_path bad.jsonl
 sed 's/"CA_chain_A": \[\[[^]]*\], /"CA_chain_A": [/' dimer.jsonl >bad.jsonl
 refused 3 'dimer, chain A: CA_chain_A has 11 entries, the sequence has 12' --jsonl_path bad.jsonl
+sed -E 's/("CA_chain_A": \[\[)[-0-9.]+/\11e300/' dimer.jsonl >bad.jsonl
+refused 3 'dimer, chain A: CA_chain_A, residue 1: expected three numbers within' --jsonl_path bad.jsonl
 
 # paths that are not there
 for option in pdb_path jsonl_path; do refused 2 "--$option: nowhere: no such file" --$option nowhere; done
