@@ -232,6 +232,12 @@ static void each_stands_for_a_text(void **state)
                 (fmpnn_settings){.tie = "A3=B0"},
                 (fmpnn_settings){.tie = "A2*2=B-1*-0.5,A3=B0"});
     expect_same(TIED, "{\"test\": []}", none, none);
+    /* groups with nothing in them, more than there are positions */
+    char many[512] = "{\"test\": [";
+    for (int n = 0; n < 100; n++)
+        strcat(many, "{},");
+    strcat(many, "{\"A\": [1], \"B\": [1]}, {\"A\": [3], \"B\": [2]}]}");
+    expect_same(TIED, many, none, (fmpnn_settings){.tie = "A2=B-1,A4=B0"});
 }
 
 static void rows_of_numbers(void **state)

@@ -6,6 +6,7 @@
  * passed over, but in a tied group, which is said. */
 #include "design/resolve.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -217,22 +218,29 @@ static void add_member(void *user, size_t group, uint32_t position, double beta)
     t->r->tie_rank[position] = t->rank++;
 }
 
-/* Groups that are left with one member are none. */
-static fmpnn_status untie_single(fmpnn_job *job, size_t groups, fmpnn_error *err)
+/* Groups that are left with one member, or none, are none: those that stay are numbered anew, so
+ * that there are fewer than positions. */
+static fmpnn_status untie_single(fmpnn_job *job, size_t groups, int32_t *kept,
+                                 fmpnn_error *err)
 {
     uint32_t *size = fmpnn_alloc_zero(groups + 1, sizeof *size);
-    if (!size)
-        return fmpnn_fail_memory(err, "tying positions");
-    for (size_t i = 0; i < job->inputs->L; i++)
+    int32_t *number = fmpnn_alloc(groups + 1, sizeof *number);
+    *kept = 0;
+    for (size_t i = 0; size && number && i < job->inputs->L; i++)
         if (job->tie_group[i] >= 0)
             size[job->tie_group[i]]++;
-    for (size_t i = 0; i < job->inputs->L; i++)
-        if (job->tie_group[i] >= 0 && size[job->tie_group[i]] == 1) {
-            job->tie_group[i] = UNTIED;
-            job->tie_weight[i] = 1;
+    for (size_t g = 0; size && number && g < groups; g++)
+        number[g] = size[g] > 1 ? (*kept)++ : UNTIED;
+    for (size_t i = 0; size && number && i < job->inputs->L; i++)
+        if (job->tie_group[i] >= 0) {
+            job->tie_group[i] = number[job->tie_group[i]];
+            job->tie_weight[i] = job->tie_group[i] == UNTIED ? 1 : job->tie_weight[i];
         }
+    fmpnn_status status =
+        size && number ? FMPNN_OK : fmpnn_fail_memory(err, "tying positions");
+    fmpnn_release(number);
     fmpnn_release(size);
-    return FMPNN_OK;
+    return status;
 }
 
 fmpnn_status fmpnn_resolve_tied(fmpnn_resolver *r, int32_t *groups)
@@ -249,8 +257,7 @@ fmpnn_status fmpnn_resolve_tied(fmpnn_resolver *r, int32_t *groups)
     if (t.missing)
         fmpnn_note(&r->notes, "tie-missing", "%s: %zu positions have no residue here",
                    option, t.missing);
-    *groups = (int32_t)count;
-    return untie_single(r->job, count, r->err);
+    return untie_single(r->job, count, groups, r->err);
 }
 
 /* ---- PSSM ---- */
@@ -262,7 +269,7 @@ static fmpnn_status take_row(const fmpnn_dictionary_reader *reader, void *user,
     double sum = 0;
     bool good = row->coef >= 0 && row->coef <= 1;
     for (size_t a = 0; a < FMPNN_LETTERS; a++) {
-        good = good && row->bias[a] >= 0;
+        good = good && row->bias[a] >= 0 && isfinite(row->bias[a]);
         sum += (double)row->bias[a];
     }
     if (!good || (row->coef > 0 && !(sum > 0 && sum < 1e30)))
