@@ -2,6 +2,7 @@
 #include "cuda/device.cuh"
 
 #include <string.h>
+#include <sys/mman.h>
 
 static size_t fail_at, calls;
 
@@ -197,12 +198,13 @@ static void pinned_clear(pinned_block *p)
  * False: this driver cannot. */
 static bool pin_own(pinned_block *p, size_t size)
 {
-    enum { PAGE = 4096 };
-    size = (size + PAGE - 1) / PAGE * PAGE;
-    char *own = (char *)fmpnn_alloc(size + PAGE, 1);
+    const size_t PAGE = 4096, LARGE = 2 << 20, unit = size < LARGE ? PAGE : LARGE;
+    size = (size + unit - 1) / unit * unit;
+    char *own = (char *)fmpnn_alloc(size + unit, 1);
     if (!own)
         return false;
-    char *block = own + (PAGE - (uintptr_t)own % PAGE) % PAGE;
+    char *block = own + (unit - (uintptr_t)own % unit) % unit;
+    madvise(block, size, MADV_HUGEPAGE); /* where the system has large pages, they are fewer */
     for (size_t at = 0; at < size; at += PAGE)
         block[at] = 0;
     if (cudaHostRegister(block, size, cudaHostRegisterDefault) != cudaSuccess) {

@@ -1,12 +1,13 @@
-/* Checkpoints on a device. One walk over the model is done three times: to count, to fill host
- * memory with plain transposed matrices, and to name the places on the device; then a kernel
- * makes the fragments of all matrices. */
+/* Checkpoints on a device. One walk over the model is done twice: to count, and to fill pinned
+ * memory with the rows of all matrices and name their places on the device; there a kernel makes
+ * of rows what is multiplied by, columns and fragments. */
 #include "cuda/decode.cuh"
 #include "cuda/encode.cuh"
 
 extern "C" {
 #include "weights/packed.h"
 }
+#include <limits.h>
 #include <math.h>
 #include <string.h>
 
@@ -25,17 +26,21 @@ static int padded(int n)
 }
 
 typedef struct fragment_task {
-    const float *plain; /* [in][out] */
+    const float *rows; /* [out][in] */
+    float *plain;      /* [in][out] */
     __half *hi, *lo;
     float scale;
     int out, in, N, K;
 } fragment_task;
 
-/* One block a task and a slice of its elements. */
+/* Blocks x of a task share its elements. */
 __global__ void make_fragments(const fragment_task *task)
 {
     fragment_task t = task[blockIdx.x];
     int total = t.N * t.K;
+    for (int at = blockIdx.y * blockDim.x + threadIdx.x; at < t.in * t.out;
+         at += gridDim.y * blockDim.x)
+        t.plain[at] = t.rows[(size_t)(at % t.out) * t.in + at / t.out];
     for (int at = blockIdx.y * blockDim.x + threadIdx.x; at < total;
          at += gridDim.y * blockDim.x) {
         int element = at % 8, lane = at / 8 % 32, b = at / 256 % (t.K / 32),
@@ -43,7 +48,7 @@ __global__ void make_fragments(const fragment_task *task)
         int g = lane / 4, q = lane % 4;
         int n = 32 * (tile / 4) + 8 * (g / 2) + 2 * (tile % 4) + g % 2;
         int k = 32 * b + 8 * q + element;
-        float x = n < t.out && k < t.in ? t.plain[(size_t)k * t.out + n] * t.scale : 0;
+        float x = n < t.out && k < t.in ? t.rows[(size_t)n * t.in + k] * t.scale : 0;
         __half hi = __float2half_rn(x);
         t.hi[at] = hi;
         t.lo[at] = __float2half_rn(x - __half2float(hi));
@@ -56,6 +61,7 @@ enum { LINE = 64 }; /* floats: every array starts at a multiple of 256 bytes */
 
 typedef struct walk {
     float *host;   /* NULL while counting */
+    float *sent;   /* its copy on the device */
     char *device;  /* block on the device: plain numbers, then fragments */
     size_t floats; /* plain numbers so far */
     size_t halves; /* bytes of fragments so far */
@@ -88,10 +94,20 @@ static const float *vector(walk *w, const float *src, size_t count)
     return scaled_vector(w, src, count, 1);
 }
 
-/* The power of two that brings the largest |w| into [512, 1024). */
-static float scale_of(float largest)
+/* The bits of |x|, which are ordered as the numbers are, and compared faster. */
+static int magnitude(float x)
 {
+    int bits;
+    memcpy(&bits, &x, sizeof bits);
+    return bits & INT_MAX;
+}
+
+/* The power of two that brings the largest |w| into [512, 1024). */
+static float scale_of(int largest_bits)
+{
+    float largest;
     int exponent;
+    memcpy(&largest, &largest_bits, sizeof largest);
     if (!(largest > 0))
         return 1;
     frexpf(largest, &exponent); /* largest in [2^(e-1), 2^e) */
@@ -104,15 +120,16 @@ static matrix scaled_part(walk *w, const fmpnn_linear *linear, size_t first, siz
 {
     matrix m = {};
     size_t out = linear->out;
-    enum { BAND = 16 }; /* rows that are turned together: a cache line of what is written */
-    float *dst = take(w, out * K, &m.plain), largest = 0;
-    for (size_t band = 0; dst && band < out; band += BAND)
-        for (size_t k = 0; k < K; k++)
-            for (size_t n = band; n < out && n < band + BAND; n++) {
-                float x = linear->w[n * linear->in + first + k] * factor;
-                dst[k * out + n] = x;
-                largest = fabsf(x) > largest ? fabsf(x) : largest;
-            }
+    float *dst = take(w, out * K, &m.plain);
+    int largest = 0;
+    for (size_t n = 0; dst && n < out; n++) {
+        const float *src = linear->w + n * linear->in + first;
+        for (size_t k = 0; k < K; k++) {
+            dst[n * K + k] = src[k] * factor;
+            int bits = magnitude(dst[n * K + k]);
+            largest = bits > largest ? bits : largest;
+        }
+    }
     m.N = padded((int)out);
     m.K = padded((int)K);
     size_t bytes = (size_t)m.N * m.K * sizeof(__half);
@@ -122,8 +139,9 @@ static matrix scaled_part(walk *w, const fmpnn_linear *linear, size_t first, siz
         m.hi = (const uint4 *)at;
         m.lo = (const uint4 *)(at + bytes);
         m.inverse = 1 / (w->split ? scale * ACT_SCALE : scale);
-        w->task[w->tasks] = (fragment_task){m.plain, (__half *)at, (__half *)(at + bytes),
-                                            scale, (int)out, (int)K, m.N, m.K};
+        w->task[w->tasks] =
+            (fragment_task){w->sent + (dst - w->host), (float *)m.plain, (__half *)at,
+                            (__half *)(at + bytes), scale, (int)out, (int)K, m.N, m.K};
     }
     w->tasks++;
     w->halves += 2 * bytes;
@@ -255,43 +273,58 @@ static model_weights walk_model(walk *w, const fmpnn_model *model)
 
 /* ---- upload ---- */
 
-static fmpnn_status send(device *dev, walk *w, uploaded *u, fragment_task **task,
-                         fmpnn_error *err)
+/* Memory for what a walk has counted: on the device `*block` to stay, and what `w` fills. */
+static fmpnn_status make_room(device *dev, const walk *count, walk *w, void **block,
+                              fmpnn_error *err)
 {
-    CUDA_TRY(cudaMemcpyAsync(u->block, w->host, w->plain_bytes, cudaMemcpyHostToDevice,
+    w->split = dev->split;
+    w->plain_bytes = count->floats * sizeof(float);
+    w->task = (fragment_task *)fmpnn_alloc((size_t)count->tasks, sizeof *w->task);
+    if (!w->task)
+        return fmpnn_fail_memory(err, "sending weights to the device");
+    TRY(device_wait(dev, err)); /* the pinned memory may still be read */
+    TRY(device_pinned(dev, w->plain_bytes, (void **)&w->host, err));
+    TRY(device_alloc(dev, w->plain_bytes, (void **)&w->sent, err));
+    TRY(device_alloc(dev, w->plain_bytes + count->halves, block, err));
+    w->device = (char *)*block;
+    return FMPNN_OK;
+}
+
+static fmpnn_status send(device *dev, const walk *w, fragment_task **task, fmpnn_error *err)
+{
+    size_t bytes = (size_t)w->tasks * sizeof **task;
+    CUDA_TRY(cudaMemcpyAsync(w->sent, w->host, w->plain_bytes, cudaMemcpyHostToDevice,
+                             dev->stream),
+             err);
+    CUDA_TRY(cudaMemcpyAsync(w->device, w->sent, w->plain_bytes, cudaMemcpyDeviceToDevice,
                              dev->stream),
              err);
     TRY(device_array(dev, (size_t)w->tasks, task, err));
-    CUDA_TRY(cudaMemcpyAsync(*task, w->task, (size_t)w->tasks * sizeof **task,
-                             cudaMemcpyHostToDevice, dev->stream),
+    CUDA_TRY(cudaMemcpyAsync(*task, w->task, bytes, cudaMemcpyHostToDevice, dev->stream),
              err);
     make_fragments<<<dim3((unsigned)w->tasks, 16), 256, 0, dev->stream>>>(*task);
     CUDA_LAUNCHED(err);
-    return device_wait(dev, err); /* the host arrays go away now */
+    return device_wait(dev, err); /* the host's tasks go away now */
+}
+
+static void leave_room(device *dev, walk *w, fragment_task *task)
+{
+    device_release(dev, task);
+    device_release(dev, w->sent);
+    fmpnn_release(w->task);
 }
 
 static fmpnn_status upload(device *dev, const fmpnn_model *model, uploaded *u, fmpnn_error *err)
 {
     walk count = {}, w = {};
     fragment_task *task = NULL;
-    fmpnn_status status = FMPNN_OK;
     walk_model(&count, model);
-    w.split = dev->split;
-    w.plain_bytes = count.floats * sizeof(float);
-    w.host = (float *)fmpnn_alloc(count.floats, sizeof(float));
-    w.task = (fragment_task *)fmpnn_alloc((size_t)count.tasks, sizeof *w.task);
-    if (!w.host || !w.task)
-        status = fmpnn_fail_memory(err, "sending weights to the device");
-    if (!status)
-        status = device_alloc(dev, w.plain_bytes + count.halves, &u->block, err);
+    fmpnn_status status = make_room(dev, &count, &w, &u->block, err);
     if (!status) {
-        w.device = (char *)u->block;
         u->w = walk_model(&w, model);
-        status = send(dev, &w, u, &task, err);
+        status = send(dev, &w, &task, err);
     }
-    device_release(dev, task);
-    fmpnn_release(w.task);
-    fmpnn_release(w.host);
+    leave_room(dev, &w, task);
     return status;
 }
 
@@ -347,24 +380,14 @@ fmpnn_status device_matrix(device *dev, const float *w, int out, int in, matrix 
 {
     const fmpnn_linear linear = {w, NULL, (size_t)out, (size_t)in};
     walk count = {}, fill = {};
-    fragment_task task, *sent = NULL;
-    uploaded u = {};
-    fmpnn_status status;
+    fragment_task *task = NULL;
     whole(&count, &linear);
-    fill.split = dev->split;
-    fill.task = &task;
-    fill.plain_bytes = count.floats * sizeof(float);
-    fill.host = (float *)fmpnn_alloc(count.floats, sizeof(float));
-    if (!fill.host)
-        return fmpnn_fail_memory(err, "sending weights to the device");
-    status = device_alloc(dev, fill.plain_bytes + count.halves, &u.block, err);
+    *block = NULL;
+    fmpnn_status status = make_room(dev, &count, &fill, block, err);
     if (!status) {
-        fill.device = (char *)u.block;
         *m = whole(&fill, &linear);
-        status = send(dev, &fill, &u, &sent, err);
+        status = send(dev, &fill, &task, err);
     }
-    device_release(dev, sent);
-    fmpnn_release(fill.host);
-    *block = u.block;
+    leave_room(dev, &fill, task);
     return status;
 }

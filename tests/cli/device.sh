@@ -60,7 +60,7 @@ has err 'MiB are free'
 # whichever allocation fails; sampling names a size too
 allocations=1
 sampled=0
-until STUB_MIB=2000 STUB_ALLOCATIONS=$allocations "$fusempnn" design in/s7large.pdb --seed 7 --device cuda >out 2>err; do
+until STUB_MIB=2000 STUB_ALLOCATIONS=$allocations "$fusempnn" design in/s7large.pdb -n 4 --seed 7 --device cuda >out 2>err; do
     grep -q 'residues take .* MiB, sampled, .* residues would fit' err && sampled=1
     allocations=$((allocations + 1))
     [ $allocations -lt 60 ] || break
