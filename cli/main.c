@@ -3,7 +3,11 @@
 #include "verbs.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <string.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 static const verb verbs[] = {
     {"design", VERB_DESIGN, "STRUCTURE... [options]",
@@ -131,8 +135,19 @@ static int run(int argc, char **argv)
     return run_verb(argc, argv);
 }
 
+/* What is freed is wanted again, or the process ends: glibc would give it back to the system, of
+ * 1,000 structures 160 MB after the last record, 1.4 ms for every 20 (EPYC). */
+static void keep_memory(void)
+{
+#ifdef __GLIBC__
+    mallopt(M_TRIM_THRESHOLD, INT_MAX);
+    mallopt(M_MMAP_THRESHOLD, 32 << 20); /* the most; it grows by itself until one of both is set */
+#endif
+}
+
 int main(int argc, char **argv)
 {
+    keep_memory();
     int code = run(argc, argv);
     errno = 0;
     if ((fflush(stdout) != 0 || ferror(stdout)) && code == EXIT_DONE) {
