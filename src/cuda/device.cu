@@ -204,8 +204,7 @@ static bool pin_own(pinned_block *p, size_t size)
     if (!own)
         return false;
     char *block = own + (unit - (uintptr_t)own % unit) % unit;
-    madvise(block, size,
-            MADV_HUGEPAGE); /* where the system has large pages, they are fewer */
+    madvise(block, size, MADV_HUGEPAGE); /* fewer, where there are any */
     for (size_t at = 0; at < size; at += PAGE)
         block[at] = 0;
     if (cudaHostRegister(block, size, cudaHostRegisterDefault) != cudaSuccess) {

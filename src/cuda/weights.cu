@@ -139,15 +139,11 @@ static matrix scaled_part(walk *w, const fmpnn_linear *linear, size_t first, siz
         m.hi = (const uint4 *)at;
         m.lo = (const uint4 *)(at + bytes);
         m.inverse = 1 / (w->split ? scale * ACT_SCALE : scale);
-        w->task[w->tasks] = (fragment_task){w->sent + (dst - w->host),
-                                            (float *)m.plain,
-                                            (__half *)at,
-                                            (__half *)(at + bytes),
-                                            scale,
-                                            (int)out,
-                                            (int)K,
-                                            m.N,
-                                            m.K};
+        const float *rows = w->sent + (dst - w->host);
+        w->task[w->tasks] =
+            (fragment_task){rows,  (float *)m.plain, (__half *)at, (__half *)(at + bytes),
+                            scale, (int)out,         (int)K,       m.N,
+                            m.K};
     }
     w->tasks++;
     w->halves += 2 * bytes;
