@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -886,6 +887,19 @@ static void living_runs_are_not(void **state)
     assert_int_equal(count_files(options.path), 14); /* 6 each, and two run records */
 }
 
+/* Somebody else, flock(1) perhaps, may hold the folder. */
+static void foreign_locks_are_survived(void **state)
+{
+    (void)state;
+    assert_int_equal(mkdir(place("held"), 0777), 0);
+    int folder_fd = open(place("held"), O_RDONLY | O_DIRECTORY);
+    assert_int_equal(flock(folder_fd, LOCK_EX), 0);
+    fmpnn_run_options options = options_for(place("held"), FMPNN_EXISTING_REFUSE);
+    assert_int_equal(design_apart(&options, "1abc", false), 0);
+    assert_int_equal(count_files(options.path), 3);
+    close(folder_fd);
+}
+
 /* Many that end at once get their names together, before the run closes. */
 static void names_come_in_groups(void **state)
 {
@@ -1093,6 +1107,7 @@ int main(void)
         cmocka_unit_test(full_disks_leave_no_halves),
         cmocka_unit_test(dead_runs_are_swept),
         cmocka_unit_test(living_runs_are_not),
+        cmocka_unit_test(foreign_locks_are_survived),
         cmocka_unit_test(names_come_in_groups),
         cmocka_unit_test(streams_get_each_structure),
         cmocka_unit_test(packings_become_structures),

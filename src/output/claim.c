@@ -10,7 +10,10 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/file.h>
+#include <time.h>
 #include <unistd.h>
+
+enum { TRIES = 100, PAUSE_NS = 10000000 };
 
 /* NAME.part.123, as staged.c calls files that wait. */
 static bool is_unfinished(const char *name)
@@ -52,7 +55,12 @@ fmpnn_status fmpnn_target_claim(fmpnn_target *target, fmpnn_error *err)
         return FMPNN_OK;
     if (!flock(target->fd, LOCK_EX | LOCK_NB))
         sweep(target->fd);
-    while (flock(target->fd, LOCK_SH) && errno == EINTR)
-        ;
+    /* a sweep is short; whoever locks the folder for longer is no run, and not waited for */
+    for (int n = 0; n < TRIES && flock(target->fd, LOCK_SH | LOCK_NB); n++) {
+        struct timespec pause = {.tv_nsec = PAUSE_NS};
+        if (errno != EWOULDBLOCK && errno != EINTR)
+            break;
+        nanosleep(&pause, NULL);
+    }
     return FMPNN_OK;
 }
