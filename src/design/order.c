@@ -58,6 +58,13 @@ static void sort_residues(const key_source *source, uint32_t *order, size_t coun
     }
 }
 
+/* floor(key count), but for the last few keys below 1, whose product rounds to count. */
+static size_t place_near(double key, size_t count)
+{
+    size_t place = (size_t)(key * (double)count);
+    return place < count ? place : count - 1;
+}
+
 /* The same for cached keys that are uniform in [0, 1): each residue goes close to its place by its
  * key's value, then steps down to it. next [count]. 5 us less for 106 residues than by the heap,
  * whose comparisons are as good as random to the processor. */
@@ -66,13 +73,13 @@ static void sort_uniform(const key_source *source, uint32_t *order, size_t count
 {
     memset(next, 0, count * sizeof *next);
     for (size_t n = 0; n < count; n++)
-        next[(size_t)(source->cache[order[n]] * (double)count)]++;
+        next[place_near(source->cache[order[n]], count)]++;
     for (size_t n = 0, sum = 0; n < count; n++) {
         sum += next[n];
         next[n] = (uint32_t)(sum - next[n]);
     }
     for (size_t n = 0; n < count; n++)
-        sorted[next[(size_t)(source->cache[order[n]] * (double)count)]++] = order[n];
+        sorted[next[place_near(source->cache[order[n]], count)]++] = order[n];
     for (size_t n = 0; n < count; n++) {
         size_t at = n;
         for (; at > 0 && stands_before(source, sorted[n], order[at - 1]); at--)
