@@ -824,7 +824,7 @@ static fmpnn_status half_a_structure(fmpnn_run *run, const char *name, fmpnn_err
 /* In a process of its own, which ends in the middle if `killed`. */
 static int design_apart(const fmpnn_run_options *options, const char *name, bool killed)
 {
-    int code;
+    int code = -1;
     fflush(NULL);
     pid_t child = fork();
     if (!child) {
