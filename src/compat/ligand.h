@@ -118,6 +118,9 @@ typedef struct fmpnn_ligand_results {
 } fmpnn_ligand_results;
 
 fmpnn_status fmpnn_ligand_design(fmpnn_ligand_run *run, const fmpnn_ligand_entry *entry);
+/* Before any work: has the file room for its largest arrays? FMPNN_EINVAL. */
+fmpnn_status fmpnn_ligand_score_check(const fmpnn_ligand_run *run,
+                                      const fmpnn_ligand_entry *entry);
 fmpnn_status fmpnn_ligand_score(fmpnn_ligand_run *run, const fmpnn_ligand_entry *entry);
 
 /* The samples with side chains: out_folder/packed (ligand_pack.c). */

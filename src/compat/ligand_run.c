@@ -139,6 +139,8 @@ static fmpnn_status prepare(fmpnn_ligand_run *run)
         if (status)
             break;
         note_unresolved(run, &entry);
+        if (run->scoring)
+            status = fmpnn_ligand_score_check(run, &entry);
         fmpnn_ligand_entry_clear(&entry);
     }
     return status ? status : fmpnn_ligand_make_folders(run);

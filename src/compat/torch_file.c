@@ -256,16 +256,30 @@ static void add_member(fmpnn_zip *zip, const char *folder, const char *name, con
     fmpnn_zip_add(zip, path, data, size, NULL, 0);
 }
 
+static fmpnn_status no_room(const char *folder, const char *name, size_t size,
+                            fmpnn_error *err)
+{
+    return fmpnn_fail(
+        err, FMPNN_EINVAL,
+        "%s.pt: the array %s has %zu bytes, and a pickle of the published form "
+        "has room for %d; ask for fewer at a time",
+        folder, name, size, LARGEST_ARRAY);
+}
+
+fmpnn_status fmpnn_torch_array_check(const char *folder, const char *name,
+                                     fmpnn_torch_type type, size_t count, fmpnn_error *err)
+{
+    size_t item = width_of(type);
+    return count > LARGEST_ARRAY / item ? no_room(folder, name, count * item, err)
+                                        : FMPNN_OK;
+}
+
 fmpnn_status fmpnn_torch_file_finish(fmpnn_torch_file *file, const char *folder,
                                      fmpnn_text *out, fmpnn_error *err)
 {
     fmpnn_zip zip;
     if (file->too_large)
-        return fmpnn_fail(
-            err, FMPNN_EINVAL,
-            "%s.pt: the array %s has %zu bytes, and a pickle of the published "
-            "form has room for %d; ask for fewer at a time",
-            folder, file->too_large, file->too_large_size, LARGEST_ARRAY);
+        return no_room(folder, file->too_large, file->too_large_size, err);
     fmpnn_text_add(&file->pickle, "u.", 2);
     fmpnn_zip_open(&zip);
     zip.failed = zip.failed || file->pickle.failed;

@@ -34,6 +34,10 @@ void fmpnn_torch_file_table(fmpnn_torch_file *file, const char *name, size_t cou
                             const char *const *names, const char *letters,
                             const float *values);
 
+/* Is there room for an array of count items of that type, in a file `folder`.pt? FMPNN_EINVAL. */
+fmpnn_status fmpnn_torch_array_check(const char *folder, const char *name,
+                                     fmpnn_torch_type type, size_t count, fmpnn_error *err);
+
 /* The whole file; `folder` is the name of its inner folder, that of the file without .pt.
  * FMPNN_EINVAL if an array has more than 2 GiB - 1. */
 fmpnn_status fmpnn_torch_file_finish(fmpnn_torch_file *file, const char *folder,

@@ -81,6 +81,8 @@ refused 2 'global_transmembrane_label' ligandmpnn_run --pdb_path dimer.pdb --glo
 refused 2 'nowhere/odd.pt: no such file' ligandmpnn_run --pdb_path dimer.pdb --checkpoint_protein_mpnn nowhere/odd.pt
 refused 2 'weights of kind ligand' ligandmpnn_run --pdb_path dimer.pdb --checkpoint_protein_mpnn ligandmpnn_v_32_010_25.pt
 refused 2 'unknown option .--bias_AA.' ligandmpnn_score --pdb_path dimer.pdb --bias_AA A:1
+refused 2 'dimer.pt: the array logits has [0-9]* bytes, .* room for 2147483647' ligandmpnn_score \
+    --pdb_path dimer.pdb --single_aa_score 1 --number_of_batches 2000000
 refused 2 'nothing to compute' ligandmpnn_score --pdb_path dimer.pdb --single_aa_score 0
 refused 2 'sc_num_samples 0' ligandmpnn_run --pdb_path dimer.pdb --pack_side_chains 1 --sc_num_samples 0
 refused 2 'number_of_packs_per_design -1' ligandmpnn_run --pdb_path dimer.pdb --pack_side_chains 1 \
