@@ -26,7 +26,7 @@ static void count_devices(batch *b)
         b->devices++;
 }
 
-/* Opening a device takes a third of a second: with many inputs it happens while they are read. */
+/* Opening a device takes a fifth of a second: with many inputs it happens while they are read. */
 struct opening {
     pthread_t thread;
     fmpnn_context_options how;
@@ -98,7 +98,7 @@ int device_await(batch *b)
     return code;
 }
 
-/* The driver connects a process with its device eight times, 7 ms each, and as long again at its end,
+/* The driver connects a process with its device eight times, 7 ms each, and half of that at its end,
  * unless this says how often. Two streams have work for it: one connection lets one wait for the
  * other (1,000 backbones: 111 ms of work, 92 with two; opened after 178 ms, 190, and 230 with
  * eight). To be called before other threads are there. */
