@@ -269,12 +269,12 @@ static fmpnn_status run(encoder *en, const fmpnn_context *ctx, fmpnn_error *err)
 /* For what all else rests on: the first edge states, in whose product the norm behind it magnifies
  * what a split drops, and the states of residues, which are few and go into every edge. With split
  * products there too, log-probabilities were up to 2.7e-4 off (1TPK with v_48_010; 5L33 with v_48_002
- * 2.3e-4; CA-only 3HTN, which has few features, 2.6e-4), where 2e-4 are allowed; with these in float32
- * 1.5e-4. Never NULL: every instruction set has float32. */
+ * 2.3e-4; CA-only 3HTN, which has few features, 2.6e-4), where 2e-4 are allowed; with these in float32,
+ * or split in three, 1.5e-4. Never NULL: every instruction set has float32. */
 static const fmpnn_kernels *precise_kernels(const fmpnn_kernels *kernels, bool ca_only)
 {
     bool precise = ca_only || strcmp(kernels->precision, "bf16x3") == 0;
-    return precise ? fmpnn_kernels_for(kernels->isa, NULL) : kernels;
+    return precise ? fmpnn_kernels_precise(kernels->isa) : kernels;
 }
 
 static fmpnn_status out_of_memory(const fmpnn_graph *graph, fmpnn_error *err)

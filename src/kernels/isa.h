@@ -9,6 +9,7 @@ void fmpnn_kernels_init_generic(fmpnn_kernels *kernels);
 void fmpnn_kernels_init_avx2(fmpnn_kernels *kernels);
 void fmpnn_kernels_init_avx512(fmpnn_kernels *kernels);
 void fmpnn_kernels_init_avx512_bf16(fmpnn_kernels *kernels);
+void fmpnn_kernels_init_amx_bf16x6(fmpnn_kernels *kernels);
 void fmpnn_kernels_init_amx_bf16x3(fmpnn_kernels *kernels);
 void fmpnn_kernels_init_amx_bf16(fmpnn_kernels *kernels);
 void fmpnn_kernels_init_neon(fmpnn_kernels *kernels);

@@ -13,9 +13,10 @@ static bool always(void)
 
 typedef void init_fn(fmpnn_kernels *kernels);
 
-enum { FP32, BF16X3, BF16, PRECISIONS };
+enum { FP32, BF16X3, BF16, BF16X6, PRECISIONS, OFFERED = BF16X6 };
 
-static const char *const precisions[PRECISIONS] = {"fp32", "bf16x3", "bf16"};
+/* bf16x6 is only for what fmpnn_kernels_precise() says. */
+static const char *const precisions[PRECISIONS] = {"fp32", "bf16x3", "bf16", "bf16x6"};
 
 static const struct level {
     const char *name;
@@ -32,7 +33,8 @@ static const struct level {
      fmpnn_cpu_has_bf16_vectors},
     {"amx",
      fmpnn_cpu_has_amx,
-     {NULL, fmpnn_kernels_init_amx_bf16x3, fmpnn_kernels_init_amx_bf16},
+     {NULL, fmpnn_kernels_init_amx_bf16x3, fmpnn_kernels_init_amx_bf16,
+      fmpnn_kernels_init_amx_bf16x6},
      NULL},
 #elif defined(__aarch64__)
     {"neon", always, {fmpnn_kernels_init_neon}, NULL},
@@ -51,21 +53,20 @@ static init_fn *code_of(const struct level *level, size_t p)
 
 const char *fmpnn_precision_name(size_t n)
 {
-    return n < PRECISIONS ? precisions[n] : NULL;
+    return n < OFFERED ? precisions[n] : NULL;
 }
 
-/* NULL is fp32; PRECISIONS: there is none of that name. */
+/* NULL is fp32; PRECISIONS: none of that name is offered. */
 static size_t precision_number(const char *name)
 {
     size_t n = 0;
-    while (name && n < PRECISIONS && strcmp(name, precisions[n]) != 0)
+    while (name && n < OFFERED && strcmp(name, precisions[n]) != 0)
         n++;
-    return n;
+    return n < OFFERED ? n : PRECISIONS;
 }
 
-bool fmpnn_kernels_init(fmpnn_kernels *kernels, const char *isa, const char *precision)
+static bool init_table(fmpnn_kernels *kernels, const char *isa, size_t p)
 {
-    const size_t p = precision_number(precision);
     size_t top = LEVELS;
     for (size_t n = 0; n < LEVELS && p < PRECISIONS; n++)
         if (isa ? levels[n].usable() && !strcmp(isa, levels[n].name) : code_of(&levels[n], p) != NULL)
@@ -83,6 +84,11 @@ bool fmpnn_kernels_init(fmpnn_kernels *kernels, const char *isa, const char *pre
     return true;
 }
 
+bool fmpnn_kernels_init(fmpnn_kernels *kernels, const char *isa, const char *precision)
+{
+    return init_table(kernels, isa, precision_number(precision));
+}
+
 /* Tables made once, then constant: contexts share them. */
 static fmpnn_kernels tables[LEVELS][PRECISIONS];
 static pthread_once_t tables_made = PTHREAD_ONCE_INIT;
@@ -91,19 +97,29 @@ static void make_tables(void)
 {
     for (size_t n = 0; n < LEVELS; n++)
         for (size_t p = 0; p < PRECISIONS; p++)
-            if (!fmpnn_kernels_init(&tables[n][p], levels[n].name, precisions[p]))
+            if (!init_table(&tables[n][p], levels[n].name, p))
                 tables[n][p].isa = NULL;
 }
 
-const fmpnn_kernels *fmpnn_kernels_for(const char *isa, const char *precision)
+static const fmpnn_kernels *table_for(const char *isa, size_t p)
 {
-    const size_t p = precision_number(precision);
     const fmpnn_kernels *found = NULL;
     pthread_once(&tables_made, make_tables);
     for (size_t n = 0; n < LEVELS && p < PRECISIONS; n++)
         if (tables[n][p].isa && (isa ? !strcmp(isa, levels[n].name) : code_of(&levels[n], p) != NULL))
             found = &tables[n][p];
     return found;
+}
+
+const fmpnn_kernels *fmpnn_kernels_for(const char *isa, const char *precision)
+{
+    return table_for(isa, precision_number(precision));
+}
+
+const fmpnn_kernels *fmpnn_kernels_precise(const char *isa)
+{
+    const fmpnn_kernels *split = table_for(isa, BF16X6);
+    return split ? split : table_for(isa, FP32);
 }
 
 size_t fmpnn_isa_count(void)

@@ -37,12 +37,18 @@ bool fmpnn_kernels_init(fmpnn_kernels *kernels, const char *isa, const char *pre
 /* The table for an instruction set and a precision, made once; NULL as above. Thread-safe. */
 const fmpnn_kernels *fmpnn_kernels_for(const char *isa, const char *precision);
 
+/* Products as good as float32's, whatever makes them, of an instruction set: split in three where
+ * there is code for that ("bf16x6"), else fp32. NULL if it is not usable here. */
+const fmpnn_kernels *fmpnn_kernels_precise(const char *isa);
+
 /* The precisions there are, whether or not this machine has them: "fp32" first; NULL beyond. */
 const char *fmpnn_precision_name(size_t n);
 
-/* Packing: see kernels.def. */
+/* Packing: see kernels.def. What fmpnn_kernels_precise() multiplies by is packed for it. */
 size_t fmpnn_panels_size(size_t N, size_t K); /* in floats */
+size_t fmpnn_panels_size_precise(size_t N, size_t K);
 void fmpnn_panels_pack(float *panels, const float *w, size_t ldw, size_t N, size_t K);
+void fmpnn_panels_pack_precise(float *panels, const float *w, size_t ldw, size_t N, size_t K);
 
 /* Flush denormals to zero in this thread; returns the state to restore. */
 unsigned fmpnn_float_mode_enter(void);

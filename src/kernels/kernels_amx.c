@@ -6,7 +6,8 @@
  *
  * bf16x3: both operands are split, x = high + low, and high·high + low·high + high·low is
  * accumulated in float32; what is dropped is low·low and the rest of the split, some 2^-16 of a
- * product. bf16 takes high·high alone.
+ * product. bf16 takes high·high alone. bf16x6, for what asks fmpnn_kernels_precise(), splits in
+ * three, adds six products and leaves out what is below 2^-24: results are as good as float32's.
  *
  * Up to 48 rows are converted once to tiles and then pass all weights, so that these, which come
  * from the second-level cache, are read twice at most: four panels at a time meet the first two
@@ -20,8 +21,10 @@
  * more, and leave no room for the weights in the first-level cache.
  *
  * Order of summation, whatever the shape: bias, then k in steps of 32, within a step low·high,
- * high·high, high·low (rows first: so weights and rows are each loaded twice in three products); rows are added to the finished sum. Rows of a tile do not see each other,
- * so bits do not depend on M.
+ * high·high, high·low (rows first: so weights and rows are each loaded twice in three products),
+ * of three parts low·high, middle·high, high·high, high·low, high·middle, middle·middle (one side
+ * changes at a time); rows are added to the finished sum. Rows of a tile do not see each other, so
+ * bits do not depend on M.
  *
  * The tile configuration is loaded at every entry: other libraries in the process release it. */
 #if !(defined(__AMX_TILE__) || defined(__AMXTILE__)) ||                                       \
@@ -85,7 +88,7 @@ typedef struct product {
     size_t lds, M, K, N;
     const uint16_t *w; /* [part][panel][step][tile] */
     const float *bias;
-    int parts; /* 2: bf16x3, 1: bf16 */
+    int parts; /* 3: bf16x6, 2: bf16x3, 1: bf16 */
 } product;
 
 /* Where a product's sums go. */
@@ -123,7 +126,7 @@ static const struct {
 
 static inline __attribute__((always_inline)) void curve(vf *x, const size_t V, const int parts)
 {
-    if (parts == 2)
+    if (parts > 1)
         v_gelu_each(x, V, 0);
     else
         v_gelu_pieces(x, V, &gelu_pieces_of[0]);
@@ -136,23 +139,25 @@ static inline __m512i pair(__m512 first, __m512 second)
     return (__m512i)_mm512_cvtne2ps_pbh(second, first);
 }
 
-/* What is left of 32 values after their high parts. */
-static inline __m512i rest(__m512 first, __m512 second, __m512i high)
+/* The next parts of 32 values, which leave the rest behind. */
+static inline __attribute__((always_inline)) __m512i take_part(__m512 *first, __m512 *second)
 {
-    const __m512i low_half = _mm512_cvtepu16_epi32(_mm512_castsi512_si256(high));
-    const __m512i high_half = _mm512_cvtepu16_epi32(_mm512_extracti64x4_epi64(high, 1));
-    const __m512 a = _mm512_castsi512_ps(_mm512_slli_epi32(low_half, 16));
-    const __m512 b = _mm512_castsi512_ps(_mm512_slli_epi32(high_half, 16));
-    return pair(_mm512_sub_ps(first, a), _mm512_sub_ps(second, b));
+    const __m512i part = pair(*first, *second);
+    const __m512i low_half = _mm512_cvtepu16_epi32(_mm512_castsi512_si256(part));
+    const __m512i high_half = _mm512_cvtepu16_epi32(_mm512_extracti64x4_epi64(part, 1));
+    *first = _mm512_sub_ps(*first, _mm512_castsi512_ps(_mm512_slli_epi32(low_half, 16)));
+    *second = _mm512_sub_ps(*second, _mm512_castsi512_ps(_mm512_slli_epi32(high_half, 16)));
+    return part;
 }
 
 static inline __attribute__((always_inline)) void
-convert_32(uint16_t *high_parts, size_t low_parts, __m512 x, __m512 y, const int parts)
+convert_32(uint16_t *to, size_t next_part, __m512 x, __m512 y, const int parts)
 {
-    const __m512i high = pair(x, y);
-    _mm512_store_si512(high_parts, high);
-    if (parts == 2)
-        _mm512_store_si512(high_parts + low_parts, rest(x, y, high));
+    _mm512_store_si512(to, take_part(&x, &y));
+    if (parts > 1)
+        _mm512_store_si512(to + next_part, take_part(&x, &y));
+    if (parts > 2)
+        _mm512_store_si512(to + 2 * next_part, take_part(&x, &y));
 }
 
 /* The k's of `steps` steps from k0. Rows of a tile beyond stay as they are: what comes of them
@@ -245,14 +250,21 @@ gather_parts(const block *b, const product *p, size_t k0, size_t steps, const in
 
 static void convert(const block *b, const product *p, size_t k0, size_t steps)
 {
-    if (p->from && p->parts == 2)
-        gather_parts(b, p, k0, steps, 2);
-    else if (p->from)
-        gather_parts(b, p, k0, steps, 1);
-    else if (p->parts == 2)
-        convert_parts(b, p, k0, steps, 2);
-    else
-        convert_parts(b, p, k0, steps, 1);
+#define CONVERT(parts)                                                                         \
+    if (p->from)                                                                               \
+        gather_parts(b, p, k0, steps, parts);                                                  \
+    else                                                                                       \
+        convert_parts(b, p, k0, steps, parts);                                                 \
+    break
+    switch (p->parts) {
+    case 3:
+        CONVERT(3);
+    case 2:
+        CONVERT(2);
+    default:
+        CONVERT(1);
+    }
+#undef CONVERT
 }
 
 /* ---- tiles times panels ---- */
@@ -260,7 +272,7 @@ static void convert(const block *b, const product *p, size_t k0, size_t steps)
 /* to [WIDE][tall][16][16] = start or what is there, plus tiles times panels; or the rows of a target. */
 typedef struct factors {
     const uint16_t *tiles, *panel[WIDE];
-    size_t low; /* from high parts of weights to low ones */
+    size_t low; /* from parts of weights to the next, lower ones */
     size_t steps, tall;
     const float *start; /* [WIDE][16]; NULL: what is there */
     float *to;          /* floats from there to */
@@ -298,20 +310,37 @@ static inline __attribute__((always_inline)) void multiply_2x2(const factors *f,
         TWO_BY_TWO
         if (parts == 1)
             continue;
+        if (parts == 3) {
+            ROWS(4, 0, 1) ROWS(5, 1, 1)
+            TWO_BY_TWO
+        }
         ROWS(4, 0, 0) ROWS(5, 1, 0)
         TWO_BY_TWO
+        if (parts == 3) {
+            WEIGHTS(6, c, 2) WEIGHTS(7, c + 1, 2)
+            TWO_BY_TWO
+        }
         WEIGHTS(6, c, 1) WEIGHTS(7, c + 1, 1)
         TWO_BY_TWO
+        if (parts == 3) {
+            ROWS(4, 0, 1) ROWS(5, 1, 1)
+            TWO_BY_TWO
+        }
     }
     STORE(0, 0, c) STORE(1, 1, c) STORE(2, 0, c + 1) STORE(3, 1, c + 1)
 }
 
-/* Panel n's sum of one row tile: weights in register 6. */
+/* Panel n's sum of one row tile, whose parts are in registers 4, 5 and 7: weights in 6. */
 #define ONE(n, part)                                                                           \
     WEIGHTS(6, n, part)                                                                        \
-    if (parts == 2 && (part) == 0)                                                             \
+    if (parts == 3 && (part) == 0)                                                             \
+        _tile_dpbf16ps(n, 7, 6);                                                               \
+    if (parts > 1 && (part) == 0)                                                              \
         _tile_dpbf16ps(n, 5, 6);                                                               \
-    _tile_dpbf16ps(n, 4, 6);
+    _tile_dpbf16ps(n, 4, 6);                                                                   \
+    if (parts == 3 && (part) == 1)                                                             \
+        _tile_dpbf16ps(n, 5, 6);
+#define EACH_ONE(part) ONE(0, part) ONE(1, part) ONE(2, part) ONE(3, part)
 
 /* Row tile r, four panels. */
 static inline __attribute__((always_inline)) void multiply_1x4(const factors *f, const size_t r,
@@ -322,12 +351,18 @@ static inline __attribute__((always_inline)) void multiply_1x4(const factors *f,
     START(0, r, 0) START(1, r, 1) START(2, r, 2) START(3, r, 3)
     for (size_t s = 0; s < f->steps; s++, a += parts * tall * AMX_TILE) {
         ROWS(4, r, 0)
-        if (parts == 2) {
+        if (parts > 1) {
             ROWS(5, r, 1)
         }
-        ONE(0, 0) ONE(1, 0) ONE(2, 0) ONE(3, 0)
-        if (parts == 2) {
-            ONE(0, 1) ONE(1, 1) ONE(2, 1) ONE(3, 1)
+        if (parts > 2) {
+            ROWS(7, r, 2)
+        }
+        EACH_ONE(0)
+        if (parts > 2) {
+            EACH_ONE(2)
+        }
+        if (parts > 1) {
+            EACH_ONE(1)
         }
     }
     STORE(0, r, 0) STORE(1, r, 1) STORE(2, r, 2) STORE(3, r, 3)
@@ -335,33 +370,37 @@ static inline __attribute__((always_inline)) void multiply_1x4(const factors *f,
 
 /* Functions of their own, not inlined: see gemm.inc.c. Compilers do not know that a tile load
  * reads memory; the empty statement says it. */
-#define MULTIPLY(name, body)                                                                   \
-    static __attribute__((noinline)) void multiply_##name(const factors *f)                    \
+#define MULTIPLY(name, shape, at, parts)                                                       \
+    static __attribute__((noinline)) void multiply_##name##_##parts(const factors *f)          \
     {                                                                                          \
         __asm__ volatile("" ::: "memory");                                                     \
-        body;                                                                                  \
+        multiply_##shape(f, at, parts);                                                        \
     }
-MULTIPLY(first, multiply_1x4(f, 0, 1))
-MULTIPLY(first_split, multiply_1x4(f, 0, 2))
-MULTIPLY(third, multiply_1x4(f, 2, 1))
-MULTIPLY(third_split, multiply_1x4(f, 2, 2))
-MULTIPLY(two, multiply_2x2(f, 0, 1))
-MULTIPLY(two_split, multiply_2x2(f, 0, 2))
-MULTIPLY(two_more, multiply_2x2(f, 2, 1))
-MULTIPLY(two_more_split, multiply_2x2(f, 2, 2))
+#define MULTIPLIES(parts)                                                                      \
+    MULTIPLY(first, 1x4, 0, parts)                                                             \
+    MULTIPLY(two, 2x2, 0, parts)                                                               \
+    MULTIPLY(two_more, 2x2, 2, parts)                                                          \
+    MULTIPLY(third, 1x4, 2, parts)                                                             \
+    /* All tiles of rows, `panels` panels (if they are more than two, four). */                \
+    static void multiply_##parts(const factors *f, size_t panels)                              \
+    {                                                                                          \
+        if (f->tall == 1) {                                                                    \
+            multiply_first_##parts(f);                                                         \
+            return;                                                                            \
+        }                                                                                      \
+        multiply_two_##parts(f);                                                               \
+        if (panels > 2)                                                                        \
+            multiply_two_more_##parts(f);                                                      \
+        if (f->tall == 3)                                                                      \
+            multiply_third_##parts(f);                                                         \
+    }
+MULTIPLIES(1)
+MULTIPLIES(2)
+MULTIPLIES(3)
 
-/* All tiles of rows, `panels` panels (if they are more than two, four). */
 static void multiply(const factors *f, size_t panels, int parts)
 {
-    if (f->tall == 1) {
-        (parts == 2 ? multiply_first_split : multiply_first)(f);
-        return;
-    }
-    (parts == 2 ? multiply_two_split : multiply_two)(f);
-    if (panels > 2)
-        (parts == 2 ? multiply_two_more_split : multiply_two_more)(f);
-    if (f->tall == 3)
-        (parts == 2 ? multiply_third_split : multiply_third)(f);
+    (parts == 1 ? multiply_1 : parts == 2 ? multiply_2 : multiply_3)(f, panels);
 }
 
 static block next_block(const product *p, size_t m, uint16_t *tiles)
@@ -493,7 +532,7 @@ follow_parts(const target *t, const float *out, const block *b, size_t n, size_t
 static void follow(const target *t, const float *out, const block *b, size_t n, size_t N,
                    int parts)
 {
-    if (parts == 2)
+    if (parts > 1) /* only GELU asks */
         follow_parts(t, out, b, n, N, 2);
     else
         follow_parts(t, out, b, n, N, 1);
@@ -587,7 +626,7 @@ hand_on(uint16_t *to, const float *out, const block *b, const product *p, size_t
 /* `layers` products, what follows the last as the target says. */
 static void run_chain(const product *p, size_t layers, const fmpnn_added *added, const target *t)
 {
-    enum { TILES = MOST_TALL * AMX_PARTS * CHAIN_STEPS * AMX_TILE };
+    enum { TILES = MOST_TALL * 2 * CHAIN_STEPS * AMX_TILE };
     uint16_t tiles[2][TILES] __attribute__((aligned(64)));
     float out[MOST_SUMS * SUMS] __attribute__((aligned(64)));
     fetching ahead = {added->ahead, added->n_ahead, p->K, 0, 0};
@@ -652,6 +691,7 @@ static const uint16_t *copy_of(const float *panels, size_t N, size_t K)
             dst[n] = 0;                                                                        \
         run(&p, &t);                                                                           \
     }
+PRECISION(bf16x6, 3)
 PRECISION(bf16x3, 2)
 PRECISION(bf16, 1)
 
@@ -700,6 +740,9 @@ static void gather_gelu_bf16(float *dst, size_t ldd, const float *own, const flo
 }
 
 #define GATHER_GELU fmpnn_kernels_for("avx512", NULL)->gather_gelu
+#define PART(name) name##_bf16x6
+#include "kernels/mlp.inc.c"
+#undef PART
 #define PART(name) name##_bf16x3_parts
 #define gemm_bf16x3_parts gemm_bf16x3
 #define gemm_sum_bf16x3_parts gemm_sum_bf16x3
@@ -743,6 +786,15 @@ static void gather_gelu_bf16(float *dst, size_t ldd, const float *own, const flo
     }
 CHAINS(bf16x3, 2)
 CHAINS(bf16, 1)
+
+void fmpnn_kernels_init_amx_bf16x6(fmpnn_kernels *kernels)
+{
+    kernels->gemm = gemm_bf16x6;
+    kernels->gemm_sum = gemm_sum_bf16x6;
+    kernels->message_sum = message_sum_bf16x6;
+    kernels->mlp = mlp_bf16x6;
+    kernels->mlp_sum = mlp_sum_bf16x6;
+}
 
 void fmpnn_kernels_init_amx_bf16x3(fmpnn_kernels *kernels)
 {

@@ -16,9 +16,15 @@ static size_t panel_floats(size_t N, size_t K)
 
 size_t fmpnn_panels_size(size_t N, size_t K)
 {
-    return panel_floats(N, K) + (fmpnn_cpu_has_amx()            ? amx_copy_floats(N, K)
+    return panel_floats(N, K) + (fmpnn_cpu_has_amx()            ? amx_copy_floats(N, K, false)
                                  : fmpnn_cpu_has_bf16_vectors() ? bf16_copy_floats(N, K)
                                                                 : 0);
+}
+
+size_t fmpnn_panels_size_precise(size_t N, size_t K)
+{
+    return fmpnn_cpu_has_amx() ? panel_floats(N, K) + amx_copy_floats(N, K, true)
+                               : fmpnn_panels_size(N, K);
 }
 
 /* Round to nearest, ties to even; weights are finite. */
@@ -37,9 +43,10 @@ static float from_bfloat16(uint16_t high)
     return x;
 }
 
-static void pack_bfloat16(uint16_t *copy, const float *w, size_t ldw, size_t N, size_t K)
+static void pack_bfloat16(uint16_t *copy, const float *w, size_t ldw, size_t N, size_t K,
+                          bool precise)
 {
-    const size_t low = amx_part(N, K);
+    const size_t next = amx_part(N, K);
     for (size_t first = 0; first < N; first += AMX_ROWS)
         for (size_t step = 0; step < amx_steps(K); step++, copy += AMX_TILE)
             for (size_t k = 0; k < AMX_DEPTH; k++)
@@ -48,7 +55,10 @@ static void pack_bfloat16(uint16_t *copy, const float *w, size_t ldw, size_t N, 
                     size_t at = (k / 2 * AMX_ROWS + n) * 2 + k % 2;
                     float x = row < N && column < K ? w[row * ldw + column] : 0;
                     copy[at] = to_bfloat16(x);
-                    copy[low + at] = to_bfloat16(x - from_bfloat16(copy[at]));
+                    x -= from_bfloat16(copy[at]);
+                    copy[next + at] = to_bfloat16(x);
+                    if (precise)
+                        copy[2 * next + at] = to_bfloat16(x - from_bfloat16(copy[next + at]));
                 }
 }
 
@@ -61,7 +71,7 @@ static void pack_pairs(uint16_t *copy, const float *w, size_t ldw, size_t N, siz
                     *copy++ = n < N && side < K ? to_bfloat16(w[n * ldw + side]) : 0;
 }
 
-void fmpnn_panels_pack(float *panels, const float *w, size_t ldw, size_t N, size_t K)
+static void pack(float *panels, const float *w, size_t ldw, size_t N, size_t K, bool precise)
 {
     float *at = panels;
     for (size_t first = 0; first < N; first += PANEL)
@@ -69,7 +79,17 @@ void fmpnn_panels_pack(float *panels, const float *w, size_t ldw, size_t N, size
             for (size_t n = first; n < first + PANEL; n++)
                 *at++ = n < N ? w[n * ldw + k] : 0.0f;
     if (fmpnn_cpu_has_amx())
-        pack_bfloat16((uint16_t *)at, w, ldw, N, K);
+        pack_bfloat16((uint16_t *)at, w, ldw, N, K, precise);
     else if (fmpnn_cpu_has_bf16_vectors())
         pack_pairs((uint16_t *)at, w, ldw, N, K);
+}
+
+void fmpnn_panels_pack(float *panels, const float *w, size_t ldw, size_t N, size_t K)
+{
+    pack(panels, w, ldw, N, K, false);
+}
+
+void fmpnn_panels_pack_precise(float *panels, const float *w, size_t ldw, size_t N, size_t K)
+{
+    pack(panels, w, ldw, N, K, true);
 }

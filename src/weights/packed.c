@@ -11,15 +11,17 @@
 
 #include <string.h>
 
-static fmpnn_packed_node pack_node(fmpnn_walk *w, const fmpnn_layer *layer)
+static fmpnn_packed_node pack_node(fmpnn_walk *w, const fmpnn_layer *layer, bool precise)
 {
+    const float *(*pack)(fmpnn_walk *, const fmpnn_linear *, size_t, size_t) =
+        precise ? fmpnn_walk_pack_precise : fmpnn_walk_pack;
     size_t C = layer->W3.out;
     fmpnn_packed_node node = {.norm1 = layer->norm1, .norm2 = layer->norm2};
-    node.w3 = fmpnn_walk_pack_whole(w, &layer->W3);
+    node.w3 = pack(w, &layer->W3, 0, layer->W3.in);
     node.b3 = fmpnn_walk_copy(w, layer->W3.b, C);
-    node.w_in = fmpnn_walk_pack_whole(w, &layer->W_in);
+    node.w_in = pack(w, &layer->W_in, 0, layer->W_in.in);
     node.b_in = fmpnn_walk_copy(w, layer->W_in.b, layer->W_in.out);
-    node.w_out = fmpnn_walk_pack_whole(w, &layer->W_out);
+    node.w_out = pack(w, &layer->W_out, 0, layer->W_out.in);
     node.b_out = fmpnn_walk_copy(w, layer->W_out.b, C);
     return node;
 }
@@ -44,7 +46,7 @@ static fmpnn_packed_encoder pack_encoder(fmpnn_walk *w, const fmpnn_layer *layer
     e.message = pack_split(w, &layer->W1);
     e.w2 = fmpnn_walk_pack_whole(w, &layer->W2);
     e.b2 = fmpnn_walk_copy(w, layer->W2.b, C);
-    e.node = pack_node(w, layer);
+    e.node = pack_node(w, layer, true);
     e.update = pack_split(w, &layer->W11);
     e.w12 = fmpnn_walk_pack_whole(w, &layer->W12);
     e.b12 = fmpnn_walk_copy(w, layer->W12.b, C);
@@ -79,7 +81,7 @@ static fmpnn_packed_decoder pack_decoder(fmpnn_walk *w, const fmpnn_model *model
         d.letters = pack_letters(w, model, &layer->W1);
     d.w2 = fmpnn_walk_pack_whole(w, &layer->W2);
     d.b2 = fmpnn_walk_copy(w, layer->W2.b, layer->W2.out);
-    d.node = pack_node(w, layer);
+    d.node = pack_node(w, layer, false);
     return d;
 }
 
@@ -154,7 +156,7 @@ static fmpnn_packed_context_layer pack_context_layer(fmpnn_walk *w,
     }
     l.w2 = fmpnn_walk_pack_whole(w, &layer->W2);
     l.b2 = fmpnn_walk_copy(w, layer->W2.b, C);
-    l.node = pack_node(w, layer);
+    l.node = pack_node(w, layer, false);
     return l;
 }
 
@@ -217,8 +219,8 @@ static void walk_model(fmpnn_walk *w, const fmpnn_model *model, fmpnn_packed *p)
     p->features = model->edge.in - FMPNN_POSITIONAL;
     p->first_centre = model->packer.node.w ? 0 : 2;
     p->offset = pack_offsets(w, model);
-    p->edge = fmpnn_walk_pack(w, &model->edge, FMPNN_POSITIONAL, p->features);
-    p->w_e = fmpnn_walk_pack_whole(w, &model->W_e);
+    p->edge = fmpnn_walk_pack_precise(w, &model->edge, FMPNN_POSITIONAL, p->features);
+    p->w_e = fmpnn_walk_pack_precise(w, &model->W_e, 0, model->W_e.in);
     p->b_e = fmpnn_walk_copy(w, model->W_e.b, model->C);
     for (size_t n = 0; n < model->info.encoder_layers; n++)
         p->encoder[n] = pack_encoder(w, &model->encoder[n]);

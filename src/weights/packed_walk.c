@@ -27,6 +27,15 @@ const float *fmpnn_walk_pack(fmpnn_walk *w, const fmpnn_linear *linear, size_t f
     return panels;
 }
 
+const float *fmpnn_walk_pack_precise(fmpnn_walk *w, const fmpnn_linear *linear, size_t first,
+                                     size_t K)
+{
+    float *panels = fmpnn_walk_take(w, fmpnn_panels_size_precise(linear->out, K));
+    if (panels)
+        fmpnn_panels_pack_precise(panels, linear->w + first, linear->in, linear->out, K);
+    return panels;
+}
+
 const float *fmpnn_walk_pack_whole(fmpnn_walk *w, const fmpnn_linear *linear)
 {
     return fmpnn_walk_pack(w, linear, 0, linear->in);

@@ -19,6 +19,8 @@ float *fmpnn_walk_take(fmpnn_walk *w, size_t count);
 const float *fmpnn_walk_copy(fmpnn_walk *w, const float *src, size_t count);
 /* Columns first .. first+K-1 of `linear`, as panels. */
 const float *fmpnn_walk_pack(fmpnn_walk *w, const fmpnn_linear *linear, size_t first, size_t K);
+const float *fmpnn_walk_pack_precise(fmpnn_walk *w, const fmpnn_linear *linear, size_t first,
+                                     size_t K); /* also for fmpnn_kernels_precise() */
 const float *fmpnn_walk_pack_whole(fmpnn_walk *w, const fmpnn_linear *linear);
 /* A matrix [N][K] made by the caller, as panels; `dense` may be w->dense. */
 const float *fmpnn_walk_pack_dense(fmpnn_walk *w, const float *dense, size_t N, size_t K);

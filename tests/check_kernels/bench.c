@@ -185,7 +185,8 @@ static size_t add_tables(const fmpnn_kernels **kernels, const char *isa)
     for (size_t p = 0; fmpnn_precision_name(p); p++)
         if ((kernels[count] = fmpnn_kernels_for(isa, fmpnn_precision_name(p))) != NULL)
             count++;
-    return count;
+    kernels[count] = fmpnn_kernels_precise(isa);
+    return count + (kernels[count] && kernels[count] != kernels[0]);
 }
 
 int bench(const char *isa, const char *glob, uint64_t seed)

@@ -115,6 +115,9 @@ static int check_all(const options *o)
         for (size_t p = 0; fmpnn_precision_name(p); p++)
             if (fmpnn_kernels_init(&kernels, isa, fmpnn_precision_name(p)))
                 check_table(&kernels, isa, o, p ? NULL : digest[n], &cases, &failures);
+        const fmpnn_kernels *precise = fmpnn_kernels_precise(isa);
+        if (strcmp(precise->precision, "fp32") != 0)
+            check_table(precise, isa, o, NULL, &cases, &failures);
     }
     if (!isas) {
         printf("instruction set %s is not to be had on this machine\n", o->isa);

@@ -26,7 +26,9 @@ void check_dispatch(check *c)
     const char *best = fmpnn_isa_name(count - 1); /* with float32 kernels of its own: */
     if (!strcmp(best, "amx"))
         best = "avx512";
-    const fmpnn_kernels *shared = fmpnn_kernels_for(c->isa, c->kernels->precision);
+    const bool split = !strcmp(c->kernels->precision, "bf16x6");
+    const fmpnn_kernels *shared = split ? fmpnn_kernels_precise(c->isa)
+                                        : fmpnn_kernels_for(c->isa, c->kernels->precision);
     fmpnn_kernels generic, none;
     if (!fmpnn_kernels_init(&generic, "generic", NULL) || strcmp(generic.isa, "generic") != 0)
         check_fail(c, "generic is not to be had");
@@ -37,10 +39,13 @@ void check_dispatch(check *c)
     if (fmpnn_kernels_for("vax", NULL) || fmpnn_kernels_init(&none, "", NULL) ||
         fmpnn_kernels_init(&none, "AVX2", NULL))
         check_fail(c, "an unknown instruction set was granted");
-    if (fmpnn_kernels_for("generic", "bf16x3") || fmpnn_kernels_for(NULL, "fp8"))
+    if (fmpnn_kernels_for("generic", "bf16x3") || fmpnn_kernels_for(NULL, "fp8") ||
+        fmpnn_kernels_for(NULL, "bf16x6"))
         check_fail(c, "a precision that is not there was granted");
+    if (fmpnn_kernels_precise("vax") || !fmpnn_kernels_precise("generic"))
+        check_fail(c, "precise products are not an instruction set's");
     if (!shared || strcmp(shared->isa, c->isa) != 0 ||
-        shared != fmpnn_kernels_for(c->isa, c->kernels->precision)) {
+        strcmp(shared->precision, c->kernels->precision) != 0) {
         check_fail(c, "the shared table is not %s", c->isa);
         return;
     }

@@ -9,9 +9,9 @@ enum { M = 31 };
 /* The first N rows of w, packed. */
 static matrix pack(check *c, const matrix *w, size_t N)
 {
-    const size_t K = w->columns, size = fmpnn_panels_size(N, K);
+    const size_t K = w->columns, size = fmpnn_panels_size_precise(N, K);
     matrix panels = check_input(c, 1, size, size, 1);
-    fmpnn_panels_pack(panels.data, w->data, w->stride, N, K);
+    fmpnn_panels_pack_precise(panels.data, w->data, w->stride, N, K);
     return panels;
 }
 
@@ -227,7 +227,7 @@ void check_rows_sum_rows(check *c)
     for (size_t N = 1; N < 140; N += 23) {
         check_case(c, "sum of gemm's rows, N=%zu", N);
         const matrix src = check_input(c, M, K, K, 1), bias = check_input(c, 1, N, N, 1);
-        const size_t size = fmpnn_panels_size(N, K);
+        const size_t size = fmpnn_panels_size_precise(N, K);
         const matrix panels = check_input(c, 1, size, size, 1);
         const matrix terms = check_output(c, M, N, N), sum = check_output(c, 1, N, N);
         const matrix direct = check_output(c, 1, N, N);

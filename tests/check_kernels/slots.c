@@ -16,8 +16,8 @@ static float *pack(check *c, const matrix *w, size_t N, size_t K)
 {
     /* A multiple of 16 floats that ends at a page: 64-byte aligned, as panels must be. Not filled
      * with random numbers: their size, and so what is drawn next, depends on the processor. */
-    matrix panels = check_output(c, 1, fmpnn_panels_size(N, K), fmpnn_panels_size(N, K));
-    fmpnn_panels_pack(panels.data, w->data, w->stride, N, K);
+    matrix panels = check_output(c, 1, fmpnn_panels_size_precise(N, K), fmpnn_panels_size_precise(N, K));
+    fmpnn_panels_pack_precise(panels.data, w->data, w->stride, N, K);
     return panels.data;
 }
 
