@@ -2,6 +2,7 @@
  * structures and weights; the same bits whatever travels along, of other structures too; contexts
  * in several threads. Skipped where there is no device. */
 #include "cuda/plugin.h"
+#include "design/rules.h"
 #include "generated_network.h"
 #include "reference/reference.h"
 
@@ -389,6 +390,86 @@ static void test_many(void **unused)
     check_many("fp16", 1);       /* one by one */
 }
 
+/* ---- uniform numbers beside the sums of probabilities ---- */
+
+/* `from` towards `to`, half of the way at most: by nothing (n = 0), one bit, 1e-16, 1e-13 .. 1e-7. */
+static double beside(double from, double to, int n)
+{
+    double least = nextafter(from, to), half = from + (to - from) / 2;
+    double step = from + (to > from ? 1 : -1) * pow(10, 3 * n - 22);
+    if (n < 2 || step == from)
+        return n ? least : from;
+    return fabs(step - from) < fabs(half - from) ? step : half;
+}
+
+/* Letters drawn from planted numbers, just inside of the interval that the letter was drawn from: at
+ * every residue the same letter, though single precision can't tell it from the next. */
+static void check_near_ties(const char *precision, double bias, double temperature)
+{
+    enum { STEPS = 6 }; /* from below, and from above but for the first, which is the next letter */
+    fmpnn_context *ctx;
+    fmpnn_error err;
+    if (open_device(precision, &ctx, &err))
+        fail_msg("%s", err.message);
+    fmpnn_model *model = make_model(false);
+    world w = make_world(ctx, model, 3);
+    double *probs = room(w.cells, sizeof *probs), *uniform = room(w.L, sizeof *uniform);
+    float *logits = room(w.cells, sizeof *logits);
+    uint8_t *letters = room(2 * w.L, 1), *expected = letters + w.L;
+    for (size_t n = 0; n < w.cells; n++)
+        w.bias[n] += bias;
+    fmpnn_rules rules = rules_of(&w);
+    fmpnn_draw_request request = {.order = w.order,
+                                  .uniform = w.uniform,
+                                  .temperature = temperature,
+                                  .letters = expected,
+                                  .logits = logits,
+                                  .probs = probs};
+    if (ctx->backend->sample(ctx, w.encoding, &rules, 0, 1, &request, &err))
+        fail_msg("%s", err.message);
+    request.uniform = uniform;
+    request.letters = letters;
+    request.probs = NULL;
+    for (int n = 0; n < 2 * STEPS - 1; n++) {
+        for (size_t i = 0; i < w.L; i++) {
+            const double *p = probs + i * FMPNN_LETTERS;
+            double low = 0, high = 0;
+            for (size_t a = 0; a <= expected[i]; a++) {
+                low = high;
+                high += p[a];
+            }
+            high = high < 1 ? high : 1;
+            uniform[i] = n < STEPS ? beside(low, high, n) : beside(high, low, n - STEPS + 1);
+            if (w.designed[i])
+                assert_int_equal(fmpnn_draw(p, uniform[i]), expected[i]);
+        }
+        if (ctx->backend->sample(ctx, w.encoding, &rules, 0, 1, &request, &err))
+            fail_msg("%s", err.message);
+        for (size_t i = 0; i < w.L; i++)
+            if (letters[i] != expected[i])
+                fail_msg("%s, bias %g, T %g, step %d, residue %zu: letter %d for %d", precision,
+                         bias, temperature, n, i, letters[i], expected[i]);
+    }
+    free(letters);
+    free(logits);
+    free(uniform);
+    free(probs);
+    free_world(ctx, &w);
+    fmpnn_model_free(model);
+    fmpnn_context_free(ctx);
+}
+
+static void test_near_ties(void **unused)
+{
+    static const double biases[] = {0, 1000, -3e5};
+    (void)unused;
+    for (size_t n = 0; n < sizeof biases / sizeof *biases; n++) {
+        check_near_ties("fp32", biases[n], 1);
+        check_near_ties("fp32", biases[n], 0.1);
+        check_near_ties("fp16", biases[n], 0.3);
+    }
+}
+
 /* So many sequences of two structures that messages are looked up, beside some of them alone. */
 static void check_shared(const char *precision)
 {
@@ -530,6 +611,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_split),
         cmocka_unit_test(test_half),
         cmocka_unit_test(test_many),
+        cmocka_unit_test(test_near_ties),
         cmocka_unit_test(test_shared),
         cmocka_unit_test(test_threads),
     };
