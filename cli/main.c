@@ -45,9 +45,11 @@ static const verb verbs[] = {
      cli_pack},
     {"verify", VERB_VERIFY, "STRUCTURE [options]",
      "Difference from double precision on this structure, for every instruction set and precision "
-     "here; exits 1 where float32-grade ones exceed 2e-4 on log-probabilities.",
+     "here, or those of a device (auto: both); exits 1 where float32-grade ones exceed 2e-4 on "
+     "log-probabilities.",
      "  fusempnn verify 1hpv.pdb\n"
-     "  fusempnn verify 1hpv.pdb --isa avx2 --json\n",
+     "  fusempnn verify 1hpv.pdb --isa avx2 --json\n"
+     "  fusempnn verify 1hpv.pdb --device cuda\n",
      cli_verify},
     {"inspect", VERB_INSPECT, "STRUCTURE... [options]",
      "What the model will see, before running: chains, gaps, selections, warnings.",

@@ -1,6 +1,6 @@
-/* verify: how far every precision and instruction set here is from double precision, on one
- * structure. The plain formulas in double (device "reference") answer first; then each context
- * that this machine can open. */
+/* verify: how far every precision and instruction set here, or those of a device, are from double
+ * precision, on one structure. The plain formulas in double (device "reference") answer first; then
+ * each context that this machine can open. */
 #include "batch.h"
 #include "place.h"
 #include "progress.h"
@@ -193,22 +193,34 @@ static fmpnn_status check_one(checked *c, const fmpnn_context_options *how, fmpn
 }
 
 /* --isa and --precision keep one of each. */
-static fmpnn_status check_all(checked *c, fmpnn_error *err)
+static fmpnn_status check_precisions(checked *c, const char *device, const char *isa,
+                                     fmpnn_error *err)
 {
     static const char *const precisions[] = {"fp32", "bf16x3", "fp16", "bf16"};
     const options *o = &c->b->options;
     fmpnn_status status = FMPNN_OK;
-    for (size_t n = 0; n < fmpnn_isa_count() && !status; n++) {
-        const char *isa = fmpnn_isa_name(n);
-        for (size_t p = 0; p < sizeof precisions / sizeof *precisions && !status; p++) {
-            fmpnn_context_options how = {.device = "cpu", .isa = isa,
-                                         .precision = precisions[p],
-                                         .threads = fmpnn_context_threads(c->b->ctx)};
-            if ((o->isa && strcmp(o->isa, isa) != 0) ||
-                (o->precision && strcmp(o->precision, how.precision) != 0))
-                continue;
+    for (size_t p = 0; p < sizeof precisions / sizeof *precisions && !status; p++) {
+        fmpnn_context_options how = {.device = device, .isa = isa, .precision = precisions[p],
+                                     .threads = fmpnn_context_threads(c->b->ctx)};
+        if ((!isa || !o->isa || !strcmp(o->isa, isa)) &&
+            (!o->precision || !strcmp(o->precision, how.precision)))
             status = check_one(c, &how, err);
-        }
+    }
+    return status;
+}
+
+/* --device auto: the devices too; cuda: those alone. */
+static fmpnn_status check_all(checked *c, fmpnn_error *err)
+{
+    const char *asked = c->b->options.device;
+    bool alone = asked && !strncmp(asked, "cuda", 4);
+    fmpnn_status status = FMPNN_OK;
+    for (size_t n = 0; n < fmpnn_isa_count() && !alone && !status; n++)
+        status = check_precisions(c, "cpu", fmpnn_isa_name(n), err);
+    for (int n = 0; n < c->b->devices && !status; n++) {
+        char device[32];
+        snprintf(device, sizeof device, "cuda:%d", c->b->first_device + n);
+        status = check_precisions(c, device, NULL, err);
     }
     return status;
 }

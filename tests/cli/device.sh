@@ -74,3 +74,11 @@ same "pinned either way" allocated.fa registered.fa
 STUB_MIB=30 "$fusempnn" design in/s40.pdb -n 1500 --seed 7 --device cuda --max-memory 1G --quiet >flights.fa
 same "1500 sequences where few fit" whole.fa flights.fa
 lines flights.fa '>' 1500
+# the stub's zeros are noticed
+check "verify on a device" 1 "$fusempnn" verify in/s3.pdb --device cuda
+lines out "	cuda	" 2
+lines out "	fp32	.*	FAIL	" 1
+has_not out "	cpu	"
+STUB_DEVICES=2 check "verify on everything" 1 "$fusempnn" verify in/s3.pdb --device auto --precision fp32
+lines out "	cpu	.*	pass	" "$("$fusempnn" doctor --json | sed 's/.*"isa":\[\([^]]*\)\].*/\1/; s/[",]/ /g' | wc -w)"
+lines out "	cuda	" 1
