@@ -57,12 +57,12 @@ static double run_gelu(lane *l)
 
 static double run_edge(lane *l)
 {
-    const float *row[EDGES];
+    int32_t at[EDGES];
     float *own = l->floats, *geometry = own + EDGE_CHANNELS, *we = geometry + 4 * EDGES,
           *rows = we + 4 * EDGE_CHANNELS, *dst = rows + EDGES * EDGE_CHANNELS;
     for (size_t m = 0; m < EDGES; m++)
-        row[m] = rows + m * EDGE_CHANNELS;
-    l->kernels->edge_sum(dst, own, row, geometry, EDGES, we, EDGES, EDGE_CHANNELS, 0);
+        at[m] = (int32_t)m;
+    l->kernels->edge_sum(dst, own, rows, at, geometry, EDGES, we, EDGES, EDGE_CHANNELS, 0);
     return EDGES * EDGE_CHANNELS;
 }
 

@@ -11,21 +11,20 @@
 #include <string.h>
 
 enum {
-    BLOCK = 48,          /* nodes that share a walk through the weights */
+    BLOCK = 112,         /* nodes that share a walk through the weights */
     SMALLEST_BLOCK = 6,  /* a register tile: less would waste it */
     BLOCKS_A_THREAD = 4, /* so that threads can even out */
     EDGE_INPUTS = 4,
+    POINT = 4,  /* floats of one: the kernel's rows */
     EDGES = 384 /* whose geometry is computed together, if a node has no more */
 };
 
 /* Work memory of one thread. */
 typedef struct lane {
-    float *own;        /* [BLOCK][2D] Wi h + b1 of the block's nodes */
-    float *s, *t;      /* [BLOCK][2D] */
-    float *delta;      /* [3][group k] X_j - X_i, for a group of nodes */
-    float *geometry;   /* [4][group k] distance, direction */
-    const float **row; /* [group k] neighbours' parts */
-    unsigned mode;     /* of the floating-point unit, before */
+    float *own;      /* [BLOCK][2D] Wi h + b1 of the block's nodes */
+    float *s, *t;    /* [BLOCK][2D] */
+    float *geometry; /* [4][group k] distance, direction, for a group of nodes */
+    unsigned mode;   /* of the floating-point unit, before */
 } lane;
 
 struct fmpnn_operation {
@@ -40,10 +39,10 @@ struct fmpnn_operation {
     float *w_out, *b_out;       /* U2 as panels [D][2D], and c2 */
     fmpnn_product update[2];    /* the two before, one after the other */
     float *gamma, *beta;
-    float *parts;       /* [nodes][2D] Wj h: what any edge may read */
-    lane *lanes;        /* [threads] */
-    float *floats;      /* owner of all floats */
-    const float **rows; /* owner of all row pointers */
+    float *parts;  /* [nodes][2D] Wj h: what any edge may read, */
+    float *points; /* [nodes][4] and X */
+    lane *lanes;   /* [threads] */
+    float *floats; /* owner of all floats */
 };
 
 /* ---- preparation ---- */
@@ -70,14 +69,13 @@ static size_t lay_out(fmpnn_operation *op)
     op->gamma = take(op, &used, D);
     op->beta = take(op, &used, D);
     op->parts = take(op, &used, op->nodes * H);
+    op->points = take(op, &used, op->nodes * POINT);
     for (int n = 0; n < op->ctx->threads; n++) {
         lane *l = &op->lanes[n];
         l->own = take(op, &used, BLOCK * H);
         l->s = take(op, &used, BLOCK * H);
         l->t = take(op, &used, BLOCK * H);
-        l->delta = take(op, &used, 3 * op->group * op->k);
         l->geometry = take(op, &used, op->group * op->k * EDGE_INPUTS);
-        l->row = op->rows + (size_t)n * op->group * op->k;
     }
     return used;
 }
@@ -138,9 +136,8 @@ fmpnn_status fmpnn_engine_operation_create(fmpnn_context *ctx,
     op->group = k < EDGES ? EDGES / k : 1;
     op->tanh_form = weights->tanh_form;
     op->lanes = fmpnn_alloc_zero((size_t)ctx->threads, sizeof *op->lanes);
-    op->rows = fmpnn_alloc((size_t)ctx->threads * op->group * k, sizeof *op->rows);
     plain = fmpnn_alloc(op->H * op->H, sizeof *plain);
-    if (op->lanes && op->rows && plain)
+    if (op->lanes && plain)
         op->floats = fmpnn_alloc(lay_out(op), sizeof *op->floats);
     if (!op->floats) {
         status = fmpnn_fail_memory(err, "preparing message passing");
@@ -162,7 +159,6 @@ void fmpnn_engine_operation_free(fmpnn_operation *op)
     if (!op)
         return;
     fmpnn_release(op->floats);
-    fmpnn_release(op->rows);
     fmpnn_release(op->lanes);
     fmpnn_release(op);
 }
@@ -177,55 +173,43 @@ typedef struct call {
     float *out;
 } call;
 
-/* What a node adds to its neighbours' edges. (What it adds to its own, they need alone: it is made
- * just before, and stays in the first-level cache.) */
+/* What a node's neighbours read of it: what it adds to their edges, and where it is. (What it adds to
+ * its own edges they need alone: it is made just before, and stays in the first-level cache.) */
 static void node_parts(const call *c, size_t first, size_t M)
 {
     const fmpnn_operation *op = c->op;
+    for (size_t n = first; n < first + M; n++) {
+        float *point = op->points + n * POINT;
+        const float *x = c->X + n * 3;
+        point[0] = x[0];
+        point[1] = x[1];
+        point[2] = x[2];
+        point[3] = 0;
+    }
     op->ctx->kernels->gemm(op->parts + first * op->H, op->H, c->h + first * op->D, op->D, M,
                            op->D, op->w_other, op->H, NULL, NULL, 0);
 }
 
-/* Differences and neighbours' parts of the edges of a node; `base` is where its batch element
- * begins, and its neighbours stay inside. Not inlined: it needs all registers. */
-static __attribute__((noinline)) void
-gather(float *restrict delta, size_t stride, const float **restrict row,
-       const int32_t *restrict E, size_t k, const float *restrict x,
-       const float *restrict base, const float *parts, size_t part_stride)
-{
-    float *dx = delta, *dy = delta + stride, *dz = dy + stride;
-    for (size_t m = 0; m < k; m++) {
-        size_t j = (size_t)E[m];
-        const float *y = base + j * 3;
-        dx[m] = y[0] - x[0];
-        dy[m] = y[1] - x[1];
-        dz[m] = y[2] - x[2];
-        row[m] = parts + j * part_stride;
-    }
-}
-
-/* s = sum of GELU over the edges of each of M nodes. Of many edges at once the geometry is read
- * when the differences, written one by one, have long left the store buffer; of 60 it waited for
- * them (3.6 us a call of 106 nodes with 12 neighbours, 0.2 since). */
+/* s = sum of GELU over the edges of each of M nodes. Neighbours are numbered within a batch
+ * element, so a group of nodes ends with it. */
 static void sum_edges(const call *c, size_t first, size_t M, lane *l)
 {
     const fmpnn_operation *op = c->op;
     const fmpnn_kernels *kernels = op->ctx->kernels;
     size_t count;
     for (size_t m = 0; m < M; m += count) {
-        count = M - m < op->group ? M - m : op->group;
-        for (size_t n = 0; n < count; n++) {
-            size_t node = first + m + n, base = node - node % c->L;
-            gather(l->delta + n * op->k, count * op->k, l->row + n * op->k,
-                   c->E + node * op->k, op->k, c->X + node * 3, c->X + base * 3,
-                   op->parts + base * op->H, op->H);
-        }
-        const size_t edges = count * op->k;
-        kernels->edge_geometry(l->geometry, l->delta, edges, edges);
+        const size_t node = first + m, within = node % c->L, base = node - within;
+        const int32_t *E = c->E + node * op->k;
+        count = op->group;
+        count = count < M - m ? count : M - m;
+        count = count < c->L - within ? count : c->L - within;
+        kernels->edge_geometry(l->geometry, op->points + node * POINT,
+                               op->points + base * POINT, E, count, op->k);
         for (size_t n = 0; n < count; n++)
             kernels->edge_sum(l->s + (m + n) * op->H, l->own + (m + n) * op->H,
-                              l->row + n * op->k, l->geometry + n * op->k, edges,
-                              op->w_edge, op->k, op->H, op->tanh_form);
+                              op->parts + base * op->H, E + n * op->k,
+                              l->geometry + n * op->k, count * op->k, op->w_edge, op->k,
+                              op->H, op->tanh_form);
     }
 }
 

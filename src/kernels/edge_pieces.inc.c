@@ -3,18 +3,19 @@
  * in edge_sum.inc.c: what belongs to an edge is read for eight at once, and the tables come from
  * the first-level cache in any case. */
 static inline __attribute__((always_inline)) void
-edge_pieces_group(float *dst, const float *own, const float *const *rows, const float *geometry,
-                  size_t stride, const float *we, size_t M, size_t C, size_t c, size_t count,
-                  const size_t V, const gelu_pieces *g)
+edge_pieces_group(float *dst, const float *own, const float *table, const int32_t *at,
+                  const float *geometry, size_t stride, const float *we, size_t M, size_t C,
+                  size_t c, size_t count, const size_t V, const gelu_pieces *g)
 {
     vf sum[MOST_PIECES];
     EACH (v, V)
         sum[v] = v_set(0.0f);
     for (size_t m = 0; m < M; m++) {
+        const float *row = table + (size_t)at[m] * C + c;
         vf x[MOST_PIECES];
         EACH (v, V)
             x[v] = v_add(v_load_some(own + c + v * VF, count),
-                         v_load_some(rows[m] + c + v * VF, count));
+                         v_load_some(row + v * VF, count));
         UNROLL for (size_t q = 0; q < 4; q++)
         {
             const vf factor = v_set(geometry[q * stride + m]);
@@ -29,16 +30,17 @@ edge_pieces_group(float *dst, const float *own, const float *const *rows, const 
         v_store_some(dst + c + v * VF, sum[v], count);
 }
 
-static void edge_sum_pieces(float *dst, const float *own, const float *const *rows,
-                            const float *geometry, size_t stride, const float *we, size_t M,
-                            size_t C, int tanh_form)
+static void edge_sum_pieces(float *dst, const float *own, const float *table,
+                            const int32_t *at, const float *geometry, size_t stride,
+                            const float *we, size_t M, size_t C, int tanh_form)
 {
     const gelu_pieces *g = &gelu_pieces_of[tanh_form != 0];
     size_t c = 0;
     for (; c + MOST_PIECES * VF <= C; c += MOST_PIECES * VF)
-        edge_pieces_group(dst, own, rows, geometry, stride, we, M, C, c, VF, MOST_PIECES, g);
+        edge_pieces_group(dst, own, table, at, geometry, stride, we, M, C, c, VF,
+                          MOST_PIECES, g);
     for (; c + VF <= C; c += VF)
-        edge_pieces_group(dst, own, rows, geometry, stride, we, M, C, c, VF, 1, g);
+        edge_pieces_group(dst, own, table, at, geometry, stride, we, M, C, c, VF, 1, g);
     if (c < C)
-        edge_pieces_group(dst, own, rows, geometry, stride, we, M, C, c, C - c, 1, g);
+        edge_pieces_group(dst, own, table, at, geometry, stride, we, M, C, c, C - c, 1, g);
 }

@@ -9,7 +9,7 @@
 #endif
 /* Channels c .. c + V VF - 1, or `count` of the first VF if V is 1. */
 static inline __attribute__((always_inline)) void
-edge_sum_group(float *dst, const float *own, const float *const *rows,
+edge_sum_group(float *dst, const float *own, const float *table, const int32_t *at,
                const float *geometry, size_t stride, const float *we, size_t M, size_t C,
                size_t c, size_t count, const size_t V, const int tanh_form)
 {
@@ -17,10 +17,11 @@ edge_sum_group(float *dst, const float *own, const float *const *rows,
     EACH (v, V)
         sum[v] = rest[v] = v_set(0.0f);
     for (size_t m = 0; m < M; m++) {
+        const float *row = table + (size_t)at[m] * C + c;
         vf x[MAX_GROUP], factor[MAX_GROUP];
         EACH (v, V)
             x[v] = v_add(v_load_some(own + c + v * VF, count),
-                         v_load_some(rows[m] + c + v * VF, count));
+                         v_load_some(row + v * VF, count));
         UNROLL for (size_t q = 0; q < 4; q++)
         {
             const vf g = v_set(geometry[q * stride + m]);
@@ -40,26 +41,28 @@ edge_sum_group(float *dst, const float *own, const float *const *rows,
 }
 
 static inline __attribute__((always_inline)) void
-edge_sum_form(float *dst, const float *own, const float *const *rows, const float *geometry,
-              size_t stride, const float *we, size_t M, size_t C, const int tanh_form)
+edge_sum_form(float *dst, const float *own, const float *table, const int32_t *at,
+              const float *geometry, size_t stride, const float *we, size_t M, size_t C,
+              const int tanh_form)
 {
     size_t c = 0;
     for (; c + EDGE_GROUP * VF <= C; c += EDGE_GROUP * VF)
-        edge_sum_group(dst, own, rows, geometry, stride, we, M, C, c, VF, EDGE_GROUP,
+        edge_sum_group(dst, own, table, at, geometry, stride, we, M, C, c, VF, EDGE_GROUP,
                        tanh_form);
     for (; c + VF <= C; c += VF)
-        edge_sum_group(dst, own, rows, geometry, stride, we, M, C, c, VF, 1, tanh_form);
+        edge_sum_group(dst, own, table, at, geometry, stride, we, M, C, c, VF, 1,
+                       tanh_form);
     if (c < C)
-        edge_sum_group(dst, own, rows, geometry, stride, we, M, C, c, C - c, 1,
+        edge_sum_group(dst, own, table, at, geometry, stride, we, M, C, c, C - c, 1,
                        tanh_form);
 }
 
-static void ISA(edge_sum)(float *dst, const float *own, const float *const *rows,
-                          const float *geometry, size_t stride, const float *we, size_t M,
-                          size_t C, int tanh_form)
+static void ISA(edge_sum)(float *dst, const float *own, const float *table,
+                          const int32_t *at, const float *geometry, size_t stride,
+                          const float *we, size_t M, size_t C, int tanh_form)
 {
     if (tanh_form)
-        edge_sum_form(dst, own, rows, geometry, stride, we, M, C, 1);
+        edge_sum_form(dst, own, table, at, geometry, stride, we, M, C, 1);
     else
-        edge_sum_form(dst, own, rows, geometry, stride, we, M, C, 0);
+        edge_sum_form(dst, own, table, at, geometry, stride, we, M, C, 0);
 }

@@ -231,8 +231,8 @@ void fmpnn_ref_message_sum(double *value, double *tolerance, const float *own,
 }
 
 void fmpnn_ref_edge_sum(double *value, double *tolerance, const float *own,
-                        const float *const *rows, const float *geometry, size_t stride,
-                        const float *we, size_t M, size_t C, int tanh_form)
+                        const float *table, const int32_t *at, const float *geometry,
+                        size_t stride, const float *we, size_t M, size_t C, int tanh_form)
 {
     for (size_t c = 0; c < C; c++) {
         sum total = {0};
@@ -241,7 +241,7 @@ void fmpnn_ref_edge_sum(double *value, double *tolerance, const float *own,
             sum s = {0};
             double message_tolerance;
             add(&s, own[c]);
-            add(&s, rows[m][c]);
+            add(&s, table[(size_t)at[m] * C + c]);
             for (size_t q = 0; q < 4; q++)
                 add(&s, (double)geometry[q * stride + m] * we[q * C + c]);
             const double message = gelu_of(&s, tanh_form, &message_tolerance);
@@ -262,16 +262,21 @@ static double length_of(const double *step, double plus, double *tolerance)
     return sqrt(square);
 }
 
-void fmpnn_ref_edge_geometry(double *value, double *tolerance, const float *step,
-                             size_t stride, size_t n)
+void fmpnn_ref_edge_geometry(double *value, double *tolerance, const float *centres,
+                             const float *points, const int32_t *at, size_t M, size_t k)
 {
-    for (size_t i = 0; i < n; i++) {
-        const double d[3] = {step[i], step[stride + i], step[2 * stride + i]};
+    const size_t edges = M * k;
+    for (size_t i = 0; i < edges; i++) {
+        const float *to = points + (size_t)at[i] * 4, *from = centres + i / k * 4;
+        double d[3];
+        for (size_t q = 0; q < 3; q++)
+            d[q] = (double)(float)(to[q] - from[q]); /* as defined */
         value[i] = length_of(d, 1e-8, &tolerance[i]);
         for (size_t q = 0; q < 3; q++) {
-            const size_t at = (q + 1) * n + i;
-            value[at] = d[q] / (value[i] + 1e-8);
-            tolerance[at] = 8 * U * fabs(value[at]) + FLT_MIN; /* and sum, quotient, product */
+            const size_t n = (q + 1) * edges + i;
+            value[n] = d[q] / (value[i] + 1e-8);
+            tolerance[n] =
+                8 * U * fabs(value[n]) + FLT_MIN; /* and sum, quotient, product */
         }
     }
 }

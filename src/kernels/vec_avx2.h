@@ -114,6 +114,30 @@ static inline vf v_zero_below(vf a, vf x, float limit)
     return _mm256_and_ps(_mm256_cmp_ps(x, v_set(limit), _CMP_NLT_UQ), a);
 }
 
+/* As in vec_avx512.h, in halves. */
+#define V_POINTS
+static inline void v_points(vf p[3], const float *points, const int32_t *at, size_t count)
+{
+    int32_t copy[VF];
+    __m256 row[4];
+    if (count < VF) {
+        _mm256_storeu_si256((__m256i *)copy,
+                            _mm256_maskload_epi32(at, v_mask_first(count)));
+        at = copy; /* beyond, point 0 */
+    }
+    for (size_t r = 0; r < 4; r++)
+        row[r] = _mm256_insertf128_ps(
+            _mm256_castps128_ps256(_mm_loadu_ps(points + (size_t)at[r] * 4)),
+            _mm_loadu_ps(points + (size_t)at[4 + r] * 4), 1);
+    const __m256d xy01 = _mm256_castps_pd(_mm256_unpacklo_ps(row[0], row[1]));
+    const __m256d xy23 = _mm256_castps_pd(_mm256_unpacklo_ps(row[2], row[3]));
+    const __m256d z01 = _mm256_castps_pd(_mm256_unpackhi_ps(row[0], row[1]));
+    const __m256d z23 = _mm256_castps_pd(_mm256_unpackhi_ps(row[2], row[3]));
+    p[0] = _mm256_castpd_ps(_mm256_unpacklo_pd(xy01, xy23));
+    p[1] = _mm256_castpd_ps(_mm256_unpackhi_pd(xy01, xy23));
+    p[2] = _mm256_castpd_ps(_mm256_unpacklo_pd(z01, z23));
+}
+
 static inline float v_sum16(const vf acc[16 / VF])
 {
     const vf eight = v_add(acc[0], acc[1]);

@@ -111,6 +111,35 @@ static inline vf v_zero_below(vf a, vf x, float limit)
     return _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(x, v_set(limit), _CMP_NLT_UQ), a);
 }
 
+/* Four registers of four rows each, element 4 l + r of `at` in quarter l of register r, turned within
+ * quarters. A row goes to its quarter by a load; gathers take a load for each coordinate. */
+#define V_POINTS
+static inline void v_points(vf p[3], const float *points, const int32_t *at, size_t count)
+{
+    int32_t copy[VF];
+    __m512 row[4];
+    if (count < VF) {
+        const __m512i first = _mm512_maskz_loadu_epi32(v_mask_first(count), at);
+        _mm512_storeu_si512(copy, first); /* beyond, point 0 */
+        at = copy;
+    }
+    for (size_t r = 0; r < 4; r++) {
+#define POINT(l) _mm_loadu_ps(points + (size_t)at[4 * (l) + r] * 4)
+        row[r] = _mm512_broadcast_f32x4(POINT(0));
+        row[r] = _mm512_mask_broadcast_f32x4(row[r], 0x00f0, POINT(1));
+        row[r] = _mm512_mask_broadcast_f32x4(row[r], 0x0f00, POINT(2));
+        row[r] = _mm512_mask_broadcast_f32x4(row[r], 0xf000, POINT(3));
+#undef POINT
+    }
+    const __m512d xy01 = _mm512_castps_pd(_mm512_unpacklo_ps(row[0], row[1]));
+    const __m512d xy23 = _mm512_castps_pd(_mm512_unpacklo_ps(row[2], row[3]));
+    const __m512d z01 = _mm512_castps_pd(_mm512_unpackhi_ps(row[0], row[1]));
+    const __m512d z23 = _mm512_castps_pd(_mm512_unpackhi_ps(row[2], row[3]));
+    p[0] = _mm512_castpd_ps(_mm512_unpacklo_pd(xy01, xy23));
+    p[1] = _mm512_castpd_ps(_mm512_unpackhi_pd(xy01, xy23));
+    p[2] = _mm512_castpd_ps(_mm512_unpacklo_pd(z01, z23));
+}
+
 static inline float v_sum16(const vf acc[16 / VF])
 {
     const __m256 eight =

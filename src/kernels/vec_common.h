@@ -29,6 +29,18 @@ static inline void v_store_some(float *p, vf a, size_t count)
         v_store(p, a);
 }
 
+#ifndef V_POINTS
+static inline void v_points(vf p[3], const float *points, const int32_t *at, size_t count)
+{
+    float lane[3][VF];
+    for (size_t i = 0; i < VF; i++)
+        for (size_t q = 0; q < 3; q++)
+            lane[q][i] = points[(size_t)at[i < count ? i : 0] * 4 + q];
+    EACH (q, 3)
+        p[q] = v_load(lane[q]);
+}
+#endif
+
 /* A row of C floats on its way into the second-level cache. */
 static inline void fetch_row(const float *row, size_t C)
 {

@@ -13,6 +13,8 @@
  *   v_fma(a, b, c)          a b + c;  v_fnma: c - a b
  *   v_scale2(p, s)          p 2^n, n in the low bits of s = n + 1.5 x 2^23
  *   v_zero_below(a, x, l)   a, but 0 where x < l
+ *   v_points(p, points, at, n)  coordinates p[0], p[1], p[2] of points[at[i]], rows of four floats, in
+ *                           lane i; lanes from n on hold any of them
  *   v_sum16(acc)            the 16 lanes of acc[16 / VF] added as a tree: i and i + 8, then
  *                           i + 4, i + 2, i + 1: one order for all instruction sets */
 #ifndef FMPNN_VEC_H

@@ -44,7 +44,7 @@ static const load loads[] = {
     {"edge_sum", "12x128", 12, 0, 128, 0, 12 * 128 * 23.0, 4 * 12 * 128.0},
     {"edge_sum", "48x256", 48, 0, 256, 0, 48 * 256 * 23.0, 4 * 48 * 256.0},
     {"edge_sum", "48x256 tanh", 48, 0, 256, 1, 48 * 256 * 23.0, 4 * 48 * 256.0},
-    {"edge_geometry", "60", 60, 0, 0, 0, 60 * 14.0, 4 * 60 * 7.0},
+    {"edge_geometry", "32x12", 32, 12, 0, 0, 32 * 12 * 14.0, 4 * 32 * 12 * 8.0},
     {"distance", "48", 48, 0, 0, 0, 48 * 10.0, 4 * 48 * 4.0},
     {"gelu", "4096", 1, 0, 4096, 0, 4096 * 13.0, 8 * 4096.0},
     {"gelu", "4096 tanh", 1, 0, 4096, 1, 4096 * 13.0, 8 * 4096.0},
@@ -55,6 +55,7 @@ static const load loads[] = {
 static struct data {
     float *src, *dst, *panels, *bias, *small;
     const float **rows;
+    int32_t *at; /* [384], below 256 */
     unsigned char *evict;
 } data;
 
@@ -81,9 +82,10 @@ static void run(const fmpnn_kernels *k, const load *l)
     else if (strcmp(l->slot, "sum_rows") == 0)
         k->sum_rows(data.dst, data.rows, M, N);
     else if (strcmp(l->slot, "edge_sum") == 0)
-        k->edge_sum(data.dst, data.bias, data.rows, data.small, M, data.src, M, N, l->flag);
+        k->edge_sum(data.dst, data.bias, data.panels, data.at, data.small, M, data.src, M,
+                    N, l->flag);
     else if (strcmp(l->slot, "edge_geometry") == 0)
-        k->edge_geometry(data.dst, data.src, M, M);
+        k->edge_geometry(data.dst, data.src, data.src, data.at, M, K);
     else if (strcmp(l->slot, "distance") == 0)
         k->distance(data.dst, data.src, M, data.bias, 1e-6f, M);
     else if (strcmp(l->slot, "gelu") == 0)
@@ -160,16 +162,20 @@ static bool make_data(uint64_t seed)
     for (size_t i = 0; i < size; i++)
         data.small[i] = 11 + 10 * data.small[i]; /* distances and weights */
     data.rows = fmpnn_alloc(256, sizeof *data.rows);
+    data.at = fmpnn_alloc(384, sizeof *data.at);
+    for (size_t i = 0; data.at && i < 384; i++)
+        data.at[i] = (int32_t)check_below(&c, 256);
     data.evict = fmpnn_alloc_zero(EVICT, 1);
     for (size_t i = 0; data.rows && i < 256; i++)
         data.rows[i] = data.src + check_below(&c, 256) * 256;
-    return data.rows && data.evict;
+    return data.rows && data.at && data.evict;
 }
 
 static void free_data(void)
 {
     fmpnn_release(data.evict);
     fmpnn_release(data.rows);
+    fmpnn_release(data.at);
     fmpnn_release(data.small);
     fmpnn_release(data.bias);
     fmpnn_release(data.panels);

@@ -89,21 +89,23 @@ static void message_sum_without_d(float *dst, const float *own, const float *con
     good.message_sum(dst, own, a, b, NULL, M, C, panels, N, bias, tile, ahead, n_ahead);
 }
 
-static void edge_sum_always_erf(float *dst, const float *own, const float *const *rows,
-                                const float *geometry, size_t stride, const float *we,
-                                size_t M, size_t C, int tanh_form)
+static void edge_sum_always_erf(float *dst, const float *own, const float *table,
+                                const int32_t *at, const float *geometry, size_t stride,
+                                const float *we, size_t M, size_t C, int tanh_form)
 {
     (void)tanh_form;
-    good.edge_sum(dst, own, rows, geometry, stride, we, M, C, 0);
+    good.edge_sum(dst, own, table, at, geometry, stride, we, M, C, 0);
 }
 
 /* The direction divided by the length alone: NaN for a neighbour in the same place. */
-static void edge_geometry_sharp(float *dst, const float *step, size_t stride, size_t n)
+static void edge_geometry_sharp(float *dst, const float *centres, const float *points,
+                                const int32_t *at, size_t M, size_t k)
 {
-    good.edge_geometry(dst, step, stride, n);
-    for (size_t i = 0; i < n; i++)
+    good.edge_geometry(dst, centres, points, at, M, k);
+    for (size_t i = 0; i < M * k; i++)
         for (size_t q = 0; q < 3; q++)
-            dst[(q + 1) * stride + i] = step[q * stride + i] / (dst[i] - 1e-4f);
+            dst[(q + 1) * M * k + i] =
+                (points[at[i] * 4 + (int)q] - centres[i / k * 4 + q]) / (dst[i] - 1e-4f);
 }
 
 static void distance_without_plus(float *dst, const float *points, size_t stride,

@@ -121,6 +121,14 @@ const float **check_rows(check *c, const matrix *from, size_t count)
     return rows;
 }
 
+const int32_t *check_indices(check *c, size_t limit, size_t count)
+{
+    int32_t *indices = guarded(c, count * sizeof *indices);
+    for (size_t i = 0; i < count; i++)
+        indices[i] = (int32_t)check_below(c, limit);
+    return indices;
+}
+
 double *check_doubles(check *c, size_t count)
 {
     return guarded(c, count * sizeof(double));

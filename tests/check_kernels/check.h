@@ -39,6 +39,8 @@ matrix check_input(check *c, size_t rows, size_t columns, size_t stride, float s
 matrix check_output(check *c, size_t rows, size_t columns, size_t stride);
 const float **check_rows(check *c, const matrix *from,
                          size_t count); /* random rows of it */
+const int32_t *check_indices(check *c, size_t limit,
+                             size_t count); /* random, below limit */
 double *check_doubles(check *c, size_t count);
 
 /* Every value within its tolerance, every canary alive; outputs enter the digest. */

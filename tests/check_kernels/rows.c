@@ -249,30 +249,37 @@ void check_rows_edge_sum(check *c)
     const matrix own = check_input(c, 1, C, C, 1), table = check_input(c, 7, C, C, 2);
     const matrix geometry = check_input(c, 4, M, M, 1), we = check_input(c, 4, C, C, 1);
     const matrix less = check_output(c, 4, C, C);
-    const float **rows = check_rows(c, &table, M);
+    const matrix narrow = check_output(c, 7, C, C);
+    const int32_t *at = check_indices(c, 7, M);
     const matrix all = check_output(c, 1, C, C), part = check_output(c, 1, C, C);
-    c->kernels->edge_sum(all.data, own.data, rows, geometry.data, M, we.data, M, C, 0);
+    c->kernels->edge_sum(all.data, own.data, table.data, at, geometry.data, M, we.data, M,
+                         C, 0);
     for (size_t some = 1; some < C; some++) {
         for (size_t q = 0; q < 4; q++)
             memcpy(less.data + q * some, we.data + q * C, some * sizeof(float));
-        c->kernels->edge_sum(part.data, own.data, rows, geometry.data, M, less.data, M,
-                             some, 0);
+        for (size_t m = 0; m < 7; m++)
+            memcpy(narrow.data + m * some, table.data + m * C, some * sizeof(float));
+        c->kernels->edge_sum(part.data, own.data, narrow.data, at, geometry.data, M,
+                             less.data, M, some, 0);
         check_same(c, "first channels", part.data, all.data, some);
     }
 }
 
 void check_rows_edge_geometry(check *c)
 {
-    const size_t n = 70;
+    /* An edge does not see other edges or nodes. */
+    const size_t nodes = 5, k = 35, n = nodes * k;
     check_case(c, "position independence");
-    const matrix step = check_input(c, 3, n, n, 9);
+    const matrix points = check_input(c, 9, 4, 4, 9),
+                 centres = check_input(c, nodes, 4, 4, 9);
+    const int32_t *at = check_indices(c, 9, n);
     const matrix all = check_output(c, 4, n, n), one = check_output(c, 4, 1, 1);
-    c->kernels->edge_geometry(all.data, step.data, n, n);
+    c->kernels->edge_geometry(all.data, centres.data, points.data, at, nodes, k);
     for (size_t i = 0; i < n; i++) {
-        const float alone[3] = {step.data[i], step.data[n + i], step.data[2 * n + i]};
-        c->kernels->edge_geometry(one.data, alone, 1, 1);
+        c->kernels->edge_geometry(one.data, centres.data + i / k * 4, points.data, at + i,
+                                  1, 1);
         for (size_t q = 0; q < 4; q++)
-            check_same(c, "a step alone", one.data + q, all.data + q * n + i, 1);
+            check_same(c, "an edge alone", one.data + q, all.data + q * n + i, 1);
     }
 }
 

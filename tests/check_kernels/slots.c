@@ -3,6 +3,7 @@
 #include "check.h"
 #include "kernels/ref.h"
 
+#include <math.h>
 #include <string.h>
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
@@ -340,17 +341,17 @@ static void edge_sum_case(check *c, size_t M, size_t C, int tanh_form)
 {
     check_case(c, "M=%zu C=%zu tanh=%d", M, C, tanh_form);
     const matrix own = check_input(c, 1, C, C, 2);
-    const matrix table = check_input(c, 9, C, C + padding(c), 2);
+    const matrix table = check_input(c, 9, C, C, 2);
     const matrix geometry = check_input(c, 4, M, M + padding(c), 1);
     const matrix we = check_input(c, 4, C, C, 1);
     const matrix dst = check_output(c, 1, C, C);
-    const float **rows = check_rows(c, &table, M);
+    const int32_t *at = check_indices(c, 9, M);
     double *value = check_doubles(c, C), *tolerance = check_doubles(c, C);
-    fmpnn_ref_edge_sum(value, tolerance, own.data, rows, geometry.data, geometry.stride, we.data,
-                       M, C, tanh_form);
+    fmpnn_ref_edge_sum(value, tolerance, own.data, table.data, at, geometry.data,
+                       geometry.stride, we.data, M, C, tanh_form);
     check_pieces(c, (double)M, tolerance, C);
-    c->kernels->edge_sum(dst.data, own.data, rows, geometry.data, geometry.stride, we.data, M,
-                         C, tanh_form);
+    c->kernels->edge_sum(dst.data, own.data, table.data, at, geometry.data, geometry.stride,
+                         we.data, M, C, tanh_form);
     check_result(c, &dst, value, tolerance);
 }
 
@@ -366,25 +367,30 @@ void check_edge_sum(check *c)
     }
 }
 
-static void edge_geometry_case(check *c, size_t n, float scale)
+static void edge_geometry_case(check *c, size_t M, size_t k, float scale)
 {
-    check_case(c, "n=%zu scale=%g", n, (double)scale);
-    const size_t stride = n + padding(c);
-    const matrix step = check_input(c, 3, n, stride, scale);
-    const matrix dst = check_output(c, 4, n, stride);
-    double *value = check_doubles(c, 4 * n), *tolerance = check_doubles(c, 4 * n);
-    for (size_t q = 0; q < 3 && n > 2; q++)
-        step.data[q * stride + 2] = 0; /* a neighbour in the same place */
-    fmpnn_ref_edge_geometry(value, tolerance, step.data, stride, n);
-    c->kernels->edge_geometry(dst.data, step.data, stride, n);
+    check_case(c, "M=%zu k=%zu scale=%g", M, k, (double)scale);
+    const size_t edges = M * k;
+    const matrix points = check_input(c, 9, 4, 4, scale),
+                 centres = check_input(c, M, 4, 4, scale);
+    const matrix dst = check_output(c, 4, edges, edges);
+    const int32_t *at = check_indices(c, 9, edges);
+    double *value = check_doubles(c, 4 * edges), *tolerance = check_doubles(c, 4 * edges);
+    for (size_t q = 0; q < 3 && edges > 2; q++) /* a neighbour in the same place */
+        centres.data[2 / k * 4 + q] = points.data[(size_t)at[2] * 4 + q];
+    for (size_t n = 0; n < 9; n++)
+        points.data[n * 4 + 3] = NAN;
+    fmpnn_ref_edge_geometry(value, tolerance, centres.data, points.data, at, M, k);
+    c->kernels->edge_geometry(dst.data, centres.data, points.data, at, M, k);
     check_result(c, &dst, value, tolerance);
 }
 
 void check_edge_geometry(check *c)
 {
     static const float scales[] = {1e-6f, 1, 300};
-    for (size_t n = 0; n < 70; n++)
-        edge_geometry_case(c, n, scales[n % COUNT(scales)]);
+    for (size_t M = 0; M < 4; M++)
+        for (size_t k = 0; k < 70; k++)
+            edge_geometry_case(c, M, k, scales[k % COUNT(scales)]);
 }
 
 static void distance_case(check *c, size_t n, float scale, float plus)
