@@ -142,6 +142,41 @@ static void block_unfused(bench_fusion_run *r, size_t runs, size_t warm)
     }
 }
 
+/* Each side's runs; whether the processors were undisturbed. */
+static bool time_sides(bench_fusion_run *r, size_t count)
+{
+    const size_t warm = count < 5 ? 1 : 2;
+    bool calm = true;
+    if (r->peers.count && r->ctx->threads > 1)
+        bench_sleep(SETTLE_MS);
+    calm &= bench_calm_now(&r->calm);
+    block_unfused(r, count, warm);
+    calm &= bench_calm_now(&r->calm);
+    block_fused(r, count, warm);
+    calm &= bench_calm_now(&r->calm);
+    if (r->peers.count && r->ctx->threads > 1)
+        bench_sleep(SETTLE_MS);
+    bench_peers_block(&r->peers, count, warm);
+    calm &= bench_calm_now(&r->calm);
+    return calm;
+}
+
+/* Once, or until nothing disturbs it (calm.h). */
+static void time_block(bench_fusion_run *r, size_t count)
+{
+    bench_calm *calm = &r->calm;
+    bool undisturbed;
+    while (!(undisturbed = time_sides(r, count)) && bench_now() < calm->until) {
+        r->unfused.count -= count;
+        r->fused.count -= count;
+        bench_peers_forget(&r->peers, count);
+        calm->discarded++;
+        bench_calm_move(calm, bench_peers_process(&r->peers));
+    }
+    calm->kept++;
+    calm->disturbed += !undisturbed;
+}
+
 /* In turns, so that a disturbance meets all alike; each turn begins with runs that do not
  * count, since the others have taken the caches. */
 static void time_all(bench_fusion_run *r)
@@ -150,18 +185,13 @@ static void time_all(bench_fusion_run *r)
     block_unfused(r, 0, FIRST_WARM);
     block_fused(r, 0, FIRST_WARM);
     bench_peers_block(&r->peers, 0, FIRST_WARM);
+    bench_calm_start(&r->calm);
+    bench_calm_move(&r->calm, bench_peers_process(&r->peers));
     for (size_t b = 1; b <= BLOCKS; b++) {
-        size_t count = runs * b / BLOCKS - done, warm = count < 5 ? 1 : 2;
+        size_t count = runs * b / BLOCKS - done;
         done += count;
-        if (!count)
-            continue;
-        if (r->peers.count && r->ctx->threads > 1)
-            bench_sleep(SETTLE_MS);
-        block_unfused(r, count, warm);
-        block_fused(r, count, warm);
-        if (r->peers.count && r->ctx->threads > 1)
-            bench_sleep(SETTLE_MS);
-        bench_peers_block(&r->peers, count, warm);
+        if (count)
+            time_block(r, count);
     }
     r->fused.times = bench_times_of(r->fused.ms, r->fused.count);
     r->unfused.times = bench_times_of(r->unfused.ms, r->unfused.count);
@@ -217,6 +247,7 @@ static fmpnn_status save(const bench_fusion_run *r, fmpnn_error *err)
 static void clear(bench_fusion_run *r)
 {
     bench_peers_close(&r->peers);
+    bench_calm_close(&r->calm);
     fmpnn_release(r->unfused.ms);
     fmpnn_release(r->fused.ms);
     fmpnn_release(r->unfused.out);
@@ -243,7 +274,9 @@ static int prepare(bench_fusion_run *r, fmpnn_error *err)
         code = make_data(r, err);
     if (code)
         return code;
-    status = make_sides(r, err);
+    status = bench_calm_open(&r->calm, r->ctx, err);
+    if (!status)
+        status = make_sides(r, err);
     if (!status)
         status = run_fused(r, err);
     if (!status)

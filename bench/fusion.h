@@ -3,6 +3,7 @@
 #ifndef BENCH_FUSION_H
 #define BENCH_FUSION_H
 
+#include "calm.h"
 #include "ceilings.h"
 #include "count.h"
 #include "openblas.h"
@@ -52,6 +53,7 @@ typedef struct bench_fusion_run {
     bench_side fused, unfused;
     bench_peers peers;
     bench_ceilings ceilings;
+    bench_calm calm;
     bench_work literal_work, fused_work;
     bench_bound bound;
     double fraction; /* of the bound, reached by the median run */

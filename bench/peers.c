@@ -241,6 +241,18 @@ void bench_peers_block(bench_peers *p, size_t runs, size_t warm)
     }
 }
 
+long bench_peers_process(const bench_peers *p)
+{
+    return p->child ? (long)p->child->pid : 0;
+}
+
+void bench_peers_forget(bench_peers *p, size_t runs)
+{
+    for (size_t n = 0; n < p->count; n++)
+        if (p->peer[n].count >= runs)
+            p->peer[n].count -= runs;
+}
+
 static void compare(bench_peers *p, bench_peer *peer, size_t count, const float *out)
 {
     char path[128];

@@ -44,6 +44,10 @@ void bench_peers_block(bench_peers *peers, size_t runs, size_t warm);
 /* Fetch the results, compare with `out`, sum up the times. */
 void bench_peers_finish(bench_peers *peers, const bench_tensors *tensors, const float *out);
 void bench_peers_close(bench_peers *peers);
+/* The script's process; 0 without one. */
+long bench_peers_process(const bench_peers *peers);
+/* Forget the last `runs` of each peer that has as many. */
+void bench_peers_forget(bench_peers *peers, size_t runs);
 
 /* Largest and mean |a - b|; NaN counts as infinite. */
 void bench_difference(const float *a, const float *b, size_t count, double *largest,

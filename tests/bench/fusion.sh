@@ -45,6 +45,15 @@ grep -q 'Outputs match\.' out || bad 'no verdict on the outputs'
 grep -q 'ms (median ' out || bad 'no median'
 "$check_json" "$schema" output/kernel_fusion_benchmark.json || bad 'the JSON file'
 
+grep -q '"calm"' output/kernel_fusion_benchmark.json && bad 'calm processors without asking'
+
+# On processors that nobody disturbs, if there are any within a moment.
+expect 0 env FMPNN_BENCH_CALM=0.05 "$program" bench fusion $small -o calm.json
+grep -q '"calm":{"blocks":10,"disturbed":[0-9]*,"discarded":[0-9]*,"moves":[1-9]' calm.json ||
+    bad "no account of calm processors: $(grep -o '"calm":{[^}]*' calm.json)"
+"$check_json" "$schema" calm.json || bad 'the JSON file of calm processors'
+grep -q '"num_runs":11' calm.json || bad 'other runs on calm processors'
+
 # The same object on stdout, and nothing else.
 expect 0 "$program" bench fusion $small --json -o sub/deep/b.json
 cmp -s out sub/deep/b.json || bad '--json and the file differ'
