@@ -69,7 +69,7 @@ check "build release" build release
 if [ -x build/release/fusempnn ]; then
     check "weights" build/release/fusempnn weights get --all
     check "structure" scripts/get-structures.sh
-    check_tests release
+    check_tests release -j "$cores"
     kernels=build/release/tests/check_kernels/check_kernels
     # Also compares their bits with those of this machine's AVX2.
     check "NEON kernels, emulated" env CHECK_KERNELS="$kernels" scripts/check-neon.sh
