@@ -63,7 +63,7 @@ typedef struct axes {
 
 static bool axes_init(axes *a, const fmpnn_context_input *in)
 {
-    size_t room = (in->count + BLOCK - 1) / BLOCK * BLOCK;
+    size_t room = in->count + BLOCK;
     a->x = fmpnn_alloc(room, 3 * sizeof *a->x);
     if (!a->x)
         return false;
@@ -91,25 +91,27 @@ static size_t block_distances(const axes *a, size_t first, const float *cb, floa
     return below;
 }
 
+static candidate given_atom(const fmpnn_context_input *in, size_t n, const float *cb, float mask)
+{
+    candidate c = {.atom = (uint32_t)n, .xyz = in->xyz + 3 * n, .type = in->type[n], .seen = 1};
+    c.key = key_of(cb, &c, mask, FAR_ATOM);
+    return c;
+}
+
 /* The atoms given, nearest first; how many. */
 static size_t nearest_atoms(const fmpnn_context_input *in, const axes *a, const float *cb,
                             float mask, candidate *best)
 {
-    size_t count = 0;
+    size_t count = 0, first = 0;
     float distance[BLOCK];
-    for (size_t first = 0; first < in->count; first += BLOCK) {
-        bool full = count == in->M;
-        if (full && (mask == 0 ||
-                     !block_distances(a, first, cb, best[count - 1].key, distance)))
+    for (; first < in->count && first < in->M; first++)
+        count = insert(best, count, in->M, given_atom(in, first, cb, mask));
+    for (; first < in->count && mask != 0; first += BLOCK) { /* masked, none is nearer */
+        if (!block_distances(a, first, cb, best[count - 1].key, distance))
             continue;
-        for (size_t n = first; n < first + BLOCK && n < in->count; n++) {
-            candidate c = {.atom = (uint32_t)n, .xyz = in->xyz + 3 * n, .type = in->type[n],
-                           .seen = 1};
-            if (full && !(distance[n - first] < best[count - 1].key))
-                continue;
-            c.key = key_of(cb, &c, mask, FAR_ATOM);
-            count = insert(best, count, in->M, c);
-        }
+        for (size_t n = first; n < first + BLOCK && n < in->count; n++)
+            if (distance[n - first] < best[count - 1].key)
+                count = insert(best, count, in->M, given_atom(in, n, cb, mask));
     }
     return count;
 }
