@@ -6,6 +6,7 @@
 #ifdef __linux__
 #include <dirent.h>
 #include <sched.h>
+#include <unistd.h>
 
 enum {
     TRIES = 3, /* of which the worst says how disturbed, the best what is possible */
@@ -14,15 +15,19 @@ enum {
 #define CALM 0.85 /* of the best rate */
 
 struct bench_processors {
-    cpu_set_t allowed, chosen;
+    cpu_set_t allowed;
+    int count, chosen[CPU_SETSIZE];
 };
 
-static void stay_on(const cpu_set_t *set)
+static void stay_on(pid_t task, int processor)
 {
-    sched_setaffinity(0, sizeof *set, set);
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET(processor, &one);
+    sched_setaffinity(task, sizeof one, &one);
 }
 
-/* Millions of operations a millisecond, say: only ratios are looked at. */
+/* Only ratios are looked at. */
 static void probe(const bench_calm *c, double rate[LOOPS])
 {
     float sink = 0;
@@ -54,20 +59,26 @@ static double calmness(bench_calm *c)
 
 static double calmness_of(bench_calm *c, int processor)
 {
-    cpu_set_t one;
-    CPU_ZERO(&one);
-    CPU_SET(processor, &one);
-    stay_on(&one);
+    stay_on(0, processor);
     return calmness(c);
 }
 
-static void move_all(const char *tasks, const cpu_set_t *set)
+/* A process's threads, each to a processor of its own: left to the system, two that have slept may wake on
+ * one. The first thread computes and so do those of a pool, in their order. */
+static void place(const struct bench_processors *p, pid_t process)
 {
-    DIR *folder = opendir(tasks);
+    char path[64];
     struct dirent *entry;
-    while (folder && (entry = readdir(folder)))
-        if (entry->d_name[0] != '.')
-            sched_setaffinity((pid_t)atol(entry->d_name), sizeof *set, set);
+    int others = 0;
+    snprintf(path, sizeof path, "/proc/%ld/task", (long)process);
+    DIR *folder = opendir(path);
+    while (folder && (entry = readdir(folder))) {
+        const pid_t task = (pid_t)atol(entry->d_name);
+        if (task == process)
+            stay_on(task, p->chosen[0]);
+        else if (task > 0)
+            stay_on(task, p->chosen[p->count > 1 ? 1 + others++ % (p->count - 1) : 0]);
+    }
     if (folder)
         closedir(folder);
 }
@@ -82,7 +93,6 @@ fmpnn_status bench_calm_open(bench_calm *c, const fmpnn_context *ctx, fmpnn_erro
     if (!c->processors)
         return fmpnn_fail_memory(err, "looking for calm processors");
     sched_getaffinity(0, sizeof c->processors->allowed, &c->processors->allowed);
-    c->processors->chosen = c->processors->allowed;
     c->until = atof(seconds) * 1e3;
     c->threads = fmpnn_context_threads(ctx);
     c->loops = bench_loops_for(fmpnn_context_isa(ctx));
@@ -98,48 +108,42 @@ void bench_calm_start(bench_calm *c)
 
 bool bench_calm_now(bench_calm *c)
 {
+    struct bench_processors *p = c->processors;
     bool calm = true;
-    if (!c->processors)
+    if (!p)
         return true;
-    for (int n = 0; n < CPU_SETSIZE && calm; n++)
-        if (CPU_ISSET(n, &c->processors->chosen))
-            calm = calmness_of(c, n) >= CALM;
-    stay_on(&c->processors->chosen);
+    for (int n = p->count - 1; n >= 0; n--) /* the first last: there this thread stays */
+        calm &= calmness_of(c, p->chosen[n]) >= CALM;
     return calm;
 }
 
 void bench_calm_move(bench_calm *c, long child)
 {
-    if (!c->processors)
+    struct bench_processors *p = c->processors;
+    if (!p)
         return;
-    cpu_set_t left = c->processors->allowed, *chosen = &c->processors->chosen;
+    cpu_set_t left = p->allowed;
     double found[CPU_SETSIZE] = {0};
-    char tasks[64];
     for (int pass = 0; pass < 2; pass++) /* the first finds the best rates */
         for (int n = 0; n < CPU_SETSIZE; n++)
             if (CPU_ISSET(n, &left))
                 found[n] = calmness_of(c, n);
-    CPU_ZERO(chosen);
-    for (int t = 0; t < c->threads && CPU_COUNT(&left); t++) {
+    for (p->count = 0; p->count < c->threads && CPU_COUNT(&left); p->count++) {
         int best = -1;
         for (int n = 0; n < CPU_SETSIZE; n++)
             if (CPU_ISSET(n, &left) && (best < 0 || found[n] > found[best]))
                 best = n;
         CPU_CLR(best, &left);
-        CPU_SET(best, chosen);
+        p->chosen[p->count] = best;
     }
-    move_all("/proc/self/task", chosen);
-    if (child > 0) {
-        snprintf(tasks, sizeof tasks, "/proc/%ld/task", child);
-        move_all(tasks, chosen);
-    }
+    place(p, getpid());
+    if (child > 0)
+        place(p, (pid_t)child);
     c->moves++;
 }
 
 void bench_calm_close(bench_calm *c)
 {
-    if (c->processors)
-        move_all("/proc/self/task", &c->processors->allowed);
     fmpnn_release(c->processors);
     c->processors = NULL;
 }

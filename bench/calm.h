@@ -5,7 +5,7 @@
  *
  * With FMPNN_BENCH_CALM=SECONDS in the environment `bench fusion` looks before and after each turn of each
  * side. A block within which it saw a disturbance counts for no side; this process and the peers'
- * move to the calmest processors that they may use, and the block is repeated, for so many
+ * move to the calmest processors that they may use, a thread on each, and the block is repeated, for so many
  * seconds in all. The times themselves are not looked at. */
 #ifndef BENCH_CALM_H
 #define BENCH_CALM_H
