@@ -9,11 +9,12 @@
  * product. bf16 takes high·high alone. bf16x6, for what asks fmpnn_kernels_precise(), splits in
  * three, adds six products and leaves out what is below 2^-24: results are as good as float32's.
  *
- * Up to 48 rows are converted once to tiles and then pass all weights, so that these, which come
- * from the second-level cache, are read twice at most: four panels at a time meet the first two
- * tiles of rows, two by two, and the third alone. Four accumulators are as many independent
+ * Up to 112 rows are converted once to tiles (48 where the sum is so long that more would not fit) and
+ * then pass four panels of weights at a time: two tiles of rows by two panels, an odd last tile alone.
+ * All products of so many rows follow one another, because the unit falls asleep after 0.2 to 0.4 us without
+ * one and takes 0.3 us to wake. Four accumulators are as many independent
  * chains as hide the latency of a product, and the other four registers keep what is loaded for two
- * products: 26 loads for 36 products. Six accumulators (three tiles by two panels) took 44, as fast
+ * products: of three tiles of rows, 26 loads for 36 products. Six accumulators (three tiles by two panels) took 44, as fast
  * on a core of its own, but up to a third slower where another thread of the core is busy.
  *
  * What message_sum gathers, and what mlp and mlp_sum have between two products, goes through GELU
@@ -40,12 +41,13 @@
 #include "kernels/edge_pieces.inc.c"
 
 enum {
-    MOST_TALL = 3, /* tiles of rows that pass the weights together */
-    WIDE = 4, /* panels at a time */
+    MOST_TALL = 7,  /* tiles of rows that pass the weights together, if K is small, */
+    LEAST_TALL = 3, /* and for any K */
+    WIDE = 4,       /* panels at a time */
     MOST_SUMS = MOST_TALL * WIDE,
-    BLOCK = MOST_TALL * AMX_ROWS,
-    MOST_STEPS = 32, /* K of one round: 1024; longer sums take several rounds */
-    CHAIN_STEPS = 8, /* K and N of mlp: 256; beyond, its parts are called */
+    MOST_STEPS = 32,  /* K of one round: 1024; longer sums take several rounds */
+    CHAIN_STEPS = 8,  /* K and N of mlp: 256; beyond, its parts are called */
+    CHAIN_TILES = 56, /* of the rows of mlp: seven times four steps in two parts */
     GATHER_LINES = 6, /* fetched ahead beside each row that is gathered, */
     SUM_LINES = 3,    /* and beside each group of rows that is summed or handed on */
     SUMS = AMX_ROWS * AMX_ROWS,
@@ -376,23 +378,21 @@ static inline __attribute__((always_inline)) void multiply_1x4(const factors *f,
         __asm__ volatile("" ::: "memory");                                                     \
         multiply_##shape(f, at, parts);                                                        \
     }
-#define MULTIPLIES(parts)                                                                      \
-    MULTIPLY(first, 1x4, 0, parts)                                                             \
-    MULTIPLY(two, 2x2, 0, parts)                                                               \
-    MULTIPLY(two_more, 2x2, 2, parts)                                                          \
-    MULTIPLY(third, 1x4, 2, parts)                                                             \
-    /* All tiles of rows, `panels` panels (if they are more than two, four). */                \
-    static void multiply_##parts(const factors *f, size_t panels)                              \
-    {                                                                                          \
-        if (f->tall == 1) {                                                                    \
-            multiply_first_##parts(f);                                                         \
-            return;                                                                            \
-        }                                                                                      \
-        multiply_two_##parts(f);                                                               \
-        if (panels > 2)                                                                        \
-            multiply_two_more_##parts(f);                                                      \
-        if (f->tall == 3)                                                                      \
-            multiply_third_##parts(f);                                                         \
+#define MULTIPLIES(parts)                                                                  \
+    MULTIPLY(first, 1x4, 0, parts)                                                         \
+    MULTIPLY(two, 2x2, 0, parts)                                                           \
+    MULTIPLY(two_more, 2x2, 2, parts)                                                      \
+    /* All tiles of rows, `panels` panels (if they are more than two, four). */            \
+    static void multiply_##parts(factors f, size_t panels)                                 \
+    {                                                                                      \
+        size_t left = f.tall;                                                              \
+        for (; left > 1; left -= 2, f.tiles += 2 * AMX_TILE, f.to += 2 * f.tile) {         \
+            multiply_two_##parts(&f);                                                      \
+            if (panels > 2)                                                                \
+                multiply_two_more_##parts(&f);                                             \
+        }                                                                                  \
+        if (left)                                                                          \
+            multiply_first_##parts(&f);                                                    \
     }
 MULTIPLIES(1)
 MULTIPLIES(2)
@@ -400,12 +400,23 @@ MULTIPLIES(3)
 
 static void multiply(const factors *f, size_t panels, int parts)
 {
-    (parts == 1 ? multiply_1 : parts == 2 ? multiply_2 : multiply_3)(f, panels);
+    (parts == 1 ? multiply_1 : parts == 2 ? multiply_2 : multiply_3)(*f, panels);
 }
 
-static block next_block(const product *p, size_t m, uint16_t *tiles)
+/* As many tiles of rows as `tiles` tiles are enough for, if each row has `steps` steps. */
+static inline size_t most_tall(size_t tiles, size_t steps, int parts)
 {
-    block b = {.m = m, .height = least(p->M - m, BLOCK), .tiles = tiles};
+    const size_t tall = steps ? tiles / (steps * (size_t)parts) : MOST_TALL;
+    return tall > MOST_TALL ? MOST_TALL : tall < LEAST_TALL ? LEAST_TALL : tall;
+}
+
+/* `whole`: only whole tiles, if there are any. */
+static block next_block(const product *p, size_t m, uint16_t *tiles, size_t tall,
+                        bool whole)
+{
+    block b = {.m = m, .height = least(p->M - m, tall * AMX_ROWS), .tiles = tiles};
+    if (whole && b.height > AMX_ROWS)
+        b.height -= b.height % AMX_ROWS;
     b.tall = (b.height + AMX_ROWS - 1) / AMX_ROWS;
     if (amx_steps(p->K) <= MOST_STEPS)
         convert(&b, p, 0, amx_steps(p->K));
@@ -538,17 +549,6 @@ static void follow(const target *t, const float *out, const block *b, size_t n, 
         follow_parts(t, out, b, n, N, 1);
 }
 
-/* Fetch the lines that a block's columns will be written to while the products are made: they
- * may be far away. */
-static void fetch_target(const target *t, const block *b, size_t n, size_t N)
-{
-    const size_t end = least(N, n + WIDTH);
-    if (!t->sum)
-        for (size_t r = 0; r < b->height; r++)
-            for (size_t c = n; c < end; c += AMX_ROWS)
-                __builtin_prefetch(t->dst + (b->m + r) * t->ldd + c, 1);
-}
-
 /* Whether whole tiles of sums, up to column `end`, are the result. */
 static bool as_they_are(const target *t, const block *b, const product *p, size_t end)
 {
@@ -558,15 +558,16 @@ static bool as_they_are(const target *t, const block *b, const product *p, size_
 
 static void run(const product *p, const target *t)
 {
-    enum { TILES = MOST_TALL * AMX_PARTS * MOST_STEPS * AMX_TILE };
-    uint16_t tiles[TILES] __attribute__((aligned(64)));
+    enum { TILES = LEAST_TALL * AMX_PARTS * MOST_STEPS };
+    uint16_t tiles[TILES * AMX_TILE] __attribute__((aligned(64)));
     float out[MOST_SUMS * SUMS] __attribute__((aligned(64)));
     _tile_loadconfig(&tile_config);
-    for (size_t m = 0; m < p->M; m += BLOCK) {
-        const block b = next_block(p, m, tiles);
+    const size_t tall = most_tall(TILES, least(amx_steps(p->K), MOST_STEPS), p->parts);
+    block b;
+    for (size_t m = 0; m < p->M; m += b.height) {
+        b = next_block(p, m, tiles, tall, !t->sum && !t->gelu && !t->rows);
         for (size_t n = 0; n < p->N; n += WIDTH) {
             const bool direct = as_they_are(t, &b, p, n + WIDTH);
-            fetch_target(t, &b, n, p->N);
             columns(out, &b, p, n, direct ? t : NULL);
             if (!direct)
                 follow(t, out, &b, n, p->N, p->parts);
@@ -626,13 +627,16 @@ hand_on(uint16_t *to, const float *out, const block *b, const product *p, size_t
 /* `layers` products, what follows the last as the target says. */
 static void run_chain(const product *p, size_t layers, const fmpnn_added *added, const target *t)
 {
-    enum { TILES = MOST_TALL * 2 * CHAIN_STEPS * AMX_TILE };
-    uint16_t tiles[2][TILES] __attribute__((aligned(64)));
+    uint16_t tiles[2][CHAIN_TILES * AMX_TILE] __attribute__((aligned(64)));
     float out[MOST_SUMS * SUMS] __attribute__((aligned(64)));
     fetching ahead = {added->ahead, added->n_ahead, p->K, 0, 0};
     _tile_loadconfig(&tile_config);
-    for (size_t m = 0; m < p->M; m += BLOCK) {
-        block b = next_block(p, m, tiles[0]);
+    size_t steps = 0, tall;
+    for (size_t l = 0; l < layers; l++)
+        steps = steps > amx_steps(p[l].K) ? steps : amx_steps(p[l].K);
+    tall = most_tall(CHAIN_TILES, steps, p->parts);
+    for (size_t m = 0; m < p->M; m += tall * AMX_ROWS) {
+        block b = next_block(p, m, tiles[0], tall, false);
         size_t l = 0;
         for (; l + 1 < layers; l++) {
             uint16_t *to = tiles[(l + 1) % 2];
@@ -646,7 +650,6 @@ static void run_chain(const product *p, size_t layers, const fmpnn_added *added,
             b.tiles = to;
         }
         for (size_t n = 0; n < p[l].N; n += WIDTH) {
-            fetch_target(t, &b, n, p[l].N);
             columns(out, &b, &p[l], n, NULL);
             follow(t, out, &b, n, p[l].N, p[l].parts);
         }

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-enum { M = 31 };
+enum { M = 31, MANY = 131 }; /* MANY: more than any block of rows */
 
 /* The first N rows of w, packed. */
 static matrix pack(check *c, const matrix *w, size_t N)
@@ -19,21 +19,21 @@ static void gemm_shape(check *c, size_t K, size_t N, int gelu)
 {
     check_case(c, "row independence, K=%zu N=%zu gelu=%d", K, N, gelu);
     const matrix w = check_input(c, N, K, K, 1), panels = pack(c, &w, N);
-    const matrix src = check_input(c, M, K, K + 3, 1), bias = check_input(c, 1, N, N, 1);
+    const matrix src = check_input(c, MANY, K, K + 3, 1), bias = check_input(c, 1, N, N, 1);
     const matrix table = check_input(c, 5, N, N, 1);
-    const float **rows = check_rows(c, &table, M);
-    const matrix all = check_output(c, M, N, N), part = check_output(c, M, N, N);
-    c->kernels->gemm(all.data, N, src.data, src.stride, M, K, panels.data, N, bias.data,
+    const float **rows = check_rows(c, &table, MANY);
+    const matrix all = check_output(c, MANY, N, N), part = check_output(c, MANY, N, N);
+    c->kernels->gemm(all.data, N, src.data, src.stride, MANY, K, panels.data, N, bias.data,
                      rows, gelu);
     for (size_t count = 1; count < 14; count++) { /* every remainder of every tile height */
-        const size_t first = check_below(c, M - count + 1);
+        const size_t first = check_below(c, MANY - count + 1);
         c->kernels->gemm(part.data, N, src.data + first * src.stride, src.stride, count, K,
                          panels.data, N, bias.data, rows + first, gelu);
         check_same(c, "some rows of a batch", part.data, all.data + first * N, count * N);
     }
     for (size_t narrow = 1; narrow < N;
          narrow += 5) { /* fewer columns of the same matrix */
-        const size_t m = check_below(c, M);
+        const size_t m = check_below(c, MANY);
         const matrix fewer = pack(c, &w, narrow);
         c->kernels->gemm(part.data, N, src.data + m * src.stride, src.stride, 1, K,
                          fewer.data, narrow, bias.data, rows + m, gelu);
@@ -103,17 +103,17 @@ typedef struct chain {
 static void make_chain(check *c, chain *x, const size_t *widths)
 {
     const matrix table = check_input(c, 7, widths[1], widths[1], 1);
-    *x = (chain){.src = check_input(c, M, widths[0], widths[0], 1)};
+    *x = (chain){.src = check_input(c, MANY, widths[0], widths[0], 1)};
     for (size_t l = 0; l < 3; l++) {
         const matrix w = check_input(c, widths[l + 1], widths[l], widths[l], 0.1f);
         x->w[l] = (fmpnn_product){pack(c, &w, widths[l + 1]).data, widths[l + 1],
                                   check_input(c, 1, widths[l + 1], widths[l + 1], 1).data};
     }
-    x->tile = check_output(c, M, widths[1] + widths[2], widths[1] + widths[2]);
-    x->added = (fmpnn_added){.rows = check_rows(c, &table, M),
+    x->tile = check_output(c, MANY, widths[1] + widths[2], widths[1] + widths[2]);
+    x->added = (fmpnn_added){.rows = check_rows(c, &table, MANY),
                              .own = table.data,
-                             .b = check_rows(c, &table, M),
-                             .d = check_rows(c, &table, M)};
+                             .b = check_rows(c, &table, MANY),
+                             .d = check_rows(c, &table, MANY)};
 }
 
 /* The first layer by itself, into the chain's tile. */
@@ -141,14 +141,14 @@ static void mlp_against_parts(check *c, const size_t *w, size_t layers, bool own
     check_case(c, "against its parts, %zu of %zu-%zu-%zu-%zu", layers, w[0], w[1], w[2],
                w[3]);
     make_chain(c, &x, w);
-    const matrix direct = check_output(c, M, N, N), parts = check_output(c, M, N, N);
-    const matrix last = check_input(c, M, N, N, 1);
-    const float *rows[M];
+    const matrix direct = check_output(c, MANY, N, N), parts = check_output(c, MANY, N, N);
+    const matrix last = check_input(c, MANY, N, N, 1);
+    const float *rows[MANY];
     if (!own)
         x.added.own = NULL;
-    for (size_t m = 0; m < M; m++)
+    for (size_t m = 0; m < MANY; m++)
         rows[m] = last.data + m * N;
-    for (size_t count = M; count > 0; count -= count > 5 ? 5 : 1) {
+    for (size_t count = MANY; count > 0; count -= count > 5 ? 5 : 1) {
         float *at = x.tile.data, *next = at + count * w[1];
         first_layer(c, &x, count, w[0]);
         if (layers == 3) {

@@ -71,6 +71,9 @@ void check_gemm(check *c)
                 gemm_case(c, heights[m], depths[k], widths[n]);
     gemm_case(c, 48, 128, 128);
     gemm_case(c, 48, 416, 128);
+    gemm_case(c, 106, 64, 128);
+    gemm_case(c, 131, 96, 100);
+    gemm_case(c, 150, 1100, 40);
     gemm_case(c, 5, 128, 512);
     gemm_case(c, 1, 512, 128);
     gemm_case(c, 7, 128, 21);
@@ -244,6 +247,8 @@ void check_mlp(check *c)
     mlp_case(c, 3, 3, 0, 5, 20, 4, false);
     mlp_case(c, 2, 48, 128, 128, 64, 64, false);
     mlp_case(c, 2, 50, 64, 96, 64, 64, true);
+    mlp_case(c, 2, 106, 128, 128, 64, 64, false);
+    mlp_case(c, 3, 131, 100, 200, 70, 40, false);
     mlp_case(c, 2, 20, 40, 300, 21, 21, false);
     mlp_case(c, 2, 3, 0, 5, 4, 4, false);
 }
