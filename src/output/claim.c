@@ -1,19 +1,16 @@
-/* A folder of results and the runs that write there. While a run lives it holds a shared lock on the
- * folder; one that finds nobody else's removes the unfinished files, whose writers are dead. Where
- * folders cannot be locked (some network disks) unfinished files stay until somebody removes
- * them: no final name ever depends on the lock. */
+/* A folder of results before a run writes there: made, and rid of what dead runs left unfinished. A
+ * run on another host may be writing too, and a lock is not seen everywhere, so only age tells. */
 #define _DEFAULT_SOURCE
 #include "output/output.h"
 
 #include <dirent.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/file.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { TRIES = 100, PAUSE_NS = 10000000 };
+enum { DEAD_AFTER = 24 * 3600 }; /* seconds; a structure's files wait while it is computed */
 
 /* NAME.part.123, as staged.c calls files that wait. */
 static bool is_unfinished(const char *name)
@@ -33,8 +30,11 @@ static void sweep(int folder)
     for (size_t n = 0; n < sizeof part / sizeof *part; n++) {
         int fd = openat(folder, part[n], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         DIR *entries = fd < 0 ? NULL : fdopendir(fd);
+        struct stat info;
         for (struct dirent *entry; entries && (entry = readdir(entries));)
-            if (is_unfinished(entry->d_name))
+            if (is_unfinished(entry->d_name) &&
+                !fstatat(fd, entry->d_name, &info, AT_SYMLINK_NOFOLLOW) &&
+                time(NULL) - info.st_mtime > DEAD_AFTER)
                 unlinkat(fd, entry->d_name, 0);
         if (entries)
             closedir(entries);
@@ -51,16 +51,7 @@ fmpnn_status fmpnn_target_claim(fmpnn_target *target, fmpnn_error *err)
     if (status)
         return status;
     target->fd = open(target->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (target->fd < 0) /* it may be written and not read */
-        return FMPNN_OK;
-    if (!flock(target->fd, LOCK_EX | LOCK_NB))
+    if (target->fd >= 0) /* else it may be written and not read */
         sweep(target->fd);
-    /* a sweep is short; whoever locks the folder for longer is no run, and not waited for */
-    for (int n = 0; n < TRIES && flock(target->fd, LOCK_SH | LOCK_NB); n++) {
-        struct timespec pause = {.tv_nsec = PAUSE_NS};
-        if (errno != EWOULDBLOCK && errno != EINTR)
-            break;
-        nanosleep(&pause, NULL);
-    }
     return FMPNN_OK;
 }

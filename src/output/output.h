@@ -203,8 +203,8 @@ fmpnn_status fmpnn_target_open(const fmpnn_run_options *options, fmpnn_verb verb
 void fmpnn_target_close(fmpnn_target *target);
 fmpnn_status fmpnn_target_write(fmpnn_target *target, const char *bytes, size_t size,
                                 fmpnn_error *err);
-/* Make a folder, if it is not there, and remove what dead runs left unfinished in it: once for a
- * run, before it stages its first file. */
+/* Make a folder, if it is not there, and remove what runs left unfinished in it more than a day ago:
+ * once for a run, before it stages its first file. */
 fmpnn_status fmpnn_target_claim(fmpnn_target *target, fmpnn_error *err);
 /* PATH/FOLDER/NAME+SUFFIX, owned by the caller; NULL: out of memory. */
 char *fmpnn_target_name(const fmpnn_target *target, const char *folder, const char *name,
