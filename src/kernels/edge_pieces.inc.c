@@ -1,7 +1,5 @@
 /* edge_sum for the reduced precisions: GELU is that of gelu_pieces.h, and its values are summed as they
- * are. Thirteen operations for 16 values instead of eighteen. More vectors go side by side than
- * in edge_sum.inc.c: what belongs to an edge is read for eight at once, and the tables come from
- * the first-level cache in any case. */
+ * are. Thirteen operations for 16 values instead of eighteen. */
 static inline __attribute__((always_inline)) void
 edge_pieces_group(float *dst, const float *own, const float *table, const int32_t *at,
                   const float *geometry, size_t stride, const float *we, size_t M, size_t C,

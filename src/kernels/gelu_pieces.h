@@ -62,8 +62,16 @@ static const gelu_pieces gelu_pieces_of[2] __attribute__((aligned(64))) = {
 };
 /* clang-format on */
 
-enum { LAST_PIECE = 15, MOST_PIECES = 8 }; /* vectors side by side */
+enum { LAST_PIECE = 15, MOST_PIECES = 4 }; /* vectors side by side */
 #define TO_NEAREST 12582912.0f /* 1.5 x 2^23: added, it leaves the nearest integer in the low bits */
+
+/* Element n & 31 of low and high. Compilers take vpermi2ps, which overwrites n, and copy n before; with copies of
+ * `low`, which waits for nothing, the operation is 0.4 % (k = 12) to 1 % (k = 48) faster. */
+static inline __attribute__((always_inline)) vf piece_of(vf low, vf high, __m512i n)
+{
+    __asm__("vpermt2ps %2, %1, %0" : "+v"(low) : "v"(n), "v"(high));
+    return low;
+}
 
 /* x[v] = GELU(x[v]), x[v] finite, for V <= MOST_PIECES vectors. */
 static inline __attribute__((always_inline)) void
@@ -77,8 +85,7 @@ v_gelu_pieces(vf *x, const size_t V, const gelu_pieces *g)
         const vf t = _mm512_range_ps(x[v], limit, ABSOLUTE_MIN);
         n[v] = _mm512_castps_si512(v_fma(t, scale, v_set(TO_NEAREST)));
     }
-#define PIECE(power)                                                                           \
-    _mm512_permutex2var_ps(v_load(g->c[power]), n[v], v_load(g->c[power] + VF))
+#define PIECE(power) piece_of(v_load(g->c[power]), v_load(g->c[power] + VF), n[v])
     EACH (v, V)
         y[v] = v_fma(x[v], PIECE(2), PIECE(1));
     EACH (v, V)
