@@ -62,7 +62,8 @@ static double run_edge(lane *l)
           *rows = we + 4 * EDGE_CHANNELS, *dst = rows + EDGES * EDGE_CHANNELS;
     for (size_t m = 0; m < EDGES; m++)
         at[m] = (int32_t)m;
-    l->kernels->edge_sum(dst, own, rows, at, geometry, EDGES, we, EDGES, EDGE_CHANNELS, 0);
+    l->kernels->edge_sum(dst, own, rows, EDGE_CHANNELS, at, geometry, EDGES, we, EDGES,
+                         EDGE_CHANNELS, 0);
     return EDGES * EDGE_CHANNELS;
 }
 

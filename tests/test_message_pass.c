@@ -1,6 +1,7 @@
 /* The message-passing operation by its public calls: engine against the plain formulas in
  * double, on every instruction set, and what the header promises besides. */
 #include "backend.h"
+#include "kernels/kernels.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -115,9 +116,10 @@ static void free_problem(problem *p)
     free(p->E);
 }
 
-static fmpnn_context *open_context(const char *device, const char *isa, int threads)
+static fmpnn_context *open_precision(const char *device, const char *isa,
+                                     const char *precision, int threads)
 {
-    fmpnn_context_options options = {device, isa, "fp32", threads, 0};
+    fmpnn_context_options options = {device, isa, precision, threads, 0};
     fmpnn_context *ctx = NULL;
     fmpnn_error err;
     if (fmpnn_context_create(&options, &ctx, &err))
@@ -125,12 +127,16 @@ static fmpnn_context *open_context(const char *device, const char *isa, int thre
     return ctx;
 }
 
-/* The result on a context, freed by the caller. */
-static float *result(const problem *p, const char *device, const char *isa, int threads)
+static fmpnn_context *open_context(const char *device, const char *isa, int threads)
+{
+    return open_precision(device, isa, "fp32", threads);
+}
+
+/* The result on a context that this closes; freed by the caller. */
+static float *result_on(const problem *p, fmpnn_context *ctx)
 {
     fmpnn_error err;
     fmpnn_message_pass *op;
-    fmpnn_context *ctx = open_context(device, isa, threads);
     float *out = floats(p->B * p->L * p->D, 1);
     if (fmpnn_message_pass_create(ctx, &p->w, p->B * p->L, p->k, &op, &err))
         fail_msg("%s", err.message);
@@ -139,6 +145,11 @@ static float *result(const problem *p, const char *device, const char *isa, int 
     fmpnn_message_pass_free(op);
     fmpnn_context_free(ctx);
     return out;
+}
+
+static float *result(const problem *p, const char *device, const char *isa, int threads)
+{
+    return result_on(p, open_context(device, isa, threads));
 }
 
 static double largest_difference(const float *a, const float *b, size_t count)
@@ -250,32 +261,38 @@ static void test_repeated_neighbours(void **unused)
 
 /* ---- promises about bits ---- */
 
+static void check_bits(const problem *p, const char *isa, const char *precision)
+{
+    size_t each = p->L * p->D, all = p->B * each;
+    float *want = result_on(p, open_precision("cpu", isa, precision, 1));
+    for (int threads = 2; threads < 9; threads += 3) {
+        float *out = result_on(p, open_precision("cpu", isa, precision, threads));
+        assert_memory_equal(out, want, all * sizeof *out);
+        free(out);
+    }
+    for (size_t b = 0; b < p->B; b++) { /* each element by itself */
+        problem q = *p;
+        q.B = 1;
+        q.h += b * each;
+        q.X += b * p->L * 3;
+        q.mask += b * p->L;
+        q.E += b * p->L * p->k;
+        float *out = result_on(&q, open_precision("cpu", isa, precision, b % 2 ? 3 : 1));
+        assert_memory_equal(out, want + b * each, each * sizeof *out);
+        free(out);
+    }
+    free(want);
+}
+
 static void test_bits_of_threads_and_batch(void **unused)
 {
     (void)unused;
+    static const char *const precisions[] = {"fp32", "bf16x3", "bf16"};
     problem p = make_problem(5, 23, 40, 9);
-    size_t each = p.L * p.D, all = p.B * each;
-    for (size_t n = 0; n < fmpnn_isa_count(); n++) {
-        const char *isa = fmpnn_isa_name(n);
-        float *want = result(&p, "cpu", isa, 1);
-        for (int threads = 2; threads < 9; threads += 3) {
-            float *out = result(&p, "cpu", isa, threads);
-            assert_memory_equal(out, want, all * sizeof *out);
-            free(out);
-        }
-        for (size_t b = 0; b < p.B; b++) { /* each element by itself */
-            problem q = p;
-            q.B = 1;
-            q.h += b * each;
-            q.X += b * p.L * 3;
-            q.mask += b * p.L;
-            q.E += b * p.L * p.k;
-            float *out = result(&q, "cpu", isa, 3);
-            assert_memory_equal(out, want + b * each, each * sizeof *out);
-            free(out);
-        }
-        free(want);
-    }
+    for (size_t n = 0; n < fmpnn_isa_count(); n++)
+        for (size_t i = 0; i < 3; i++)
+            if (fmpnn_kernels_for(fmpnn_isa_name(n), precisions[i]))
+                check_bits(&p, fmpnn_isa_name(n), precisions[i]);
     free_problem(&p);
 }
 

@@ -9,15 +9,16 @@
 #endif
 /* Channels c .. c + V VF - 1, or `count` of the first VF if V is 1. */
 static inline __attribute__((always_inline)) void
-edge_sum_group(float *dst, const float *own, const float *table, const int32_t *at,
-               const float *geometry, size_t stride, const float *we, size_t M, size_t C,
-               size_t c, size_t count, const size_t V, const int tanh_form)
+edge_sum_group(float *dst, const float *own, const float *table, size_t ldt,
+               const int32_t *at, const float *geometry, size_t stride, const float *we,
+               size_t M, size_t C, size_t c, size_t count, const size_t V,
+               const int tanh_form)
 {
     vf sum[MAX_GROUP], rest[MAX_GROUP];
     EACH (v, V)
         sum[v] = rest[v] = v_set(0.0f);
     for (size_t m = 0; m < M; m++) {
-        const float *row = table + (size_t)at[m] * C + c;
+        const float *row = table + (size_t)at[m] * ldt + c;
         vf x[MAX_GROUP], factor[MAX_GROUP];
         EACH (v, V)
             x[v] = v_add(v_load_some(own + c + v * VF, count),
@@ -41,28 +42,28 @@ edge_sum_group(float *dst, const float *own, const float *table, const int32_t *
 }
 
 static inline __attribute__((always_inline)) void
-edge_sum_form(float *dst, const float *own, const float *table, const int32_t *at,
-              const float *geometry, size_t stride, const float *we, size_t M, size_t C,
-              const int tanh_form)
+edge_sum_form(float *dst, const float *own, const float *table, size_t ldt,
+              const int32_t *at, const float *geometry, size_t stride, const float *we,
+              size_t M, size_t C, const int tanh_form)
 {
     size_t c = 0;
     for (; c + EDGE_GROUP * VF <= C; c += EDGE_GROUP * VF)
-        edge_sum_group(dst, own, table, at, geometry, stride, we, M, C, c, VF, EDGE_GROUP,
-                       tanh_form);
+        edge_sum_group(dst, own, table, ldt, at, geometry, stride, we, M, C, c, VF,
+                       EDGE_GROUP, tanh_form);
     for (; c + VF <= C; c += VF)
-        edge_sum_group(dst, own, table, at, geometry, stride, we, M, C, c, VF, 1,
+        edge_sum_group(dst, own, table, ldt, at, geometry, stride, we, M, C, c, VF, 1,
                        tanh_form);
     if (c < C)
-        edge_sum_group(dst, own, table, at, geometry, stride, we, M, C, c, C - c, 1,
+        edge_sum_group(dst, own, table, ldt, at, geometry, stride, we, M, C, c, C - c, 1,
                        tanh_form);
 }
 
-static void ISA(edge_sum)(float *dst, const float *own, const float *table,
+static void ISA(edge_sum)(float *dst, const float *own, const float *table, size_t ldt,
                           const int32_t *at, const float *geometry, size_t stride,
                           const float *we, size_t M, size_t C, int tanh_form)
 {
     if (tanh_form)
-        edge_sum_form(dst, own, table, at, geometry, stride, we, M, C, 1);
+        edge_sum_form(dst, own, table, ldt, at, geometry, stride, we, M, C, 1);
     else
-        edge_sum_form(dst, own, table, at, geometry, stride, we, M, C, 0);
+        edge_sum_form(dst, own, table, ldt, at, geometry, stride, we, M, C, 0);
 }

@@ -231,8 +231,9 @@ void fmpnn_ref_message_sum(double *value, double *tolerance, const float *own,
 }
 
 void fmpnn_ref_edge_sum(double *value, double *tolerance, const float *own,
-                        const float *table, const int32_t *at, const float *geometry,
-                        size_t stride, const float *we, size_t M, size_t C, int tanh_form)
+                        const float *table, size_t ldt, const int32_t *at,
+                        const float *geometry, size_t stride, const float *we, size_t M,
+                        size_t C, int tanh_form)
 {
     for (size_t c = 0; c < C; c++) {
         sum total = {0};
@@ -241,7 +242,7 @@ void fmpnn_ref_edge_sum(double *value, double *tolerance, const float *own,
             sum s = {0};
             double message_tolerance;
             add(&s, own[c]);
-            add(&s, table[(size_t)at[m] * C + c]);
+            add(&s, table[(size_t)at[m] * ldt + c]);
             for (size_t q = 0; q < 4; q++)
                 add(&s, (double)geometry[q * stride + m] * we[q * C + c]);
             const double message = gelu_of(&s, tanh_form, &message_tolerance);

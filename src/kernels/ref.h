@@ -44,8 +44,9 @@ void fmpnn_ref_message_sum(double *value, double *tolerance, const float *own,
                            const float *const *d, size_t M, size_t C, const float *w, size_t N,
                            const float *bias);
 void fmpnn_ref_edge_sum(double *value, double *tolerance, const float *own,
-                        const float *table, const int32_t *at, const float *geometry,
-                        size_t stride, const float *we, size_t M, size_t C, int tanh_form);
+                        const float *table, size_t ldt, const int32_t *at,
+                        const float *geometry, size_t stride, const float *we, size_t M,
+                        size_t C, int tanh_form);
 void fmpnn_ref_edge_geometry(double *value, double *tolerance, const float *centres,
                              const float *points, const int32_t *at, size_t M, size_t k);
 void fmpnn_ref_distance(double *value, double *tolerance, const float *points, size_t stride,

@@ -82,8 +82,8 @@ static void run(const fmpnn_kernels *k, const load *l)
     else if (strcmp(l->slot, "sum_rows") == 0)
         k->sum_rows(data.dst, data.rows, M, N);
     else if (strcmp(l->slot, "edge_sum") == 0)
-        k->edge_sum(data.dst, data.bias, data.panels, data.at, data.small, M, data.src, M,
-                    N, l->flag);
+        k->edge_sum(data.dst, data.bias, data.panels, N, data.at, data.small, M, data.src,
+                    M, N, l->flag);
     else if (strcmp(l->slot, "edge_geometry") == 0)
         k->edge_geometry(data.dst, data.src, data.src, data.at, M, K);
     else if (strcmp(l->slot, "distance") == 0)

@@ -90,11 +90,12 @@ static void message_sum_without_d(float *dst, const float *own, const float *con
 }
 
 static void edge_sum_always_erf(float *dst, const float *own, const float *table,
-                                const int32_t *at, const float *geometry, size_t stride,
-                                const float *we, size_t M, size_t C, int tanh_form)
+                                size_t ldt, const int32_t *at, const float *geometry,
+                                size_t stride, const float *we, size_t M, size_t C,
+                                int tanh_form)
 {
     (void)tanh_form;
-    good.edge_sum(dst, own, table, at, geometry, stride, we, M, C, 0);
+    good.edge_sum(dst, own, table, ldt, at, geometry, stride, we, M, C, 0);
 }
 
 /* The direction divided by the length alone: NaN for a neighbour in the same place. */

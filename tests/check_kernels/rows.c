@@ -252,14 +252,14 @@ void check_rows_edge_sum(check *c)
     const matrix narrow = check_output(c, 7, C, C);
     const int32_t *at = check_indices(c, 7, M);
     const matrix all = check_output(c, 1, C, C), part = check_output(c, 1, C, C);
-    c->kernels->edge_sum(all.data, own.data, table.data, at, geometry.data, M, we.data, M,
-                         C, 0);
+    c->kernels->edge_sum(all.data, own.data, table.data, C, at, geometry.data, M, we.data,
+                         M, C, 0);
     for (size_t some = 1; some < C; some++) {
         for (size_t q = 0; q < 4; q++)
             memcpy(less.data + q * some, we.data + q * C, some * sizeof(float));
         for (size_t m = 0; m < 7; m++)
             memcpy(narrow.data + m * some, table.data + m * C, some * sizeof(float));
-        c->kernels->edge_sum(part.data, own.data, narrow.data, at, geometry.data, M,
+        c->kernels->edge_sum(part.data, own.data, narrow.data, some, at, geometry.data, M,
                              less.data, M, some, 0);
         check_same(c, "first channels", part.data, all.data, some);
     }

@@ -346,17 +346,17 @@ static void edge_sum_case(check *c, size_t M, size_t C, int tanh_form)
 {
     check_case(c, "M=%zu C=%zu tanh=%d", M, C, tanh_form);
     const matrix own = check_input(c, 1, C, C, 2);
-    const matrix table = check_input(c, 9, C, C, 2);
+    const matrix table = check_input(c, 9, C, C + padding(c), 2);
     const matrix geometry = check_input(c, 4, M, M + padding(c), 1);
     const matrix we = check_input(c, 4, C, C, 1);
     const matrix dst = check_output(c, 1, C, C);
     const int32_t *at = check_indices(c, 9, M);
     double *value = check_doubles(c, C), *tolerance = check_doubles(c, C);
-    fmpnn_ref_edge_sum(value, tolerance, own.data, table.data, at, geometry.data,
-                       geometry.stride, we.data, M, C, tanh_form);
+    fmpnn_ref_edge_sum(value, tolerance, own.data, table.data, table.stride, at,
+                       geometry.data, geometry.stride, we.data, M, C, tanh_form);
     check_pieces(c, (double)M, tolerance, C);
-    c->kernels->edge_sum(dst.data, own.data, table.data, at, geometry.data, geometry.stride,
-                         we.data, M, C, tanh_form);
+    c->kernels->edge_sum(dst.data, own.data, table.data, table.stride, at, geometry.data,
+                         geometry.stride, we.data, M, C, tanh_form);
     check_result(c, &dst, value, tolerance);
 }
 
