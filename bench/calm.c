@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "calm.h"
 
+#include <jansson.h>
 #include <stdlib.h>
 
 #ifdef __linux__
@@ -142,6 +143,20 @@ void bench_calm_move(bench_calm *c, long child)
     c->moves++;
 }
 
+void bench_calm_end(bench_calm *c)
+{
+    if (c->processors)
+        sched_setaffinity(0, sizeof c->processors->allowed, &c->processors->allowed);
+}
+
+static json_t *processors_of(const bench_calm *c)
+{
+    json_t *all = json_array();
+    for (int n = 0; c->processors && n < c->processors->count; n++)
+        json_array_append_new(all, json_integer(c->processors->chosen[n]));
+    return all;
+}
+
 void bench_calm_close(bench_calm *c)
 {
     fmpnn_release(c->processors);
@@ -175,9 +190,31 @@ void bench_calm_move(bench_calm *c, long child)
     (void)child;
 }
 
+void bench_calm_end(bench_calm *c)
+{
+    (void)c;
+}
+
+static json_t *processors_of(const bench_calm *c)
+{
+    (void)c;
+    return json_array();
+}
+
 void bench_calm_close(bench_calm *c)
 {
     (void)c;
 }
 
 #endif
+
+json_t *bench_calm_json(const bench_calm *c, const char *counted)
+{
+    json_t *object = json_object();
+    json_object_set_new(object, counted, json_integer((json_int_t)c->kept));
+    json_object_set_new(object, "disturbed", json_integer((json_int_t)c->disturbed));
+    json_object_set_new(object, "discarded", json_integer((json_int_t)c->discarded));
+    json_object_set_new(object, "moves", json_integer((json_int_t)c->moves));
+    json_object_set_new(object, "processors", processors_of(c));
+    return object;
+}

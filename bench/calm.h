@@ -6,7 +6,7 @@
  * With FMPNN_BENCH_CALM=SECONDS in the environment `bench fusion` looks before and after each turn of each
  * side. A block within which it saw a disturbance counts for no side; this process and the peers'
  * move to the calmest processors that they may use, a thread on each, and the block is repeated, for so many
- * seconds in all. The times themselves are not looked at. */
+ * seconds in all. `bench model` does so before and after each run. The times themselves are not looked at. */
 #ifndef BENCH_CALM_H
 #define BENCH_CALM_H
 
@@ -18,8 +18,8 @@ typedef struct bench_calm {
     const bench_loops *loops;
     bench_matrix_loop *matrix; /* or NULL */
     double best[2];            /* rates of the two loops on an undisturbed processor */
-    size_t kept, disturbed; /* blocks that counted, and those of them that are disturbed, */
-    size_t discarded, moves; /* blocks that did not count, moves */
+    size_t kept, disturbed;    /* blocks or runs that counted, of them disturbed, */
+    size_t discarded, moves;   /* those that did not count, moves */
     struct bench_processors *processors;
 } bench_calm;
 
@@ -31,6 +31,10 @@ void bench_calm_start(bench_calm *c);
 bool bench_calm_now(bench_calm *c);
 /* To the calmest processors, with all threads of this process and of `child` (0: none). */
 void bench_calm_move(bench_calm *c, long child);
+/* Patience is over: the calling thread may run anywhere again. */
+void bench_calm_end(bench_calm *c);
+/* What came of it: `counted` says what counted, "blocks" or "runs". Of the caller. */
+struct json_t *bench_calm_json(const bench_calm *c, const char *counted);
 void bench_calm_close(bench_calm *c);
 
 #endif

@@ -193,6 +193,7 @@ static void time_all(bench_fusion_run *r)
         if (count)
             time_block(r, count);
     }
+    bench_calm_end(&r->calm);
     r->fused.times = bench_times_of(r->fused.ms, r->fused.count);
     r->unfused.times = bench_times_of(r->unfused.ms, r->unfused.count);
 }

@@ -137,16 +137,6 @@ static json_t *config_of(const bench_fusion_run *r)
     return config;
 }
 
-static json_t *calm_of(const bench_calm *c)
-{
-    json_t *object = json_object();
-    json_object_set_new(object, "blocks", whole(c->kept));
-    json_object_set_new(object, "disturbed", whole(c->disturbed));
-    json_object_set_new(object, "discarded", whole(c->discarded));
-    json_object_set_new(object, "moves", whole(c->moves));
-    return object;
-}
-
 void bench_fusion_json(const bench_fusion_run *r, fmpnn_text *text)
 {
     json_t *all = json_object();
@@ -164,7 +154,7 @@ void bench_fusion_json(const bench_fusion_run *r, fmpnn_text *text)
     json_object_set_new(all, "config", config_of(r));
     put_peers(r, all);
     if (r->calm.processors)
-        json_object_set_new(all, "calm", calm_of(&r->calm));
+        json_object_set_new(all, "calm", bench_calm_json(&r->calm, "blocks"));
     json_object_set_new(all, "version", json_string(fmpnn_version()));
     json_object_set_new(all, "commit", json_string(fmpnn_commit()));
     json_object_set_new(all, "machine", machine_of(r));

@@ -141,7 +141,7 @@ static double median_of(const times *t, size_t runs, size_t offset, double *room
 
 static void summarise(bench_model_run *r, const times *t, double *room)
 {
-    size_t runs = r->o->runs;
+    size_t runs = r->runs;
     for (size_t n = 0; n < runs; n++)
         r->ms[n] = t[n].total;
     r->total = bench_times_of(r->ms, runs);
@@ -157,6 +157,39 @@ static void summarise(bench_model_run *r, const times *t, double *room)
         r->other_ms = 0; /* medians do not add up to a median */
 }
 
+/* One more run that counts, which goes to t[r->runs], or none: it was disturbed (calm.h). When patience
+ * ends the calm ones are all there is; where there are none, disturbed ones count. */
+static fmpnn_status time_run(bench_model_run *r, const fmpnn_structure *st, times *t,
+                             fmpnn_error *err)
+{
+    bench_calm *calm = &r->calm;
+    bool undisturbed = bench_calm_now(calm), patient = bench_now() < calm->until;
+    if (!undisturbed && patient) {
+        bench_calm_move(calm, 0);
+        return FMPNN_OK;
+    }
+    fmpnn_status status = run_once(r, st, &t[r->runs], err);
+    if (status)
+        return status;
+    undisturbed &= bench_calm_now(calm);
+    if (!undisturbed && patient) {
+        calm->discarded++;
+        bench_calm_move(calm, 0);
+        return FMPNN_OK;
+    }
+    r->runs++;
+    calm->kept++;
+    calm->disturbed += !undisturbed;
+    return FMPNN_OK;
+}
+
+/* Some were calm, and no time is left to look for more. */
+static bool gives_up(const bench_model_run *r)
+{
+    const bench_calm *calm = &r->calm;
+    return calm->processors && r->runs && !calm->disturbed && bench_now() >= calm->until;
+}
+
 static fmpnn_status time_runs(bench_model_run *r, const fmpnn_structure *st, fmpnn_error *err)
 {
     size_t runs = r->o->runs;
@@ -169,8 +202,11 @@ static fmpnn_status time_runs(bench_model_run *r, const fmpnn_structure *st, fmp
     ignored.total = 0;
     for (size_t n = 0; n < WARM && ignored.total < LONG_MS && !status; n++)
         status = run_once(r, st, &ignored, err);
-    for (size_t n = 0; n < runs && !status; n++)
-        status = run_once(r, st, &t[n], err);
+    bench_calm_start(&r->calm);
+    bench_calm_move(&r->calm, 0);
+    while (r->runs < runs && !gives_up(r) && !status)
+        status = time_run(r, st, t, err);
+    bench_calm_end(&r->calm);
     if (!status)
         summarise(r, t, room);
     fmpnn_release(room);
@@ -228,6 +264,8 @@ fmpnn_status bench_model(const bench_model_options *options, bool json, FILE *ou
     if (!status)
         status = bench_ceilings_measure(r.ctx, &r.ceilings, err);
     if (!status)
+        status = bench_calm_open(&r.calm, r.ctx, err);
+    if (!status)
         status = time_runs(&r, st, err);
     if (!status)
         status = bench_model_count(&r, st, err);
@@ -235,6 +273,7 @@ fmpnn_status bench_model(const bench_model_options *options, bool json, FILE *ou
         bench_model_print_json(out, &r);
     else if (!status)
         bench_model_print_text(out, &r);
+    bench_calm_close(&r.calm);
     fmpnn_release(r.ms);
     fmpnn_structure_free(st);
     return status;

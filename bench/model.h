@@ -9,6 +9,7 @@
 #ifndef BENCH_MODEL_H
 #define BENCH_MODEL_H
 
+#include "calm.h"
 #include "ceilings.h"
 #include "watch.h"
 
@@ -86,7 +87,9 @@ typedef struct bench_model_run {
     fmpnn_model_info model;
     char digest[65]; /* of the structure */
     size_t L, K, designed;
-    double *ms; /* [runs] */
+    bench_calm calm;
+    size_t runs; /* that counted */
+    double *ms;  /* [runs] */
     bench_times total;
     double read_ms, job_ms, neighbours_ms;
     double stage_ms[BENCH_STAGES]; /* medians over runs, a thread's share */

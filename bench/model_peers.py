@@ -14,6 +14,12 @@ flushes denormal numbers (torch.set_flush_denormal), and all take turns, --round
 medians. Conditional probabilities of long structures are timed at --positions residues and
 scaled: time without any + (time with n - time without) * designed / n.
 
+With --calm SECONDS, for a host whose processors others disturb, each side of a row gets so many
+seconds to find --runs runs before and after which its processors were undisturbed: ours as
+bench/calm.h says, the published side likewise, by a loop of NumPy, beginning on the processors
+on which ours ended. Where none are found, disturbed runs count. --rows gives rows in an order of
+their own, WORK:STRUCTURE:THREADS:PRECISION+PRECISION each.
+
 Before the clock starts, results are compared with the published code's: log-probabilities
 without letters, of the native sequence under its random order, at single residues, and a sampled
 sequence letter by letter, all with its own random stream (fusempnn protein_mpnn_run).
@@ -22,6 +28,7 @@ Prints a Markdown table; --output FILE gets everything as JSON. Wants a quiet ma
 ligand_peers.py does the same for LigandMPNN, with parts of this file.
 """
 import argparse
+import concurrent.futures
 import json
 import os
 import platform
@@ -40,6 +47,52 @@ WORKS = {  # name: (work, n)
     "sample 64": ("sample", 64),
     "conditional": ("conditional", 1),
 }
+
+
+# ---- undisturbed processors (bench/calm.h), for the published side ----
+
+
+class Calm:
+    TRIES, RATE = 3, 0.85  # of which the worst counts; of the best rate
+
+    def __init__(self, processors, threads):
+        import numpy
+
+        self.allowed = sorted(os.sched_getaffinity(0))
+        self.best = float("inf")
+        self.numpy, self.values = numpy, numpy.ones(4096, "f4")
+        self.threads = threads
+        self.move()  # the first finds the best rate
+        self.stay(processors or self.processors)
+
+    def probe(self):
+        begin = time.perf_counter()
+        for _ in range(50):
+            self.numpy.multiply(self.values, self.values, out=self.values)
+        return time.perf_counter() - begin
+
+    def look(self, processor):
+        os.sched_setaffinity(0, {processor})
+        took = [self.probe() for _ in range(1 + self.TRIES)][1:]
+        self.best = min([self.best] + took)
+        return self.best / max(took)
+
+    def stay(self, processors):
+        self.processors = processors
+        for task in os.listdir("/proc/self/task"):
+            os.sched_setaffinity(int(task), processors)
+
+    def is_now(self):
+        if self.threads > 1:
+            time.sleep(0.05)  # the others spin after their work
+        worst = min(self.look(each) for each in self.processors)
+        os.sched_setaffinity(0, self.processors)
+        return worst >= self.RATE
+
+    def move(self):
+        for _ in range(2):  # the first pass finds the best rate
+            found = {each: self.look(each) for each in self.allowed}
+        self.stay(sorted(self.allowed, key=lambda each: -found[each])[: self.threads])
 
 
 # ---- the published side: a process that does what lines on stdin say ----
@@ -140,10 +193,33 @@ class Published:
             batch = order["batch"]
             self.sample(batch, self.torch.randn(batch, self.chain_M.shape[1]))
 
+    def time_calm(self, order):
+        """Calm runs within order["calm"] seconds; if there are none, the others."""
+        end = time.monotonic() + order["calm"]
+        calm = Calm(order["processors"], self.torch.get_num_threads())
+        kept, others = [], []
+        while len(kept) < order["runs"]:
+            patient = time.monotonic() < end
+            if not patient and kept + others:
+                break
+            undisturbed = calm.is_now()
+            if patient and not undisturbed:
+                calm.move()
+                continue
+            begin = time.perf_counter()
+            self.once(order)
+            ms = 1e3 * (time.perf_counter() - begin)
+            (kept if undisturbed and calm.is_now() else others).append(ms)
+        for task in os.listdir("/proc/self/task"):
+            os.sched_setaffinity(int(task), calm.allowed)
+        return {"ms": kept or others, "calm": len(kept), "disturbed": len(others)}
+
     def time(self, order):
         self.read(order["structure"])
         for _ in range(order["warm"]):
             self.once(order)
+        if order.get("calm"):
+            return self.time_calm(order)
         ms = []
         for _ in range(order["runs"]):
             begin = time.perf_counter()
@@ -216,7 +292,10 @@ def run_ours(args, structure, on, threads, name):
     command = [args.program, "bench", "model", structure, "--reading", "original", "--work", work,
                "-n", str(n), "--threads", str(threads), "--isa", isa, "--precision", precision,
                "--runs", str(args.runs), "--json", "--quiet"]
-    done = subprocess.run(command, capture_output=True, text=True)
+    environment = dict(os.environ)
+    if args.calm:
+        environment["FMPNN_BENCH_CALM"] = str(args.calm / args.rounds)
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
     if done.returncode == 5:
         return None
     if done.returncode or not done.stdout:
@@ -316,6 +395,23 @@ class Clock:
         return self.end is not None and time.monotonic() > self.end
 
 
+class Asked:
+    """Passes orders on; with --calm each is for calm runs, whose number is added up."""
+
+    def __init__(self, args, side, processors, count):
+        self.side, self.count, self.extra, self.calm = side, count, {}, True
+        if args.calm:
+            self.extra = {"calm": args.calm / args.rounds, "processors": processors, "warm": 0,
+                          "runs": args.runs}
+
+    def ask(self, **order):
+        answer = self.side.ask(**dict(order, **self.extra))
+        for key in ("calm", "disturbed") if self.extra else ():
+            self.count[key] = self.count.get(key, 0) + answer[key]
+        self.calm &= answer.get("calm", 1) > 0
+        return answer
+
+
 def time_published(args, side, structure, name, designed, length):
     """Times in ms: of the whole work; for samples, of one sequence in its best batch."""
     runs = 1 if length > 300 or name == "conditional" else args.runs
@@ -338,10 +434,22 @@ def time_published(args, side, structure, name, designed, length):
     return each[best], {"batch": best, "per_sequence_ms": {str(b): min(each[b]) for b in each}}
 
 
+def add_calm(calm, key, report):
+    if "calm" in report:
+        each, new = calm.setdefault(key, {"calm": 0, "disturbed": 0}), report["calm"]
+        each["calm"] += new["runs"] - new["disturbed"]
+        each["disturbed"] += new["disturbed"] + new["discarded"]
+
+
+def middle_of(times):
+    """Of (calm, ms): the median of the calm, where there are any."""
+    return statistics.median([ms for calm, ms in times if calm] or [ms for _, ms in times])
+
+
 def measure(args, structure, name, threads, pairs, sides, size, clock):
     """One row: ours for every pair, theirs plain and flushing, in turns."""
     ours, theirs, notes = {}, {"plain": [], "flush": []}, {}
-    reports = {}
+    reports, calm, processors = {}, {}, []
     for number in range(args.rounds):
         if number and clock.is_over():
             break
@@ -349,19 +457,32 @@ def measure(args, structure, name, threads, pairs, sides, size, clock):
             report = run_ours(args, structure, on, threads, name)
             if report:
                 key = "%s/%s" % on
-                ours.setdefault(key, []).append(report["total_ms"] / WORKS[name][1])
+                add_calm(calm, key, report)
+                processors = report.get("calm", {}).get("processors", processors)
+                undisturbed = not report.get("calm", {}).get("disturbed")
+                ours.setdefault(key, []).append((undisturbed,
+                                                 report["total_ms"] / WORKS[name][1]))
                 reports[key] = report
         for kind, side in sides.items():
-            ms, note = time_published(args, side, structure, name, size["designed"],
+            if args.calm and not number:  # it is resident: once more makes it warm
+                side.ask(do="time", structure=structure, work=WORKS[name][0], runs=0, warm=1,
+                         batch=1, positions=1)
+            asked = Asked(args, side, processors, calm.setdefault(kind, {}))
+            ms, note = time_published(args, asked, structure, name, size["designed"],
                                       size["length"])
-            theirs[kind] += ms
+            theirs[kind] += [(asked.calm, each) for each in ms]
             notes[kind] = note
     row = {"structure": os.path.basename(structure), "length": size["length"], "work": name,
            "threads": threads, "rounds": number + 1, "notes": notes}
-    row["published_ms"] = {kind: statistics.median(ms) for kind, ms in theirs.items()}
+    row["published_ms"] = {kind: middle_of(ms) for kind, ms in theirs.items()}
+    if args.calm:
+        row["calm"] = calm
+        print("\ncalm runs (and others, not counted where there are calm ones): %s" % ", ".join(
+            "%s %d (%d)" % (key, each.get("calm", 0), each.get("disturbed", 0))
+            for key, each in calm.items()))
     row["ours"] = {}
     for key, ms in ours.items():
-        middle = statistics.median(ms)
+        middle = middle_of(ms)
         row["ours"][key] = {
             "ms": middle,
             "ratio": row["published_ms"]["plain"] / middle,
@@ -411,11 +532,45 @@ def parse():
     parser.add_argument("--runs", type=int, default=3, help="timed runs of a side in a round")
     parser.add_argument("--batches", default="1,8,32,64", help="tried for the published sample 64")
     parser.add_argument("--positions", type=int, default=20)
+    parser.add_argument("--rows", nargs="+", default=[], help="in place of --names, --works, "
+                        "--threads: WORK:STRUCTURE:THREADS[:PRECISION+PRECISION...] each")
+    parser.add_argument("--calm", type=float, default=0, help="seconds in which each side of a "
+                        "row looks for undisturbed processors (0: it does not)")
     parser.add_argument("--seconds", type=float, default=0,
                         help="after so long no further row or round is begun (0: no limit)")
     parser.add_argument("--skip-check", default="", help="structures that are not compared")
     parser.add_argument("--output", default="", help="JSON file")
     return parser.parse_args()
+
+
+def rows_of(args, pairs):
+    """(work, structure, threads, pairs), in order."""
+    if not args.rows:
+        return [(work, name, int(threads), pairs) for threads in args.threads.split(",")
+                for name in args.names.split(",") for work in args.works.split(",")]
+    rows = []
+    for row in args.rows:
+        work, name, threads, *precisions = row.split(":")
+        wanted = precisions[0].split("+") if precisions else args.precision.split(",")
+        rows.append((work, name, int(threads), [on for on in pairs if on[1] in wanted]))
+    return rows
+
+
+def open_sides(package, all_threads):
+    """{threads: {kind: Process}}: they come up side by side."""
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        coming = {threads: {kind: pool.submit(Process, package, threads, kind == "flush")
+                            for kind in ("plain", "flush")} for threads in all_threads}
+        return {threads: {kind: process.result() for kind, process in sides.items()}
+                for threads, sides in coming.items()}
+
+
+def save(args, result):
+    if args.output:
+        with open(args.output + ".part", "w") as file:
+            json.dump(result, file, indent=1)
+            file.write("\n")
+        os.replace(args.output + ".part", args.output)
 
 
 def main():
@@ -428,37 +583,35 @@ def main():
     result = {"cpu": cpu_name(), "cores": len(os.sched_getaffinity(0)), "seed": SEED,
               "agreement": {}, "rows": [], "skipped": []}
     failed = False
-    for threads in map(int, args.threads.split(",")):
-        sides = {"plain": Process(package, threads, False),
-                 "flush": Process(package, threads, True)}
+    rows = rows_of(args, pairs)
+    opened = open_sides(package, {threads for _, _, threads, _ in rows})
+    for work, name, threads, on in rows:
+        sides = opened[threads]
         result["torch"] = sides["plain"].torch
-        for name in args.names.split(","):
-            structure = os.path.join(args.structures, name + ".pdb")
-            size = sides["plain"].ask(do="size", structure=structure)
-            if name not in args.skip_check.split(",") + list(result["agreement"]):
-                agreement = check(args, structure, pairs, sides["plain"])
-                result["agreement"][name] = agreement
-                for key, values in agreement.items():
-                    failed |= not values["match"]
-                    print("%s %s: %s" % (name, key, json.dumps(values)), flush=True)
-            for work in args.works.split(","):
-                if clock.is_over():
-                    result["skipped"].append([name, work, threads])
-                    continue
-                row = measure(args, structure, work, threads, pairs, sides, size, clock)
-                result["rows"].append(row)
-                print_table([row], pairs)
-                sys.stdout.flush()
+        structure = os.path.join(args.structures, name + ".pdb")
+        size = sides["plain"].ask(do="size", structure=structure)
+        if name not in args.skip_check.split(",") + list(result["agreement"]):
+            agreement = check(args, structure, pairs, sides["plain"])
+            result["agreement"][name] = agreement
+            for key, values in agreement.items():
+                failed |= not values["match"]
+                print("%s %s: %s" % (name, key, json.dumps(values)), flush=True)
+        if clock.is_over():
+            result["skipped"].append([name, work, threads])
+            continue
+        row = measure(args, structure, work, threads, on, sides, size, clock)
+        result["rows"].append(row)
+        print_table([row], on)
+        sys.stdout.flush()
+        save(args, result)  # what is done outlasts a cut
+    for sides in opened.values():
         for side in sides.values():
             side.close()
     print("\n%s, %d cores, torch %s" % (result["cpu"], result["cores"], result["torch"]))
     print_table(result["rows"], pairs)
     if result["skipped"]:
         print("\nnot begun for want of time: %s" % result["skipped"])
-    if args.output:
-        with open(args.output, "w") as file:
-            json.dump(result, file, indent=1)
-            file.write("\n")
+    save(args, result)
     sys.exit(1 if failed else 0)
 
 

@@ -94,7 +94,9 @@ void bench_model_print_json(FILE *out, const bench_model_run *r)
     put_whole(all, "designed", r->designed);
     put_whole(all, "neighbours", r->K);
     put_whole(all, "n", r->o->n);
-    put_whole(all, "runs", r->o->runs);
+    put_whole(all, "runs", r->runs);
+    if (r->calm.processors)
+        json_object_set_new(all, "calm", bench_calm_json(&r->calm, "runs"));
     put_whole(all, "threads", (size_t)fmpnn_context_threads(r->ctx));
     put_text(all, "isa", fmpnn_context_isa(r->ctx));
     put_text(all, "precision", fmpnn_context_precision(r->ctx));
@@ -145,8 +147,12 @@ void bench_model_print_text(FILE *out, const bench_model_run *r)
             fmpnn_context_device(r->ctx), fmpnn_context_isa(r->ctx),
             fmpnn_context_precision(r->ctx), fmpnn_context_threads(r->ctx), fmpnn_version(),
             fmpnn_commit());
-    fprintf(out, "total %.3f ms (median of %zu; p5 %.3f, p95 %.3f), reading apart: %.3f ms\n",
-            total, r->o->runs, r->total.p5, r->total.p95, r->read_ms);
+    fprintf(out,
+            "total %.3f ms (median of %zu; p5 %.3f, p95 %.3f), reading apart: %.3f ms\n",
+            total, r->runs, r->total.p5, r->total.p95, r->read_ms);
+    if (r->calm.processors)
+        fprintf(out, "calm  %zu of these runs, %zu discarded, %zu moves\n",
+                r->calm.kept - r->calm.disturbed, r->calm.discarded, r->calm.moves);
     print_stage(out, "job", r->job_ms, total, 0);
     print_stage(out, "neighbours", r->neighbours_ms, total, 0);
     for (size_t s = 0; s < BENCH_STAGES; s++) {

@@ -14,5 +14,8 @@ add_test(NAME bench_golden COMMAND sh ${CMAKE_CURRENT_SOURCE_DIR}/bench/golden.s
     $<TARGET_FILE:fusempnn> $<TARGET_FILE:golden_check>)
 add_test(NAME bench_model COMMAND sh ${CMAKE_CURRENT_SOURCE_DIR}/bench/model.sh
     $<TARGET_FILE:fusempnn> $<TARGET_FILE:check_json> $<TARGET_FILE:make_structure> ${schemas})
-set_tests_properties(bench_fusion bench_peers bench_golden bench_model PROPERTIES
+add_test(NAME bench_model_peers COMMAND sh ${CMAKE_CURRENT_SOURCE_DIR}/bench/model_peers.sh
+    ${CMAKE_SOURCE_DIR}/bench/model_peers.py)
+set_tests_properties(bench_fusion bench_peers bench_golden bench_model bench_model_peers
+    PROPERTIES
     SKIP_RETURN_CODE 77 ENVIRONMENT "FMPNN_SHARED=${FMPNN_SHARED}")

@@ -45,6 +45,16 @@ for word in 'neighbours ' 'features ' 'encoder layer 3 ' 'decoder tables ' 'deco
     grep -q "$word" out || bad "no line of $word"
 done
 
+# On processors that nobody disturbs, if there are any within a moment.
+grep -q '"calm"' unconditional.json && bad 'calm processors without asking'
+expect 0 env FMPNN_BENCH_CALM=0.05 "$program" bench model $quick --json -o calm.json
+grep -q '"runs":[12],"calm":{"runs":[12],"disturbed":[0-2],"discarded":[0-9]*,"moves":[1-9][0-9]*,"processors":\[[0-9]' \
+    calm.json || bad "no account of calm processors: $(grep -o '"calm":{[^}]*' calm.json)"
+"$check_json" "$schema" calm.json || bad 'the JSON of calm processors'
+[ "$(value cores calm.json)" = "$(value cores unconditional.json)" ] || bad 'fewer cores on calm processors'
+expect 0 env FMPNN_BENCH_CALM=0.05 "$program" bench model $quick
+grep -q '^calm ' out || bad 'no line about calm processors'
+
 # The products that the algebra of docs/math.md leaves: 5 an edge and encoder layer, one an edge
 # and decoder layer, three an edge for the decoder's tables; the rest a residue.
 awk -v got="$(value product_flops unconditional.json)" 'BEGIN {
