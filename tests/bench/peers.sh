@@ -7,6 +7,7 @@ command -v python3 >/dev/null || exit 77
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 1
+export TMPDIR="$work" # where other tests leave nothing
 failed=0
 
 bad() {
@@ -66,7 +67,7 @@ grep -q '"pytorch_compile":{"status":"failed","reason":"broken on purpose"}' b.j
 grep -q '"mlx":{"status":"missing"' b.json || bad 'MLX is not missing'
 grep -q 'mlx_fused_ms' b.json && bad 'a time of MLX'
 grep -q '^PyTorch eager (unfused): *max difference 0.000e+00' out || bad 'the output was not compared'
-ls -d "${TMPDIR:-/tmp}"/fusempnn-?????? 2>/dev/null | while read -r left; do
+ls -d "$work"/fusempnn-?????? 2>/dev/null | while read -r left; do
     [ -O "$left" ] && [ "$left" -nt wrapped.py ] && echo "left behind: $left"
 done | grep . && failed=1
 exit $failed
