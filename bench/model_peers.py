@@ -18,7 +18,7 @@ With --calm SECONDS, for a host whose processors others disturb, each side of a 
 seconds to find --runs runs before and after which its processors were undisturbed: ours as
 bench/calm.h says, the published side likewise, by a loop of NumPy, beginning on the processors
 on which ours ended. Where none are found, disturbed runs count. --rows gives rows in an order of
-their own, WORK:STRUCTURE:THREADS:PRECISION+PRECISION each.
+their own, WORK:STRUCTURE:THREADS:PRECISION+ISA/PRECISION each.
 
 Before the clock starts, results are compared with the published code's: log-probabilities
 without letters, of the native sequence under its random order, at single residues, and a sampled
@@ -533,7 +533,7 @@ def parse():
     parser.add_argument("--batches", default="1,8,32,64", help="tried for the published sample 64")
     parser.add_argument("--positions", type=int, default=20)
     parser.add_argument("--rows", nargs="+", default=[], help="in place of --names, --works, "
-                        "--threads: WORK:STRUCTURE:THREADS[:PRECISION+PRECISION...] each")
+                        "--threads: WORK:STRUCTURE:THREADS[:PRECISION+ISA/PRECISION...] each")
     parser.add_argument("--calm", type=float, default=0, help="seconds in which each side of a "
                         "row looks for undisturbed processors (0: it does not)")
     parser.add_argument("--seconds", type=float, default=0,
@@ -552,7 +552,8 @@ def rows_of(args, pairs):
     for row in args.rows:
         work, name, threads, *precisions = row.split(":")
         wanted = precisions[0].split("+") if precisions else args.precision.split(",")
-        rows.append((work, name, int(threads), [on for on in pairs if on[1] in wanted]))
+        rows.append((work, name, int(threads), [on for on in pairs
+                                                if on[1] in wanted or "/".join(on) in wanted]))
     return rows
 
 

@@ -53,9 +53,9 @@ assert len(answer["ms"]) == 2 and "calm" not in answer, answer
 
 assert model_peers.middle_of([(True, 3), (False, 1), (True, 5)]) == 4
 assert model_peers.middle_of([(False, 1), (False, 2)]) == 1.5
-pairs = [("amx", "bf16x3"), ("amx", "bf16"), ("avx512", "fp32")]
-args = types.SimpleNamespace(rows=["score:5L33:2:bf16+fp32", "sample 1:6EHB:1"],
+pairs = [("avx512", "bf16"), ("amx", "bf16x3"), ("amx", "bf16"), ("avx512", "fp32")]
+args = types.SimpleNamespace(rows=["score:5L33:2:amx/bf16+fp32", "sample 1:6EHB:1"],
                              precision="bf16x3")
-assert model_peers.rows_of(args, pairs) == [("score", "5L33", 2, pairs[1:]),
-                                            ("sample 1", "6EHB", 1, pairs[:1])]
+assert model_peers.rows_of(args, pairs) == [("score", "5L33", 2, pairs[2:]),
+                                            ("sample 1", "6EHB", 1, pairs[1:2])]
 PYTHON
