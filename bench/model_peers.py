@@ -78,16 +78,19 @@ class Calm:
         return self.best / max(took)
 
     def stay(self, processors):
+        """A thread to each: left to the system, two that have slept may wake on one."""
         self.processors = processors
-        for task in os.listdir("/proc/self/task"):
-            os.sched_setaffinity(int(task), processors)
+        others = processors[1:] or processors
+        first, *tasks = sorted(map(int, os.listdir("/proc/self/task")))
+        os.sched_setaffinity(first, processors[:1])
+        for n, task in enumerate(tasks):
+            os.sched_setaffinity(task, [others[n % len(others)]])
 
     def is_now(self):
         if self.threads > 1:
             time.sleep(0.05)  # the others spin after their work
-        worst = min(self.look(each) for each in self.processors)
-        os.sched_setaffinity(0, self.processors)
-        return worst >= self.RATE
+        # the first last: there this thread stays
+        return min(self.look(each) for each in self.processors[::-1]) >= self.RATE
 
     def move(self):
         for _ in range(2):  # the first pass finds the best rate
