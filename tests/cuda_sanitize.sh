@@ -3,7 +3,7 @@
 # memcheck, racecheck (shared memory) and synccheck of the operation in all its ways, and of one
 # encoding, its questions and samples level by level (few and many rows) and in a wave, in both
 # precisions (test_cuda_operation '*_once'); memcheck of the other suites. Five minutes on an H200, most
-# of them racecheck's. racecheck with a filter of kernels (--kernel-name) fails by itself there: an
+# of them racecheck's. racecheck with most filters of kernels (--kernel-name) fails by itself there: an
 # "Internal Sanitizer Error", then an illegal address that nothing else reports.
 build=${1:-build/release}
 : "${FMPNN_CUDA_LIBRARY:=$build/libfusempnn_cuda.so}"
