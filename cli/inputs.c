@@ -31,9 +31,6 @@ static input *append(inputs *in, const char *path, const options *o)
 
 /* ---- names ---- */
 
-/* Results are called after their structure, with more behind it; file names have 255 bytes. */
-enum { LONGEST_NAME = 160 };
-
 static bool is_name_char(char c)
 {
     return isalnum((unsigned char)c) || c == '.' || c == '_' || c == '-';
@@ -57,7 +54,7 @@ bool input_name_is_clean(const char *name)
         if (!is_name_char(name[i]))
             return false;
     }
-    return n > 0 && n <= LONGEST_NAME && *name != '.' && *name != '-';
+    return n > 0 && n <= FMPNN_RECORD_NAME_MAX && *name != '.' && *name != '-';
 }
 
 static char *name_of(const char *path, const options *o)
@@ -261,12 +258,12 @@ static void check_lengths(inputs *in)
     for (size_t i = 0; i < in->count; i++) {
         char why[200];
         size_t n = strlen(in->item[i].name);
-        if (n <= LONGEST_NAME || in->item[i].failure)
+        if (n <= FMPNN_RECORD_NAME_MAX || in->item[i].failure)
             continue;
         snprintf(why, sizeof why,
                  "a name of %zu characters; at most %d can name results: a column 'name' in "
                  "@jobs.tsv gives another",
-                 n, LONGEST_NAME);
+                 n, FMPNN_RECORD_NAME_MAX);
         in->item[i].failure = checked_copy(why);
     }
 }

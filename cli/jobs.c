@@ -135,10 +135,14 @@ static int read_row(jobs_table *t, inputs *in, char *line)
         return code;
     if (in->count != before + 1)
         return complain(t, "name", "a folder of several structures cannot have one name");
-    if (!input_name_is_clean(cell[t->name]))
-        return complain(t, "name",
-                        "may hold 1 to 160 letters, digits, '.', '_' and '-' only, and "
-                        "starts with a letter, digit or '_'");
+    if (!input_name_is_clean(cell[t->name])) {
+        char why[128];
+        snprintf(why, sizeof why,
+                 "may hold 1 to %d letters, digits, '.', '_' and '-' only, and starts with a "
+                 "letter, digit or '_'",
+                 FMPNN_RECORD_NAME_MAX);
+        return complain(t, "name", why);
+    }
     free(in->item[before].name);
     in->item[before].name = checked_copy(cell[t->name]);
     return -1;

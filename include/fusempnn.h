@@ -768,9 +768,13 @@ typedef struct fmpnn_run_options {
 
 FMPNN_API void fmpnn_run_options_default(fmpnn_run_options *options);
 
+/** Characters of a structure's name: leaves room for the rest of a file name of 255 bytes. */
+#define FMPNN_RECORD_NAME_MAX 160
+
 /**
  * The name under which a structure's results stand: `name` with every character outside
- * [A-Za-z0-9._-] as '_'. FMPNN_EINVAL if it has more than 160 characters or exceeds `size`.
+ * [A-Za-z0-9._-] as '_'. FMPNN_EINVAL if it has more than FMPNN_RECORD_NAME_MAX characters or exceeds
+ * `size`.
  * Two structures whose names are equal after this, ignoring case, cannot be in one run.
  */
 FMPNN_API fmpnn_status fmpnn_run_record_name(const char *name, char *text, size_t size,

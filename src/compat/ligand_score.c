@@ -253,14 +253,14 @@ done:
 fmpnn_status fmpnn_ligand_score_check(const fmpnn_ligand_run *run,
                                       const fmpnn_ligand_entry *entry)
 {
-    size_t rows = (size_t)run->options->batch_size * entry->L; /* of each batch */
-    size_t batches = (size_t)run->options->number_of_batches;
+    double rows = (double)run->options->batch_size *
+                  (double)run->options->number_of_batches * (double)entry->L;
     size_t width[2] = {FMPNN_LETTERS, run->options->autoregressive_score ? 1 : entry->L};
     static const char *const name[2] = {"logits", "decoding_order"};
     fmpnn_status status = FMPNN_OK;
     for (int n = 0; n < 2 && !status; n++) {
-        size_t cells = rows * width[n];
-        size_t count = batches > SIZE_MAX / 8 / cells ? SIZE_MAX / 8 : batches * cells;
+        const double most = (double)(SIZE_MAX / 8), cells = rows * (double)width[n];
+        size_t count = (size_t)(cells < most ? cells : most);
         status =
             fmpnn_torch_array_check(entry->name, name[n], FMPNN_TORCH_F32, count, run->err);
     }

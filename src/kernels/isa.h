@@ -14,4 +14,14 @@ void fmpnn_kernels_init_amx_bf16x3(fmpnn_kernels *kernels);
 void fmpnn_kernels_init_amx_bf16(fmpnn_kernels *kernels);
 void fmpnn_kernels_init_neon(fmpnn_kernels *kernels);
 
+/* In a table, the products of one precision: the functions called name_`precision`. */
+#define TAKE_PRODUCTS(kernels, precision)                                                      \
+    do {                                                                                       \
+        (kernels)->gemm = gemm_##precision;                                                    \
+        (kernels)->gemm_sum = gemm_sum_##precision;                                            \
+        (kernels)->message_sum = message_sum_##precision;                                      \
+        (kernels)->mlp = mlp_##precision;                                                      \
+        (kernels)->mlp_sum = mlp_sum_##precision;                                              \
+    } while (0)
+
 #endif

@@ -792,30 +792,18 @@ CHAINS(bf16, 1)
 
 void fmpnn_kernels_init_amx_bf16x6(fmpnn_kernels *kernels)
 {
-    kernels->gemm = gemm_bf16x6;
-    kernels->gemm_sum = gemm_sum_bf16x6;
-    kernels->message_sum = message_sum_bf16x6;
-    kernels->mlp = mlp_bf16x6;
-    kernels->mlp_sum = mlp_sum_bf16x6;
+    TAKE_PRODUCTS(kernels, bf16x6);
 }
 
 void fmpnn_kernels_init_amx_bf16x3(fmpnn_kernels *kernels)
 {
-    kernels->gemm = gemm_bf16x3;
-    kernels->gemm_sum = gemm_sum_bf16x3;
-    kernels->message_sum = message_sum_bf16x3;
-    kernels->mlp = mlp_bf16x3;
-    kernels->mlp_sum = mlp_sum_bf16x3;
+    TAKE_PRODUCTS(kernels, bf16x3);
     kernels->edge_sum = edge_sum_pieces;
 }
 
 void fmpnn_kernels_init_amx_bf16(fmpnn_kernels *kernels)
 {
-    kernels->gemm = gemm_bf16;
-    kernels->gemm_sum = gemm_sum_bf16;
-    kernels->message_sum = message_sum_bf16;
-    kernels->mlp = mlp_bf16;
-    kernels->mlp_sum = mlp_sum_bf16;
+    TAKE_PRODUCTS(kernels, bf16);
     kernels->edge_sum = edge_sum_pieces;
     kernels->gather_gelu = gather_gelu_bf16;
 }

@@ -112,9 +112,5 @@ static void message_sum_avx512_bf16(float *dst, const float *own, const float *c
 
 void fmpnn_kernels_init_avx512_bf16(fmpnn_kernels *kernels)
 {
-    kernels->gemm = gemm_avx512_bf16;
-    kernels->gemm_sum = gemm_sum_avx512_bf16;
-    kernels->message_sum = message_sum_avx512_bf16;
-    kernels->mlp = mlp_avx512_bf16;
-    kernels->mlp_sum = mlp_sum_avx512_bf16;
+    TAKE_PRODUCTS(kernels, avx512_bf16);
 }

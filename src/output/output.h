@@ -10,10 +10,7 @@
 
 #include "base/json.h"
 
-enum {
-    FMPNN_RECORD_NAME_MAX = 160, /* leaves room for the rest of a file name of 255 bytes */
-    FMPNN_OUTPUT_LETTERS = 21
-};
+enum { FMPNN_OUTPUT_LETTERS = 21 };
 
 typedef enum fmpnn_verb {
     FMPNN_VERB_DESIGN,
