@@ -22,6 +22,8 @@ The fit is a weighted Gauss-Newton iteration whose weights grow where the error 
 --pieces derives gelu_pieces.h instead: quadratic pieces of gelu itself, as many as two registers
 of floats hold, x and 0 beyond them. 1e-4 at best, for precisions that err by more anyway.
 
+--half derives its other table: cubic pieces of gelu - x/2, which is even, so that 32 pieces cover half the line.
+
 Needs numpy. Prints C initialisers, the error of the fit and the float32 error of the formula
 evaluated as the kernels evaluate it, with and without fused multiply-add.
 """
@@ -165,12 +167,12 @@ def derive(name, tail, degree, squarings, limits, rounds):
 PIECES = 32  # piece n & 31 is that of x in [n - 1/2, n + 1/2] / scale, n = -15 .. 15
 
 
-def fit_piece(exact, begin, end):
-    """Coefficients, lowest power first, of the quadratic with the smallest maximum error, and
+def fit_piece(exact, begin, end, degree=2):
+    """Coefficients, lowest power first, of the polynomial with the smallest maximum error, and
     that error: Lawson's weights as above."""
     middle, half = (begin + end) / 2, (end - begin) / 2
     u = np.cos(np.pi * np.linspace(0.0, 1.0, 400))
-    basis, target = np.vander(u, 3, increasing=True), exact(middle + half * u)
+    basis, target = np.vander(u, degree + 1, increasing=True), exact(middle + half * u)
     weight, best, best_error = np.ones_like(u), None, np.inf
     for _ in range(300):
         root = np.sqrt(weight)
@@ -181,7 +183,7 @@ def fit_piece(exact, begin, end):
         weight *= r / r.max() + 1e-3
         weight /= weight.sum()
     shifted = np.poly1d(best[::-1])(np.poly1d([1 / half, -middle / half])).coeffs[::-1]
-    return np.append(shifted, np.zeros(3 - len(shifted))), best_error
+    return np.append(shifted, np.zeros(degree + 1 - len(shifted))), best_error
 
 
 def derive_pieces(name, tail, scales):
@@ -205,21 +207,51 @@ def derive_pieces(name, tail, scales):
         print(f"/* x^{power} */\n{{" + ", ".join(values) + "}")
 
 
+def derive_half(name, tail, scales):
+    """Piece n is that of |x| in [n - 1/2, n + 1/2] / scale; the last is |x|/2, from where the rest
+    is the least part of the promised error."""
+
+    def even(x):
+        return np.abs(x) * (0.5 - tail(np.abs(x)))
+
+    best = None
+    for scale in scales:
+        scale, last = float(np.float32(scale)), PIECES - 1
+        begin = (last - 0.5) / scale
+        table, worst = np.zeros((PIECES, 4)), tail(np.array([begin]))[0]
+        table[last, 1] = 0.5
+        for n in range(last):
+            low, high = max(n - 0.5, 0) / scale, (n + 0.5) / scale
+            table[n], error = fit_piece(even, low, high, 3)
+            worst = max(worst, error / max(1.0, high))
+        if best is None or worst < best[0]:
+            best = worst, scale, table
+    worst, scale, table = best
+    print(f"/* {name}: error / max(1, |x|) {worst:.2e}, scale {scale:.9g} */")
+    for power in range(4):
+        values = [f"{np.float32(v):.8e}f" for v in table[:, power]]
+        print(f"/* |x|^{power} */\n{{" + ", ".join(values) + "}")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--form", choices=("erf", "tanh"), required=True)
     parser.add_argument("--pieces", action="store_true", help="derive gelu_pieces.h")
-    parser.add_argument("--scales", default="3.4:3.7:0.01", help="of --pieces: from:to:step")
+    parser.add_argument("--half", action="store_true", help="derive its cubic pieces")
+    parser.add_argument("--scales", help="of pieces: from:to:step (3.4:3.7:0.01; half 5.8:6.4:0.02)")
     parser.add_argument("--degree", type=int, default=5)
     parser.add_argument("--squarings", type=int, default=4)
     parser.add_argument("--rounds", type=int, default=400)
     parser.add_argument("--limits", default="4.8:6.2:0.1", help="clamps T tried, from:to:step")
     arguments = parser.parse_args()
     tail = {"erf": tail_erf, "tanh": tail_tanh}[arguments.form]
-    tried = arguments.scales if arguments.pieces else arguments.limits
+    scales = arguments.scales or ("5.8:6.4:0.02" if arguments.half else "3.4:3.7:0.01")
+    tried = scales if arguments.pieces or arguments.half else arguments.limits
     start, stop, step = (float(v) for v in tried.split(":"))
     tried = np.arange(start, stop + step / 2, step)
-    if arguments.pieces:
+    if arguments.half:
+        derive_half(arguments.form, tail, tried)
+    elif arguments.pieces:
         derive_pieces(arguments.form, tail, tried)
     else:
         derive(arguments.form, tail, arguments.degree, arguments.squarings, tried,

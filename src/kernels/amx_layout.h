@@ -2,7 +2,8 @@
  * parts, then all low parts (side by side they would leave bf16, which reads the high ones alone,
  * half the sets of every cache); then, if it was packed for bf16x6, all that is left after these.
  * Of each, for each panel of 16 columns and each 32 k's a tile, [16 pairs of k][16 columns][2], as
- * the matrix unit wants its second operand. Zero beyond K and N. */
+ * the matrix unit wants its second operand; k's 16 apart are a pair, which splitting two vectors gives at once.
+ * Zero beyond K and N. */
 #ifndef FMPNN_AMX_LAYOUT_H
 #define FMPNN_AMX_LAYOUT_H
 

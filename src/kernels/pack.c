@@ -52,7 +52,7 @@ static void pack_bfloat16(uint16_t *copy, const float *w, size_t ldw, size_t N, 
             for (size_t k = 0; k < AMX_DEPTH; k++)
                 for (size_t n = 0; n < AMX_ROWS; n++) {
                     size_t row = first + n, column = step * AMX_DEPTH + k;
-                    size_t at = (k / 2 * AMX_ROWS + n) * 2 + k % 2;
+                    size_t at = (k % AMX_ROWS * AMX_ROWS + n) * 2 + k / AMX_ROWS;
                     float x = row < N && column < K ? w[row * ldw + column] : 0;
                     copy[at] = to_bfloat16(x);
                     x -= from_bfloat16(copy[at]);
