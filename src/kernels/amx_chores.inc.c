@@ -48,7 +48,7 @@ typedef struct job {
 } job;
 
 /* Chores: rows that become tiles, in the first pass that reads them, or what follows the sums of the pass before. */
-enum kind { NOTHING, CONVERT, GATHER, HAND_ON, SUM, STORE, STORE_CURVE, KINDS };
+enum kind { NOTHING, CONVERT, HAND_ON, SUM, STORE, STORE_CURVE, KINDS };
 
 typedef struct chore {
     int kind;
@@ -188,34 +188,81 @@ static inline size_t beyond(size_t left, size_t vectors)
     return left > vectors * VF ? left - vectors * VF : 0;
 }
 
-/* Columns k .. k+VF*V-1 of own + the terms' rows m, `left` of them there. */
-SLICE gather(vf *x, const size_t V, const sources *from, size_t m, size_t k, size_t left)
-{
-    EACH (v, V)
-        x[v] = v_load_some(from->own + k + v * VF, beyond(left, v));
-#define ADD(term)                                                                          \
-    if (from->term && from->term[m])                                                       \
-        EACH (v, V)                                                                        \
-            x[v] = v_add(x[v], v_load_some(from->term[m] + k + v * VF, beyond(left, v)));
-    ADD(a) ADD(b) ADD(d)
-#undef ADD
-}
-
-/* One step of row r: as it is, or gathered and through GELU. */
-SLICE row_to_tile(const chore *c, size_t r, size_t step, const int kind, const int parts)
+/* One step of row r. */
+SLICE row_to_tile(const chore *c, size_t r, size_t step, const int parts)
 {
     const size_t k = step * AMX_DEPTH, left = c->N - k;
-    vf x[2];
-    if (r >= c->height)
-        return;
-    if (kind == GATHER) {
-        gather(x, 2, &c->of->from, c->m + r, c->at + k, left);
-        curve(x, 2, parts);
+    const float *row = c->from + r * c->stride + k;
+    if (r < c->height)
+        convert_32(c->tiles + step * c->step + r * AMX_DEPTH, c->low, v_load_some(row, left),
+                   v_load_some(row + VF, beyond(left, 1)), parts);
+}
+
+/* ---- rows that are gathered: before the first pass, which comes too soon for them ---- */
+
+/* Rows of that many terms, besides `own`. */
+static size_t terms_of(const sources *from, size_t m, const float **terms)
+{
+    size_t count = 0;
+    if (from->a)
+        terms[count++] = from->a[m];
+    if (from->b && from->b[m])
+        terms[count++] = from->b[m];
+    if (from->d && from->d[m])
+        terms[count++] = from->d[m];
+    return count;
+}
+
+/* Columns k .. k+VF*V-1 of GELU(own + terms), `left` of them there. */
+SLICE gather(vf *x, const size_t V, const float *own, const float *const *terms,
+             const size_t count, size_t k, size_t left, const int parts)
+{
+    EACH(v, V)
+    {
+        x[v] = v_load_some(own + k + v * VF, beyond(left, v));
+        for (size_t t = 0; t < count; t++)
+            x[v] = v_add(x[v], v_load_some(terms[t] + k + v * VF, beyond(left, v)));
+    }
+    curve(x, V, parts);
+}
+
+SLICE gather_row(const chore *c, size_t r, const float *const *terms, const size_t count,
+                 const int parts)
+{
+    const float *own = c->of->from.own;
+    uint16_t *to = c->tiles + r * AMX_DEPTH;
+    size_t k = 0;
+    for (; k + GROUP * VF <= c->N; k += GROUP * VF, to += 2 * c->step) {
+        vf x[GROUP];
+        gather(x, GROUP, own, terms, count, c->at + k, GROUP * VF, parts);
+        convert_32(to, c->low, x[0], x[1], parts);
+        convert_32(to + c->step, c->low, x[2], x[3], parts);
         fetch_lines(&c->of->ahead);
-    } else
-        EACH (v, 2)
-            x[v] = v_load_some(c->from + r * c->stride + k + v * VF, beyond(left, v));
-    convert_32(c->tiles + step * c->step + r * AMX_DEPTH, c->low, x[0], x[1], parts);
+    }
+    for (; k < c->N; k += 2 * VF, to += c->step) {
+        vf x[2];
+        gather(x, 2, own, terms, count, c->at + k, c->N - k, parts);
+        convert_32(to, c->low, x[0], x[1], parts);
+    }
+}
+
+SLICE gather_rows(const chore *c, const int parts)
+{
+    const float *terms[3];
+    for (size_t r = 0; r < c->height; r++)
+        switch (terms_of(&c->of->from, c->m + r, terms)) { /* a loop of its own for each */
+        case 3:
+            gather_row(c, r, terms, 3, parts);
+            break;
+        case 2:
+            gather_row(c, r, terms, 2, parts);
+            break;
+        case 1:
+            gather_row(c, r, terms, 1, parts);
+            break;
+        default:
+            gather_row(c, r, terms, 0, parts);
+        }
 }
 
 /* ---- sums ---- */
@@ -347,26 +394,24 @@ SLICE do_all(chore *c, const int kind, const int parts)
     leave_off(c, &w, c->left);
 }
 
-/* One step of all rows of the block. */
-SLICE do_step(const chore *c, size_t step, const int kind, const int parts)
-{
-    for (size_t r = 0; r < c->height; r++)
-        row_to_tile(c, r, step, kind, parts);
-}
-
 #define FINISH(kind, parts)                                                                \
     static void finish_##kind##_##parts(chore *c)                                          \
     {                                                                                      \
         do_all(c, kind, parts);                                                            \
     }
-#define STEP(kind, parts)                                                                  \
-    static void step_##kind##_##parts(const chore *c, size_t step)                         \
+#define ROWS_OF(parts)                                                                     \
+    static void convert_steps_##parts(const chore *c, size_t first, size_t end)            \
     {                                                                                      \
-        do_step(c, step, kind, parts);                                                     \
+        for (; first < end; first++)                                                       \
+            for (size_t r = 0; r < c->height; r++)                                         \
+                row_to_tile(c, r, first, parts);                                           \
+    }                                                                                      \
+    static void gather_rows_##parts(const chore *c)                                        \
+    {                                                                                      \
+        gather_rows(c, parts);                                                             \
     }
 #define ALL(parts)                                                                         \
-    STEP(CONVERT, parts)                                                                   \
-    STEP(GATHER, parts)                                                                    \
+    ROWS_OF(parts)                                                                         \
     FINISH(HAND_ON, parts)                                                                 \
     FINISH(SUM, parts)                                                                     \
     FINISH(STORE, parts)                                                                   \
@@ -375,7 +420,7 @@ ALL(1)
 ALL(2)
 ALL(3)
 #undef ALL
-#undef STEP
+#undef ROWS_OF
 #undef FINISH
 
 /* What is left of what follows sums. */
@@ -395,12 +440,13 @@ static void finish(chore *c)
 /* Steps first .. end-1 of all rows. */
 static void convert_steps(const chore *c, size_t first, size_t end)
 {
-#define ALL(parts)                                                                         \
-    {                                                                                      \
-        step_CONVERT_##parts, step_GATHER_##parts                                          \
-    }
-    static void (*const all[][2])(const chore *, size_t) = {ALL(1), ALL(2), ALL(3)};
-#undef ALL
-    for (; first < end; first++)
-        all[c->of->parts - 1][c->kind - CONVERT](c, first);
+    static void (*const all[])(const chore *, size_t, size_t) = {
+        convert_steps_1, convert_steps_2, convert_steps_3};
+    all[c->of->parts - 1](c, first, end);
+}
+
+static void gather_all(const chore *c)
+{
+    static void (*const all[])(const chore *) = {gather_rows_1, gather_rows_2, gather_rows_3};
+    all[c->of->parts - 1](c);
 }

@@ -39,10 +39,10 @@ typedef struct factors {
 /* The place after an instruction, of PLACES in a step: slices of UNITS units, or some of the 16 TALL rows. */
 #define HERE                                                                                   \
     {                                                                                          \
-        if (kind == CONVERT || kind == GATHER)                                                 \
+        if (kind == CONVERT)                                                                   \
             UNROLL_3 for (int r = here * 16 * TALL / PLACES;                                   \
                           r < (here + 1) * 16 * TALL / PLACES; r++)                            \
-                row_to_tile(c, (size_t)r, s + 1, kind, parts);                                 \
+                row_to_tile(c, (size_t)r, s + 1, parts);                                       \
         else if (kind)                                                                         \
             UNROLL_3 for (int n = here * UNITS * SLICES / PLACES;                              \
                           n < (here + 1) * UNITS * SLICES / PLACES; n++)                       \
@@ -156,7 +156,7 @@ SLICE step(const factors *f, const uint16_t *a, size_t s, chore *c, walk *w, con
 SLICE pass(const factors *f, chore *c, const size_t tall, const int kind, const int parts)
 {
     const size_t units = tall == 3 ? 3 : 4, next = tall * (size_t)parts * AMX_TILE;
-    const bool rows = kind == CONVERT || kind == GATHER;
+    const bool rows = kind == CONVERT;
     const uint16_t *a = f->tiles;
     size_t s = 0, beside = 0; /* steps that have something beside them */
     walk now;
@@ -202,7 +202,6 @@ SLICE pass(const factors *f, chore *c, const size_t tall, const int kind, const 
 #define PASSES_OF(tall, parts)                                                                 \
     PASS_OF(tall, NOTHING, parts)                                                              \
     PASS_OF(tall, CONVERT, parts)                                                              \
-    PASS_OF(tall, GATHER, parts)                                                               \
     PASS_OF(tall, HAND_ON, parts)                                                              \
     PASS_OF(tall, SUM, parts)                                                                  \
     PASS_OF(tall, STORE, parts)                                                                \
@@ -222,10 +221,9 @@ PASSES_OF(3, 3)
 static void multiply(const factors *f, chore *c, int kind, size_t tall, int parts)
 {
 #define ALL(tall, parts)                                                                       \
-    {pass_##tall##_NOTHING_##parts, pass_##tall##_CONVERT_##parts,                             \
-     pass_##tall##_GATHER_##parts,  pass_##tall##_HAND_ON_##parts,                             \
-     pass_##tall##_SUM_##parts,     pass_##tall##_STORE_##parts,                               \
-     pass_##tall##_STORE_CURVE_##parts}
+    {pass_##tall##_NOTHING_##parts, pass_##tall##_CONVERT_##parts,                         \
+     pass_##tall##_HAND_ON_##parts, pass_##tall##_SUM_##parts,                             \
+     pass_##tall##_STORE_##parts,   pass_##tall##_STORE_CURVE_##parts}
     static void (*const pass[][AMX_PARTS][KINDS])(const factors *, chore *) = {
         {ALL(1, 1), ALL(1, 2), ALL(1, 3)},
         {ALL(2, 1), ALL(2, 2), ALL(2, 3)},
@@ -237,7 +235,7 @@ static void multiply(const factors *f, chore *c, int kind, size_t tall, int part
 /* Steps k .. k+steps-1 of a block's rows, to tiles. */
 static chore rows_to_tiles(job *of, const block *b, size_t k, size_t steps, uint16_t *tiles)
 {
-    chore c = {.kind = of->src ? CONVERT : GATHER, .m = b->m, .height = b->height, .of = of,
+    chore c = {.kind = CONVERT, .m = b->m, .height = b->height, .of = of,
                .low = b->tall * AMX_TILE, .tiles = tiles, .at = k * AMX_DEPTH};
     c.step = (size_t)of->parts * c.low;
     c.stride = of->lds;
@@ -294,7 +292,12 @@ static void passes(desk *d, job *of, const block *b, size_t l, uint16_t *tiles, 
         finish(d->sums);
     if (l == 0 && steps && steps <= d->most) {
         rows = rows_to_tiles(of, b, 0, steps, tiles);
-        convert_steps(&rows, 0, 1);
+        if (of->src) {
+            convert_steps(&rows, 0, 1);
+        } else {
+            gather_all(&rows);
+            rows.kind = NOTHING;
+        }
     }
     d->of[l % 2] = sums_of(of, b, l, next);
     for (size_t panel = 0; panel < panels; panel += wide) {
@@ -313,7 +316,10 @@ static void passes(desk *d, job *of, const block *b, size_t l, uint16_t *tiles, 
                 f.panel[v] = p->w + (least(panel + v, panels - 1) * steps + s) * AMX_TILE;
             if (steps > d->most) {
                 rows = rows_to_tiles(of, b, s, f.steps, tiles);
-                convert_steps(&rows, 0, f.steps);
+                if (of->src)
+                    convert_steps(&rows, 0, f.steps);
+                else
+                    gather_all(&rows);
                 rows.kind = NOTHING;
             }
             if (d->sums->tiles == f.tiles && !d->sums->even)

@@ -146,23 +146,23 @@ static void run_chain(job *of, size_t K, const fmpnn_product *w)
                                    const float *const *a, const float *const *b,               \
                                    const float *const *d, size_t M, size_t C)                  \
     {                                                                                          \
-        const sources from = {own, a, b, d};                                                   \
-        for (size_t m = 0; m < M; m++, dst += ldd) {                                           \
-            size_t c = 0;                                                                      \
-            for (; c + GROUP * VF <= C; c += GROUP * VF) {                                     \
-                vf x[GROUP];                                                                   \
-                gather(x, GROUP, &from, m, c, GROUP *VF);                                      \
-                curve(x, GROUP, parts);                                                        \
-                EACH (v, GROUP)                                                                \
-                    v_store(dst + c + v * VF, x[v]);                                           \
-            }                                                                                  \
-            for (; c < C; c += VF) {                                                           \
-                vf x;                                                                          \
-                gather(&x, 1, &from, m, c, C - c);                                             \
-                curve(&x, 1, parts);                                                           \
-                v_store_some(dst + c, x, C - c);                                               \
-            }                                                                                  \
-        }                                                                                      \
+        const sources from = {own, a, b, d};                                               \
+        for (size_t m = 0; m < M; m++, dst += ldd) {                                       \
+            const float *terms[3];                                                         \
+            const size_t count = terms_of(&from, m, terms);                                \
+            size_t c = 0;                                                                  \
+            for (; c + GROUP * VF <= C; c += GROUP * VF) {                                 \
+                vf x[GROUP];                                                               \
+                gather(x, GROUP, own, terms, count, c, GROUP *VF, parts);                  \
+                EACH (v, GROUP)                                                            \
+                    v_store(dst + c + v * VF, x[v]);                                       \
+            }                                                                              \
+            for (; c < C; c += VF) {                                                       \
+                vf x;                                                                      \
+                gather(&x, 1, own, terms, count, c, C - c, parts);                         \
+                v_store_some(dst + c, x, C - c);                                           \
+            }                                                                              \
+        }                                                                                  \
     }
 GATHER(bf16x3, 2)
 GATHER(bf16, 1)
